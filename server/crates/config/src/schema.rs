@@ -1,0 +1,317 @@
+//! The keys, as OpenCode names them.
+//!
+//! **Invariant:** every field is optional, and maps keep the order in which they were written (permission rules depend on it).
+
+use indexmap::IndexMap;
+use proto::Action;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One value, or several in the order in which they are tried (Interline's failover chain).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The first; empty if there is none.
+    #[must_use]
+    pub fn first(&self) -> &str {
+        match self {
+            Self::One(value) => value,
+            Self::Many(values) => values.first().map_or("", String::as_str),
+        }
+    }
+}
+
+/// The whole configuration, merged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// `provider/model`.
+    pub model: Option<OneOrMany>,
+    /// For titles and summaries.
+    pub small_model: Option<String>,
+    /// The agent that answers where none is named.
+    pub default_agent: Option<String>,
+    /// The shell that runs commands.
+    pub shell: Option<String>,
+    /// Providers by id.
+    pub provider: IndexMap<String, ProviderConfig>,
+    /// Providers that are not used.
+    pub disabled_providers: Vec<String>,
+    /// The only providers that are used.
+    pub enabled_providers: Option<Vec<String>>,
+    /// Agents by name.
+    pub agent: IndexMap<String, AgentConfig>,
+    /// Slash commands by name.
+    pub command: IndexMap<String, CommandConfig>,
+    /// Further instruction files: paths, globs, URLs.
+    pub instructions: Vec<String>,
+    /// What is allowed.
+    pub permission: Option<PermissionConfig>,
+    /// How much of a tool's output the model is given.
+    pub tool_output: ToolOutputConfig,
+    /// When the conversation is summarised.
+    pub compaction: CompactionConfig,
+    /// False: no undo of what shell commands did.
+    pub snapshot: Option<bool>,
+    /// The user's name.
+    pub username: Option<String>,
+    /// Keys that are known to OpenCode and kept as they were written: `mcp`, `lsp`, `formatter`, `share`, `server`, `skills`, `references`, `experimental`, …
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// `permission`: one action for everything, or a map by permission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PermissionConfig {
+    /// `allow`, `ask` or `deny` for everything.
+    All(Action),
+    /// By permission, in the order written.
+    Map(IndexMap<String, PermissionValue>),
+}
+
+/// What stands at one permission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PermissionValue {
+    /// For every pattern.
+    All(Action),
+    /// By pattern, in the order written.
+    Patterns(IndexMap<String, Action>),
+}
+
+/// `provider.<id>`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProviderConfig {
+    /// Names the wire protocol, by OpenCode's npm package names; `@ai-sdk/openai-compatible` if absent.
+    pub npm: Option<String>,
+    /// For people.
+    pub name: Option<String>,
+    /// Base URL.
+    pub api: Option<String>,
+    /// Environment variables that may hold the key.
+    pub env: Vec<String>,
+    /// How to reach it.
+    pub options: ProviderOptions,
+    /// Its models by key.
+    pub models: IndexMap<String, ModelConfig>,
+    /// The only models that are used.
+    pub whitelist: Option<Vec<String>>,
+    /// Models that are not used.
+    pub blacklist: Vec<String>,
+}
+
+/// `provider.<id>.options`. `Debug` never shows the key.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ProviderOptions {
+    /// The key.
+    pub api_key: Option<String>,
+    /// Base URL, such as `http://127.0.0.1:11434/v1`.
+    #[serde(rename = "baseURL")]
+    pub base_url: Option<String>,
+    /// Further headers.
+    pub headers: IndexMap<String, String>,
+    /// For a whole request, in milliseconds; `false` for none.
+    pub timeout: Option<Value>,
+    /// For the answer's head, in milliseconds (300000).
+    pub header_timeout: Option<u64>,
+    /// Between two pieces of a stream, in milliseconds (300000).
+    pub chunk_timeout: Option<u64>,
+    /// Anything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl std::fmt::Debug for ProviderOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProviderOptions")
+            .field("api_key", &self.api_key.as_ref().map(|_| "…"))
+            .field("base_url", &self.base_url)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// US dollars for a million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cost {
+    /// Read anew.
+    pub input: f64,
+    /// Written, reasoning included.
+    pub output: f64,
+    /// Read from the cache.
+    pub cache_read: Option<f64>,
+    /// Written to the cache.
+    pub cache_write: Option<f64>,
+    /// Other prices where the input is longer than 200,000 tokens.
+    pub context_over_200k: Option<Box<Cost>>,
+}
+
+/// In tokens. 0 is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limit {
+    /// What a request and its answer may be together.
+    pub context: u64,
+    /// What the request may be, where that is less.
+    pub input: Option<u64>,
+    /// What the answer may be.
+    pub output: u64,
+}
+
+/// What a model takes and gives: `text`, `image`, `pdf`, …
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Modalities {
+    /// Takes.
+    pub input: Vec<String>,
+    /// Gives.
+    pub output: Vec<String>,
+}
+
+/// `provider.<id>.models.<key>`, in models.dev's schema.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// The name on the wire; the key if absent.
+    pub id: Option<String>,
+    /// For people.
+    pub name: Option<String>,
+    /// Such as `claude-sonnet`.
+    pub family: Option<String>,
+    /// Takes attachments.
+    pub attachment: Option<bool>,
+    /// Thinks.
+    pub reasoning: Option<bool>,
+    /// Takes a temperature.
+    pub temperature: Option<bool>,
+    /// Calls tools; true if absent.
+    pub tool_call: Option<bool>,
+    /// True, a field's name, or `{field}`: where thoughts go in Chat Completions messages.
+    pub interleaved: Option<Value>,
+    /// Prices.
+    pub cost: Option<Cost>,
+    /// Limits.
+    pub limit: Option<Limit>,
+    /// What it takes and gives.
+    pub modalities: Option<Modalities>,
+    /// Merged into the request's body.
+    pub options: Map<String, Value>,
+    /// Further headers.
+    pub headers: IndexMap<String, String>,
+    /// `{npm, api}`: another protocol or address for this model.
+    pub provider: Option<Value>,
+    /// Anything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// When an agent is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentMode {
+    /// To the user.
+    Primary,
+    /// To other agents.
+    Subagent,
+    /// To both.
+    All,
+}
+
+/// `agent.<name>`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentConfig {
+    /// `provider/model`.
+    pub model: Option<OneOrMany>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    pub top_p: Option<f64>,
+    /// Replaces the family's system prompt.
+    pub prompt: Option<String>,
+    /// When to use it.
+    pub description: Option<String>,
+    /// To whom it is offered.
+    pub mode: Option<AgentMode>,
+    /// Not in the `@` menu.
+    pub hidden: Option<bool>,
+    /// Most steps of a turn.
+    #[serde(alias = "maxSteps")]
+    pub steps: Option<u32>,
+    /// What it may do, after the user's own rules.
+    pub permission: Option<PermissionConfig>,
+    /// It is not there.
+    pub disable: Option<bool>,
+    /// Deprecated: tools by name.
+    pub tools: IndexMap<String, bool>,
+    /// Options for the provider.
+    pub options: Map<String, Value>,
+    /// Any other key counts as one of `options` (OpenCode does so).
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// `command.<name>`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandConfig {
+    /// With `$ARGUMENTS`, `$1`, `` !`cmd` `` and `@file`.
+    pub template: String,
+    /// For people.
+    pub description: Option<String>,
+    /// The agent for this message.
+    pub agent: Option<String>,
+    /// The model for this message.
+    pub model: Option<String>,
+    /// Run as a subagent.
+    pub subtask: Option<bool>,
+}
+
+/// `tool_output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ToolOutputConfig {
+    /// Lines.
+    pub max_lines: usize,
+    /// Bytes.
+    pub max_bytes: usize,
+}
+
+impl Default for ToolOutputConfig {
+    fn default() -> Self {
+        Self { max_lines: 2000, max_bytes: 51_200 }
+    }
+}
+
+/// `compaction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CompactionConfig {
+    /// Summarise before the context is full.
+    pub auto: bool,
+    /// Drop old tool outputs.
+    pub prune: bool,
+    /// Turns kept verbatim.
+    pub tail_turns: Option<u32>,
+    /// Tokens kept verbatim.
+    pub preserve_recent_tokens: Option<u64>,
+    /// Tokens kept free.
+    pub reserved: Option<u64>,
+}
+
+impl Default for CompactionConfig {
+    fn default() -> Self {
+        Self { auto: true, prune: false, tail_turns: None, preserve_recent_tokens: None, reserved: None }
+    }
+}

@@ -1,0 +1,24 @@
+//! Ids, sessions, messages, parts and events: what is stored and what the faces show.
+//!
+//! Owns the JSON shapes, which are OpenCode's (names, casing, nesting), so that OpenCode's SDK and files can be used with
+//! ours. Must not know who produces or shows them, and does no IO.
+//!
+//! **Invariant:** a value that was written by an older version of Interline, or by OpenCode, can be read: new fields are
+//! optional, and unknown ones are ignored.
+
+mod event;
+mod ids;
+mod message;
+mod part;
+mod permission;
+mod session;
+
+pub use event::{Event, NumberedEvent, SessionStatus};
+pub use ids::{CallId, MessageId, PartId, PermissionId, SessionId, TurnId};
+pub use message::{
+    AssistantMessage, CacheTokens, ErrorData, Message, MessageError, MessagePath, MessageTime, MessageWithParts, ModelRef, Tokens,
+    UserMessage,
+};
+pub use part::{FileSource, Part, PartKind, PartTime, TextRange, ToolState, ToolTime};
+pub use permission::{Action, PermissionReply, PermissionRequest, ToolRef};
+pub use session::{Session, SessionTime, Todo};

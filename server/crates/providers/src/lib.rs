@@ -1,0 +1,10 @@
+//! One file a model API: a request in, a stream of events out.
+//!
+//! Owns wire formats, keys, errors in plain words, and the catalogue of models. Must not know tools, sessions or files. It makes one attempt: whether
+//! to try again is decided by the engine.
+//!
+//! **Invariant:** a key never stands in an error, an event or a log; and a stream that did not end properly ends with an error, never with a finish.
+
+mod request;
+
+pub use request::{ChatMessage, ChatPart, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ToolDefinition};

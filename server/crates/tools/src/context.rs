@@ -1,0 +1,165 @@
+//! What a tool is given to work with.
+//!
+//! **Invariant:** a tool reaches the user, the editor and the store by these traits alone.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use permission::Action;
+use proto::{CallId, MessageId, SessionId, Todo};
+use ropey::Rope;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use workspace::{DocKey, Place, Workspace};
+
+/// Why something is not allowed. The texts are for the model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// A rule forbids it.
+    #[error("permission denied: a rule of the user's configuration forbids {permission} for {pattern}")]
+    Rule {
+        /// The permission's name.
+        permission: String,
+        /// What it was asked for.
+        pattern: String,
+    },
+    /// The user said no.
+    #[error("the user rejected this tool call (permission denied){}", message.as_deref().map_or(String::new(), |m| format!(" and said: {m}")))]
+    User {
+        /// What the user said with it.
+        message: Option<String>,
+    },
+    /// There is nobody to ask.
+    #[error("permission denied: {permission} for {pattern} needs the user's permission, and there is nobody to ask")]
+    NobodyToAsk {
+        /// The permission's name.
+        permission: String,
+        /// What it was asked for.
+        pattern: String,
+    },
+    /// The turn was cancelled while the prompt waited.
+    #[error("the prompt was withdrawn (permission denied)")]
+    Withdrawn,
+}
+
+/// A request for permission.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The permission's name: `edit`, `bash`, `read`, `external_directory`, …
+    pub permission: String,
+    /// What for; all must be allowed.
+    pub patterns: Vec<String>,
+    /// What "always" would allow.
+    pub always: Vec<String>,
+    /// For the prompt: `title` (one line), `diff`, `filepath`, `command`, …
+    pub metadata: Value,
+    /// The place that it concerns, if it is one; else the prompt stands where the user asked from.
+    pub place: Option<Place>,
+    /// True where no rule's `allow` counts: the user must be asked (what could not be parsed). A `deny` still denies.
+    pub always_ask: bool,
+}
+
+/// Decides, or asks the user.
+#[async_trait]
+pub trait Asker: Send + Sync {
+    /// Returns when it is allowed. Never returns `Ok` without a rule or a user's answer that says so.
+    async fn ask(&self, ask: Ask) -> Result<(), Denied>;
+
+    /// What the rules say, without asking.
+    fn evaluate(&self, permission: &str, pattern: &str) -> Action;
+}
+
+/// Keeps a session's to-do list.
+pub trait TodoStore: Send + Sync {
+    /// Replaces the list.
+    fn set(&self, todos: Vec<Todo>);
+    /// The list.
+    fn get(&self) -> Vec<Todo>;
+}
+
+/// News of a running call.
+#[derive(Clone, Debug)]
+pub struct ToolProgress {
+    /// OpenCode's `metadata` of the running state (`output`: the end of the output so far).
+    pub metadata: Value,
+}
+
+/// How much of an output the model is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Lines (OpenCode's `tool_output.max_lines`, 2000).
+    pub lines: usize,
+    /// Bytes (OpenCode's `tool_output.max_bytes`, 51200).
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { lines: 2000, bytes: 51_200 }
+    }
+}
+
+/// The text of each document as the model last saw it or made it.
+#[derive(Debug, Default)]
+pub struct SeenFiles(Mutex<HashMap<DocKey, Rope>>);
+
+impl SeenFiles {
+    /// The model has seen (or made) this text.
+    pub fn set(&self, key: DocKey, text: Rope) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, text);
+    }
+
+    /// What the model last saw.
+    #[must_use]
+    pub fn get(&self, key: &DocKey) -> Option<Rope> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// The model knows it no more.
+    pub fn forget(&self, key: &DocKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<(DocKey, Rope)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(k, t)| (k.clone(), t.clone())).collect()
+    }
+}
+
+/// Shell commands that go on in the background, of all sessions of this process.
+#[derive(Debug, Default)]
+pub struct Jobs {}
+
+/// What a tool is given.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// The project's text.
+    pub workspace: Arc<dyn Workspace>,
+    /// Decides, or asks the user.
+    pub asker: Arc<dyn Asker>,
+    /// Whose call it is.
+    pub session: SessionId,
+    /// The message that holds the call.
+    pub message: MessageId,
+    /// The call.
+    pub call: CallId,
+    /// Set when the user cancels.
+    pub cancel: CancellationToken,
+    /// News while it runs.
+    pub progress: tokio::sync::mpsc::UnboundedSender<ToolProgress>,
+    /// What the model has seen, of this session.
+    pub seen: Arc<SeenFiles>,
+    /// The session's to-do list.
+    pub todos: Arc<dyn TodoStore>,
+    /// Background commands.
+    pub jobs: Arc<Jobs>,
+    /// Where whole outputs are kept; pre-approved for reading.
+    pub output_dir: PathBuf,
+    /// How much the model is given.
+    pub limits: Limits,
+    /// The shell that runs commands, such as `/bin/bash`.
+    pub shell: PathBuf,
+}
