@@ -1,0 +1,143 @@
+//! What faces say to the engine, and what it answers.
+//!
+//! **Invariant:** nothing here names an editor or a protocol.
+
+use std::path::PathBuf;
+
+use proto::{PermissionRequest, SessionId, TurnId};
+use workspace::{DocKey, Place};
+
+/// A message from the user.
+#[derive(Clone, Debug, Default)]
+pub struct AskRequest {
+    /// The user's words.
+    pub text: String,
+    /// What the user asks about: a selection, or the place of the cursor (an empty range).
+    pub place: Option<Place>,
+    /// Further words that a face adds, such as the diagnostics of the place. Shown to the model only.
+    pub context: Vec<String>,
+    /// The session to go on with; the current one if absent.
+    pub session: Option<SessionId>,
+    /// The agent for this message.
+    pub agent: Option<String>,
+    /// The model for this message, as `provider/model`.
+    pub model: Option<String>,
+}
+
+/// A message was taken: it is stored, and its turn runs or waits for the one that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its session.
+    pub session: SessionId,
+    /// Its turn.
+    pub turn: TurnId,
+}
+
+/// A prompt that waits for the user.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// What is asked.
+    pub request: PermissionRequest,
+    /// The place that it concerns; else where the user asked from.
+    pub place: Option<Place>,
+}
+
+/// Something that could not be undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptText {
+    /// Which document.
+    pub key: DocKey,
+    /// Why, and which lines.
+    pub why: String,
+}
+
+/// What undo or redo did.
+#[derive(Clone, Debug, Default)]
+pub struct UndoReport {
+    /// The documents that were changed.
+    pub changed: Vec<DocKey>,
+    /// What was left as it is.
+    pub kept: Vec<KeptText>,
+}
+
+/// Why a turn ended. Every turn ends with one, and the user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model has said all.
+    Done,
+    /// The user cancelled.
+    Cancelled,
+    /// A limit: steps, the answer's length, a call repeated over and over.
+    Limit(String),
+    /// The user rejected a call, or a filter withheld the answer.
+    Refused(String),
+    /// The provider failed.
+    Provider(String),
+}
+
+impl StopReason {
+    /// One word for events: `done`, `cancelled`, `limit`, `refused`, `error`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+            Self::Limit(_) => "limit",
+            Self::Refused(_) => "refused",
+            Self::Provider(_) => "error",
+        }
+    }
+
+    /// For the user; empty where there is nothing to say.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Done => "",
+            Self::Cancelled => "Cancelled.",
+            Self::Limit(text) | Self::Refused(text) | Self::Provider(text) => text,
+        }
+    }
+}
+
+/// Why the engine cannot do what it was asked. The texts are for the user.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EngineError {
+    /// There is no such session in this project.
+    #[error("there is no session {0} in this project; `interline sessions` lists them")]
+    UnknownSession(String),
+    /// There is no such agent.
+    #[error("there is no agent `{name}`; there are: {known}")]
+    UnknownAgent {
+        /// As asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// There is no such model, or none at all.
+    #[error("{0}")]
+    Model(String),
+    /// The prompt was answered already, or withdrawn, or never was.
+    #[error("no such prompt is waiting")]
+    NotWaiting,
+    /// There is nothing to act on.
+    #[error("{0}")]
+    Nothing(String),
+    /// A turn runs.
+    #[error("a turn is running: cancel it first")]
+    Busy,
+    /// The store failed.
+    #[error("the session could not be saved: {0}")]
+    Store(String),
+    /// The edit could not be made.
+    #[error(transparent)]
+    Apply(#[from] workspace::ApplyError),
+}
+
+/// Where the engine keeps things.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// `$XDG_DATA_HOME/interline`.
+    pub data: PathBuf,
+    /// The project's folder; sessions and approvals belong to it.
+    pub directory: PathBuf,
+}

@@ -1,0 +1,534 @@
+//! The turn: a pure step machine. Inputs in, effects out; no IO, no time, no threads.
+//!
+//! Owns order, limits, retries, doom loops, steering and stopping. Must not know how an effect is performed.
+//!
+//! **Invariant:** every call of an answer gets exactly one result before the model is asked again, calls that may write run alone and in the model's
+//! order, no call runs before its answer is whole, and every turn ends with one `Stop`.
+
+use std::time::Duration;
+
+use proto::{ErrorData, MessageError, Tokens};
+use providers::{FinishReason, ModelEvent, ProviderError, ProviderErrorKind};
+use serde_json::Value;
+use tools::Effect as ToolEffect;
+
+use crate::StopReason;
+
+/// How often an answer without any word or call is asked for again.
+const EMPTY_TRIES: u32 = 2;
+/// How many equal calls in a row, over all steps, need the user's consent (OpenCode's `doom_loop`).
+const DOOM: u32 = 3;
+/// How often a conversation that does not fit is summarised within one turn.
+const COMPACTIONS: u32 = 2;
+
+/// What a call brought, for the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A result, good or bad, that the model is told.
+    Result,
+    /// The user said no and gave no reason: the turn ends.
+    Rejected,
+    /// It was interrupted.
+    Cancelled,
+}
+
+/// What happens to a turn.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The turn begins.
+    Start,
+    /// From the model.
+    Model(ModelEvent),
+    /// The request failed, before or amid the answer. `delay` is the provider's or the schedule's, none if there is no use in another try.
+    Failed {
+        /// Why.
+        error: ProviderError,
+        /// How long to wait before another try.
+        delay: Option<Duration>,
+    },
+    /// The wait is over.
+    Waited,
+    /// A call ended.
+    ToolDone {
+        /// Which call of the step.
+        call: usize,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The user said something more.
+    Message,
+    /// The conversation was summarised; false if that failed or made it no shorter.
+    Compacted(bool),
+    /// The user cancels.
+    Cancel,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Ask the model, with all that was said so far. A new step's message begins.
+    CallModel {
+        /// 0 for the first try of a step.
+        attempt: u32,
+        /// The agent's limit allows no further step: the model is told to close.
+        last: bool,
+    },
+    /// Drop the request; its connection closes.
+    DropModel,
+    /// Throw away what the model said in this step: it will be said again.
+    Discard,
+    /// Words of the answer.
+    Text(String),
+    /// Thoughts of the answer.
+    Reasoning(String),
+    /// The thoughts are whole.
+    ReasoningEnd(Value),
+    /// A call is being written.
+    CallBegun {
+        /// Which call of the step.
+        call: usize,
+    },
+    /// A call is whole.
+    CallWhole {
+        /// Which call of the step.
+        call: usize,
+    },
+    /// The answer is whole.
+    StepFinished {
+        /// Why the model stopped.
+        reason: FinishReason,
+        /// What it cost.
+        tokens: Tokens,
+    },
+    /// Run a call.
+    RunTool {
+        /// Which call of the step.
+        call: usize,
+        /// Ask for `doom_loop` first.
+        doom: bool,
+    },
+    /// Give a call this result without running it.
+    SkipTool {
+        /// Which call of the step.
+        call: usize,
+        /// For the model.
+        why: &'static str,
+    },
+    /// Interrupt the calls that run.
+    CancelTools,
+    /// Wait, visibly, and say `Waited`.
+    Wait {
+        /// How long.
+        delay: Duration,
+        /// 1 for the first retry.
+        attempt: u32,
+        /// Why.
+        reason: String,
+    },
+    /// Summarise the conversation, and say `Compacted`.
+    Compact,
+    /// Note an error at the step's message.
+    Error(MessageError),
+    /// The turn is over.
+    Stop(StopReason),
+}
+
+/// A call of the current step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The model's name for it.
+    pub id: String,
+    /// The tool.
+    pub tool: String,
+    /// The arguments' text.
+    pub raw: String,
+    /// The adapter's own.
+    pub metadata: Value,
+    state: CallState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CallState {
+    Writing,
+    Whole,
+    Running,
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Streaming,
+    Waiting,
+    Tools,
+    Compacting,
+    Stopped,
+}
+
+/// What bounds a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Most steps.
+    pub steps: Option<u32>,
+    /// Tokens that a request and its answer may be before the conversation is summarised; none if unknown or switched off.
+    pub usable: Option<u64>,
+    /// Whether a context overflow that the provider reports leads to a summary.
+    pub compact: bool,
+    /// A rejected call does not end the turn (OpenCode's `experimental.continue_loop_on_deny`).
+    pub continue_on_deny: bool,
+}
+
+/// Tells whether a call (by tool and arguments' text) may run beside others.
+pub type Classify = Box<dyn Fn(&str, &str) -> ToolEffect + Send>;
+
+/// One turn.
+pub struct Turn {
+    phase: Phase,
+    calls: Vec<Call>,
+    said: bool,
+    attempt: u32,
+    empty: u32,
+    steps: u32,
+    compactions: u32,
+    tokens: Tokens,
+    pending: bool,
+    rejected: bool,
+    stopping: Option<StopReason>,
+    last: Option<(String, String)>,
+    repeats: u32,
+    limits: Limits,
+    classify: Classify,
+}
+
+impl Turn {
+    /// A turn that has not begun. `tokens` is what the conversation took at its last step.
+    #[must_use]
+    pub fn new(limits: Limits, tokens: Tokens, classify: Classify) -> Self {
+        Self {
+            phase: Phase::Idle,
+            calls: Vec::new(),
+            said: false,
+            attempt: 0,
+            empty: 0,
+            steps: 0,
+            compactions: 0,
+            tokens,
+            pending: false,
+            rejected: false,
+            stopping: None,
+            last: None,
+            repeats: 0,
+            limits,
+            classify,
+        }
+    }
+
+    /// The calls of the current step.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Stopped
+    }
+
+    /// Takes one input; returns what is to be done, in order.
+    pub fn step(&mut self, input: Input) -> Vec<Effect> {
+        if self.phase == Phase::Stopped {
+            return Vec::new();
+        }
+        match input {
+            Input::Start => self.ask_model(),
+            Input::Model(event) if self.phase == Phase::Streaming => self.model(event),
+            Input::Failed { error, delay } if self.phase == Phase::Streaming => self.failed(error, delay),
+            Input::Waited if self.phase == Phase::Waiting => {
+                self.phase = Phase::Streaming;
+                vec![self.call_model()]
+            }
+            Input::ToolDone { call, outcome } => self.tool_done(call, &outcome),
+            Input::Message => {
+                self.pending = true;
+                Vec::new()
+            }
+            Input::Compacted(shorter) if self.phase == Phase::Compacting => self.compacted(shorter),
+            Input::Cancel => self.cancel(),
+            // What comes from a request, a wait or a summary that was given up.
+            Input::Model(_) | Input::Failed { .. } | Input::Waited | Input::Compacted(_) => Vec::new(),
+        }
+    }
+
+    fn ask_model(&mut self) -> Vec<Effect> {
+        if let Some(limit) = self.limits.steps
+            && self.steps >= limit
+        {
+            return self.stop(StopReason::Limit(format!("The agent's limit of {limit} steps is reached.")));
+        }
+        if self.compactions == 0 && self.limits.usable.is_some_and(|usable| self.tokens.total() >= usable) {
+            return self.compact();
+        }
+        self.steps += 1;
+        self.attempt = 0;
+        self.begin()
+    }
+
+    fn begin(&mut self) -> Vec<Effect> {
+        self.calls.clear();
+        self.said = false;
+        self.pending = false;
+        self.phase = Phase::Streaming;
+        vec![self.call_model()]
+    }
+
+    fn call_model(&self) -> Effect {
+        Effect::CallModel { attempt: self.attempt, last: self.limits.steps.is_some_and(|limit| self.steps >= limit) }
+    }
+
+    fn compact(&mut self) -> Vec<Effect> {
+        self.compactions += 1;
+        self.phase = Phase::Compacting;
+        vec![Effect::Compact]
+    }
+
+    fn compacted(&mut self, shorter: bool) -> Vec<Effect> {
+        self.tokens = Tokens::default();
+        if shorter {
+            self.steps += 1;
+            self.attempt = 0;
+            return self.begin();
+        }
+        self.stop(StopReason::Provider(
+            "The conversation is too long for the model's context, and could not be summarised. Start a new session, or choose a model with a larger context.".into(),
+        ))
+    }
+
+    fn model(&mut self, event: ModelEvent) -> Vec<Effect> {
+        match event {
+            ModelEvent::Text(text) => {
+                self.said |= !text.trim().is_empty();
+                vec![Effect::Text(text)]
+            }
+            ModelEvent::Reasoning(text) => vec![Effect::Reasoning(text)],
+            ModelEvent::ReasoningEnd { metadata } => vec![Effect::ReasoningEnd(metadata)],
+            ModelEvent::ToolCallStart { index, id, name } => {
+                // A provider that skips an index would leave a hole: the call is appended all the same.
+                let call = index.min(self.calls.len());
+                if call < self.calls.len() {
+                    return Vec::new();
+                }
+                self.calls.push(Call { id, tool: name, raw: String::new(), metadata: Value::Null, state: CallState::Writing });
+                vec![Effect::CallBegun { call }]
+            }
+            ModelEvent::ToolCallDelta { index, json } => {
+                if let Some(call) = self.calls.get_mut(index) {
+                    call.raw.push_str(&json);
+                }
+                Vec::new()
+            }
+            ModelEvent::ToolCallEnd { index, arguments, metadata } => {
+                let Some(call) = self.calls.get_mut(index) else { return Vec::new() };
+                call.raw = arguments;
+                call.metadata = metadata;
+                call.state = CallState::Whole;
+                vec![Effect::CallWhole { call: index }]
+            }
+            ModelEvent::Usage(tokens) => {
+                self.tokens = tokens;
+                Vec::new()
+            }
+            ModelEvent::Finish(reason) => self.finished(reason),
+        }
+    }
+
+    fn finished(&mut self, reason: FinishReason) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for call in 0..self.calls.len() {
+            if self.calls[call].state == CallState::Writing {
+                self.calls[call].state = CallState::Whole;
+                effects.push(Effect::CallWhole { call });
+            }
+        }
+        if !self.said && self.calls.is_empty() && reason != FinishReason::ContentFilter {
+            self.empty += 1;
+            effects.push(Effect::Discard);
+            if self.empty > EMPTY_TRIES {
+                let mut stop = self.stop(StopReason::Provider(format!("The model answered nothing, {} times.", self.empty)));
+                effects.append(&mut stop);
+                return effects;
+            }
+            self.attempt += 1;
+            effects.append(&mut self.begin());
+            return effects;
+        }
+        self.empty = 0;
+        effects.push(Effect::StepFinished { reason, tokens: self.tokens });
+        if reason == FinishReason::ContentFilter {
+            let text = "The provider's content filter withheld the answer.".to_owned();
+            effects.push(Effect::Error(MessageError::ContentFilterError(ErrorData { message: text.clone(), ..ErrorData::default() })));
+            self.stopping = Some(StopReason::Refused(text));
+        }
+        if self.calls.is_empty() {
+            effects.append(&mut self.after_step(reason));
+            return effects;
+        }
+        self.phase = Phase::Tools;
+        effects.append(&mut self.schedule());
+        effects
+    }
+
+    /// Starts every call that may start now: reading calls beside each other, a writing one alone and after all before it.
+    fn schedule(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let skip = if self.rejected {
+            Some("Not run: the user rejected another call of this answer.")
+        } else if self.stopping.is_some() {
+            Some("Not run: the turn was stopped.")
+        } else if self.limits.steps.is_some_and(|limit| self.steps >= limit) {
+            Some("Not run: the agent's limit of steps is reached.")
+        } else {
+            None
+        };
+        let mut writer_before = false;
+        let mut all_before_done = true;
+        for call in 0..self.calls.len() {
+            let effect = (self.classify)(&self.calls[call].tool, &self.calls[call].raw);
+            let ready = match effect {
+                ToolEffect::Reads => !writer_before,
+                ToolEffect::Writes => all_before_done,
+            };
+            if self.calls[call].state == CallState::Whole && (ready || skip.is_some()) {
+                if let Some(why) = skip {
+                    self.calls[call].state = CallState::Done;
+                    effects.push(Effect::SkipTool { call, why });
+                } else {
+                    self.calls[call].state = CallState::Running;
+                    let doom = self.repeated(call);
+                    effects.push(Effect::RunTool { call, doom });
+                }
+            }
+            let done = self.calls[call].state == CallState::Done;
+            all_before_done &= done;
+            writer_before |= effect == ToolEffect::Writes && !done;
+        }
+        if self.calls.iter().all(|c| c.state == CallState::Done) {
+            effects.append(&mut self.after_step(FinishReason::ToolCalls));
+        }
+        effects
+    }
+
+    fn repeated(&mut self, call: usize) -> bool {
+        let this = (self.calls[call].tool.clone(), self.calls[call].raw.clone());
+        if self.last.as_ref() == Some(&this) {
+            self.repeats += 1;
+        } else {
+            self.repeats = 1;
+            self.last = Some(this);
+        }
+        if self.repeats >= DOOM {
+            self.repeats = 0;
+            return true;
+        }
+        false
+    }
+
+    fn tool_done(&mut self, call: usize, outcome: &Outcome) -> Vec<Effect> {
+        let Some(entry) = self.calls.get_mut(call) else { return Vec::new() };
+        if entry.state != CallState::Running {
+            return Vec::new();
+        }
+        entry.state = CallState::Done;
+        if *outcome == Outcome::Rejected && !self.limits.continue_on_deny {
+            self.rejected = true;
+        }
+        self.schedule()
+    }
+
+    /// All calls of the step have their results.
+    fn after_step(&mut self, reason: FinishReason) -> Vec<Effect> {
+        if let Some(stop) = self.stopping.take() {
+            return self.stop(stop);
+        }
+        if self.rejected && !self.pending {
+            return self.stop(StopReason::Refused("Stopped: you rejected a tool call. Say what to do instead.".into()));
+        }
+        self.rejected = false;
+        if !self.calls.is_empty() || self.pending {
+            return self.ask_model();
+        }
+        match reason {
+            FinishReason::Length => self.stop(StopReason::Limit("The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.".into())),
+            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Unknown => self.stop(StopReason::Done),
+        }
+    }
+
+    fn failed(&mut self, error: ProviderError, delay: Option<Duration>) -> Vec<Effect> {
+        if error.kind == ProviderErrorKind::ContextOverflow && self.limits.compact && self.compactions < COMPACTIONS {
+            let mut effects = vec![Effect::Discard];
+            effects.append(&mut self.compact());
+            return effects;
+        }
+        if let Some(delay) = delay {
+            self.attempt += 1;
+            self.calls.clear();
+            self.said = false;
+            self.phase = Phase::Waiting;
+            return vec![Effect::Discard, Effect::Wait { delay, attempt: self.attempt, reason: error.message }];
+        }
+        let data = ErrorData { message: error.message.clone(), status_code: error.status, is_retryable: Some(error.is_retryable()) };
+        let noted = match error.kind {
+            ProviderErrorKind::Auth => MessageError::ProviderAuthError(data),
+            ProviderErrorKind::ContextOverflow => MessageError::ContextOverflowError(data),
+            ProviderErrorKind::ContentFilter => MessageError::ContentFilterError(data),
+            ProviderErrorKind::RateLimit
+            | ProviderErrorKind::Overloaded
+            | ProviderErrorKind::BadRequest
+            | ProviderErrorKind::Connection
+            | ProviderErrorKind::Timeout
+            | ProviderErrorKind::Protocol => MessageError::ApiError(data),
+            ProviderErrorKind::Configuration => MessageError::UnknownError(data),
+        };
+        let mut effects = vec![Effect::Error(noted)];
+        effects.append(&mut self.stop(StopReason::Provider(error.message)));
+        effects
+    }
+
+    fn cancel(&mut self) -> Vec<Effect> {
+        match self.phase {
+            Phase::Tools => {
+                if self.stopping.is_some() {
+                    return Vec::new();
+                }
+                self.stopping = Some(StopReason::Cancelled);
+                let mut effects = vec![Effect::CancelTools];
+                effects.append(&mut self.schedule());
+                effects
+            }
+            Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting => {
+                let mut effects = vec![Effect::DropModel];
+                for call in 0..self.calls.len() {
+                    if self.calls[call].state != CallState::Done {
+                        self.calls[call].state = CallState::Done;
+                        effects.push(Effect::SkipTool { call, why: "Not run: the user cancelled." });
+                    }
+                }
+                effects.push(Effect::Error(MessageError::MessageAbortedError(ErrorData {
+                    message: "Cancelled by the user.".into(),
+                    ..ErrorData::default()
+                })));
+                effects.append(&mut self.stop(StopReason::Cancelled));
+                effects
+            }
+            Phase::Stopped => Vec::new(),
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason) -> Vec<Effect> {
+        self.phase = Phase::Stopped;
+        vec![Effect::Stop(reason)]
+    }
+}
+
+#[cfg(test)]
+mod tests;

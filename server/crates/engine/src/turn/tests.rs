@@ -1,0 +1,256 @@
+//! The step machine, input by input.
+
+use super::*;
+
+fn turn(limits: Limits) -> Turn {
+    Turn::new(
+        limits,
+        Tokens::default(),
+        Box::new(|tool, _| if tool == "read" { ToolEffect::Reads } else { ToolEffect::Writes }),
+    )
+}
+
+fn call(turn: &mut Turn, index: usize, tool: &str, raw: &str) -> Vec<Effect> {
+    let mut out = turn.step(Input::Model(ModelEvent::ToolCallStart { index, id: format!("call_{index}"), name: tool.into() }));
+    out.extend(turn.step(Input::Model(ModelEvent::ToolCallEnd { index, arguments: raw.into(), metadata: Value::Null })));
+    out
+}
+
+fn finish(turn: &mut Turn, reason: FinishReason) -> Vec<Effect> {
+    turn.step(Input::Model(ModelEvent::Finish(reason)))
+}
+
+fn done(turn: &mut Turn, call: usize) -> Vec<Effect> {
+    turn.step(Input::ToolDone { call, outcome: Outcome::Result })
+}
+
+fn error(kind: ProviderErrorKind) -> ProviderError {
+    ProviderError { kind, message: "it broke".into(), status: None, retry_after: None }
+}
+
+fn run(call: usize) -> Effect {
+    Effect::RunTool { call, doom: false }
+}
+
+const ASK: Effect = Effect::CallModel { attempt: 0, last: false };
+
+#[test]
+fn words_alone_end_the_turn() {
+    let mut t = turn(Limits::default());
+    assert_eq!(t.step(Input::Start), [ASK]);
+    t.step(Input::Model(ModelEvent::Text("hello".into())));
+    let effects = finish(&mut t, FinishReason::Stop);
+    assert_eq!(effects.last(), Some(&Effect::Stop(StopReason::Done)));
+    assert!(t.is_over());
+}
+
+#[test]
+fn no_call_runs_before_the_answer_is_whole() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    let before = call(&mut t, 0, "bash", "{}");
+    assert!(!before.iter().any(|e| matches!(e, Effect::RunTool { .. })), "{before:?}");
+    assert!(finish(&mut t, FinishReason::ToolCalls).contains(&run(0)));
+}
+
+#[test]
+fn reading_calls_run_together_and_writing_ones_alone_in_order() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    for (index, tool) in ["read", "read", "edit", "read", "edit"].into_iter().enumerate() {
+        call(&mut t, index, tool, &format!("{{\"n\":{index}}}"));
+    }
+    let started = |effects: Vec<Effect>| effects.into_iter().filter(|e| matches!(e, Effect::RunTool { .. })).collect::<Vec<_>>();
+    assert_eq!(started(finish(&mut t, FinishReason::ToolCalls)), [run(0), run(1)]);
+    assert_eq!(started(done(&mut t, 1)), []);
+    assert_eq!(started(done(&mut t, 0)), [run(2)]);
+    assert_eq!(started(done(&mut t, 2)), [run(3)]);
+    assert_eq!(started(done(&mut t, 3)), [run(4)]);
+    assert_eq!(done(&mut t, 4), [ASK]);
+}
+
+#[test]
+fn a_cut_stream_is_thrown_away_and_asked_for_again() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Connection), delay: Some(Duration::from_secs(1)) });
+    assert_eq!(effects[0], Effect::Discard);
+    assert!(matches!(&effects[1], Effect::Wait { attempt: 1, .. }));
+    assert!(t.calls().is_empty());
+    assert_eq!(t.step(Input::Waited), [Effect::CallModel { attempt: 1, last: false }]);
+}
+
+#[test]
+fn what_cannot_help_is_not_tried_again() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Auth), delay: None });
+    assert!(matches!(&effects[0], Effect::Error(MessageError::ProviderAuthError(_))));
+    assert_eq!(effects[1], Effect::Stop(StopReason::Provider("it broke".into())));
+}
+
+#[test]
+fn an_empty_answer_is_asked_for_again_and_then_named() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    for attempt in 1..=2 {
+        assert_eq!(finish(&mut t, FinishReason::Stop), [Effect::Discard, Effect::CallModel { attempt, last: false }]);
+    }
+    let effects = finish(&mut t, FinishReason::Stop);
+    assert!(matches!(effects.last(), Some(Effect::Stop(StopReason::Provider(_)))), "{effects:?}");
+}
+
+#[test]
+fn the_third_equal_call_in_a_row_needs_consent() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    let mut dooms = Vec::new();
+    for _ in 0..6 {
+        call(&mut t, 0, "bash", "{\"command\":\"x\"}");
+        for effect in finish(&mut t, FinishReason::ToolCalls) {
+            if let Effect::RunTool { doom, .. } = effect {
+                dooms.push(doom);
+            }
+        }
+        done(&mut t, 0);
+    }
+    assert_eq!(dooms, [false, false, true, false, false, true]);
+}
+
+#[test]
+fn cancel_while_streaming_settles_all_calls_and_stops() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    let effects = t.step(Input::Cancel);
+    assert_eq!(effects[0], Effect::DropModel);
+    assert!(matches!(effects[1], Effect::SkipTool { call: 0, .. }));
+    assert_eq!(effects.last(), Some(&Effect::Stop(StopReason::Cancelled)));
+    assert_eq!(t.step(Input::Cancel), []);
+}
+
+#[test]
+fn cancel_while_tools_run_waits_for_them() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    call(&mut t, 1, "bash", "{\"n\":1}");
+    finish(&mut t, FinishReason::ToolCalls);
+    let effects = t.step(Input::Cancel);
+    assert_eq!(effects[0], Effect::CancelTools);
+    assert!(matches!(effects[1], Effect::SkipTool { call: 1, .. }));
+    assert!(!t.is_over());
+    assert_eq!(t.step(Input::ToolDone { call: 0, outcome: Outcome::Cancelled }), [Effect::Stop(StopReason::Cancelled)]);
+}
+
+#[test]
+fn a_plain_denial_ends_the_turn_and_the_other_calls() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    call(&mut t, 0, "edit", "{}");
+    call(&mut t, 1, "edit", "{\"n\":1}");
+    finish(&mut t, FinishReason::ToolCalls);
+    let effects = t.step(Input::ToolDone { call: 0, outcome: Outcome::Rejected });
+    assert!(matches!(effects[0], Effect::SkipTool { call: 1, .. }));
+    assert!(matches!(effects[1], Effect::Stop(StopReason::Refused(_))));
+}
+
+#[test]
+fn a_message_while_the_model_speaks_is_answered_in_the_same_turn() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    t.step(Input::Model(ModelEvent::Text("hello".into())));
+    t.step(Input::Message);
+    assert_eq!(finish(&mut t, FinishReason::Stop).last(), Some(&ASK));
+    t.step(Input::Model(ModelEvent::Text("and".into())));
+    assert_eq!(finish(&mut t, FinishReason::Stop).last(), Some(&Effect::Stop(StopReason::Done)));
+}
+
+#[test]
+fn overflow_is_summarised_once_or_twice_and_then_named() {
+    let mut t = turn(Limits { compact: true, ..Limits::default() });
+    t.step(Input::Start);
+    for _ in 0..2 {
+        let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+        assert_eq!(effects, [Effect::Discard, Effect::Compact]);
+        assert_eq!(t.step(Input::Compacted(true)), [ASK]);
+    }
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+    assert!(matches!(effects.last(), Some(Effect::Stop(StopReason::Provider(_)))), "{effects:?}");
+}
+
+#[test]
+fn a_full_context_is_summarised_before_the_model_is_asked() {
+    let mut t = Turn::new(
+        Limits { usable: Some(100), compact: true, ..Limits::default() },
+        Tokens { input: 100, ..Tokens::default() },
+        Box::new(|_, _| ToolEffect::Writes),
+    );
+    assert_eq!(t.step(Input::Start), [Effect::Compact]);
+    assert!(matches!(t.step(Input::Compacted(false)).last(), Some(Effect::Stop(StopReason::Provider(_)))));
+}
+
+#[test]
+fn the_last_step_is_announced_and_its_calls_are_not_run() {
+    let mut t = turn(Limits { steps: Some(2), ..Limits::default() });
+    assert_eq!(t.step(Input::Start), [ASK]);
+    call(&mut t, 0, "read", "{}");
+    finish(&mut t, FinishReason::ToolCalls);
+    assert_eq!(done(&mut t, 0), [Effect::CallModel { attempt: 0, last: true }]);
+    call(&mut t, 0, "read", "{}");
+    let effects = finish(&mut t, FinishReason::ToolCalls);
+    assert!(effects.iter().any(|e| matches!(e, Effect::SkipTool { .. })));
+    assert!(matches!(effects.last(), Some(Effect::Stop(StopReason::Limit(_)))));
+}
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn input() -> impl Strategy<Value = Input> {
+        prop_oneof![
+            4 => (0..3_usize, prop::sample::select(vec!["read", "bash"])).prop_map(|(index, name)| Input::Model(ModelEvent::ToolCallStart {
+                index, id: "c".into(), name: name.into()
+            })),
+            4 => (0..3_usize).prop_map(|index| Input::Model(ModelEvent::ToolCallEnd { index, arguments: "{}".into(), metadata: Value::Null })),
+            2 => Just(Input::Model(ModelEvent::Text("x".into()))),
+            3 => Just(Input::Model(ModelEvent::Finish(FinishReason::Stop))),
+            4 => (0..3_usize, prop_oneof![Just(Outcome::Result), Just(Outcome::Rejected), Just(Outcome::Cancelled)])
+                .prop_map(|(call, outcome)| Input::ToolDone { call, outcome }),
+            1 => Just(Input::Failed { error: error(ProviderErrorKind::Connection), delay: Some(Duration::ZERO) }),
+            1 => Just(Input::Waited),
+            1 => Just(Input::Message),
+            1 => Just(Input::Cancel),
+        ]
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order: each call of a finished answer has one result before the next request, and after the stop nothing follows.
+        #[test]
+        fn each_call_has_one_result(inputs in prop::collection::vec(input(), 1..80)) {
+            let mut t = turn(Limits::default());
+            t.step(Input::Start);
+            let mut open = std::collections::BTreeMap::new();
+            let mut stopped = false;
+            for input in inputs {
+                if let Input::ToolDone { call, .. } = &input {
+                    open.remove(call);
+                }
+                for effect in t.step(input) {
+                    prop_assert!(!stopped, "an effect after the stop: {effect:?}");
+                    match effect {
+                        Effect::RunTool { call, .. } => prop_assert!(open.insert(call, ()).is_none(), "call {call} runs twice"),
+                        Effect::CallModel { .. } => prop_assert!(open.is_empty(), "asked while {open:?} run"),
+                        Effect::Stop(_) => {
+                            prop_assert!(open.is_empty(), "stopped while {open:?} run");
+                            stopped = true;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+}
