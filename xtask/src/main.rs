@@ -1,2 +1,76 @@
-//! xtask
-fn main() {}
+//! `cargo xtask`: everything the project's work needs besides `cargo` itself.
+//!
+//! Owns the command line and the order of the steps. Must not know how the product works: it only starts cargo, the
+//! tests and the editors' installers.
+//!
+//! **Invariant:** continuous integration runs exactly what a contributor runs. `ci` calls the same functions as `test`;
+//! there is no second list of steps.
+
+mod ci;
+mod editors;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "What Interline's work needs")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need and run all of them.
+    Test {
+        /// Leave out the real editors and the examples in the documentation.
+        #[arg(long)]
+        fast: bool,
+        /// Run only the tests whose names hold one of these.
+        filters: Vec<String>,
+    },
+    /// What continuous integration runs: formatting, lints, all tests, dependencies, documentation.
+    Ci,
+    /// Show the product at work, without key, editor or network.
+    Demo {
+        /// Handed on to `interline demo`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Install Neovim and Helix into .editors, for the tests.
+    Editors,
+    /// Build what is measured, and say how to measure it.
+    Bench,
+    /// Run the random interleavings of user and agent for longer than the tests do.
+    Interleavings {
+        /// How many random histories to try.
+        #[arg(long, default_value_t = 200_000)]
+        cases: u32,
+    },
+    /// Check the repository's own rules (also a part of `test`).
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test { fast, filters } => test::all(fast, &filters),
+        Task::Ci => ci::all(),
+        Task::Demo { args } => test::demo(&args),
+        Task::Editors => editors::install().map(|_| ()),
+        Task::Bench => test::bench(),
+        Task::Interleavings { cases } => test::interleavings(cases),
+        Task::Tidy => tidy::check(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say(&format!("\nfailed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Building and testing the product.
+//!
+//! Must not know single tests; only which groups there are.
+//!
+//! **Invariant:** a test that needs something finds it installed. No test is left out because something is missing,
+//! unless `--fast` was said.
+
+use std::path::Path;
+
+use crate::{
+    editors,
+    run::{Result, cargo, root, run, say, step},
+    tidy, tools,
+};
+
+/// The repository's rules, all tests, and the documentation's examples.
+pub fn all(fast: bool, filters: &[String]) -> Result {
+    tidy::check()?;
+    step("test runner", || tools::NEXTEST.start_install()?.wait())?;
+    if !fast {
+        editors::install()?;
+    }
+    // The end-to-end tests start this very program.
+    step("build", || run(cargo(["build", "--locked", "--package", "interline"])))?;
+    step("tests", || {
+        let mut nextest = tools::NEXTEST.command(&["run", "--workspace", "--locked"])?;
+        if fast {
+            nextest.args(["-E", "not (package(interline-tests) & test(/^real_/))"]);
+        }
+        nextest.args(filters);
+        run(nextest)
+    })?;
+    if !fast && filters.is_empty() {
+        step("documentation's examples", || run(cargo(["test", "--doc", "--workspace", "--locked", "--quiet"])))?;
+    }
+    Ok(())
+}
+
+/// The product's own demonstration.
+pub fn demo(args: &[String]) -> Result {
+    let mut demo = cargo(["run", "--release", "--locked", "--package", "interline", "--", "demo"]);
+    // `--editor` hands the terminal to an editor.
+    demo.args(args).stdin(std::process::Stdio::inherit());
+    run(demo)
+}
+
+/// The property test of the workspace, for longer.
+pub fn interleavings(cases: u32) -> Result {
+    step("test runner", || tools::NEXTEST.start_install()?.wait())?;
+    step(&format!("{cases} random interleavings"), || {
+        let args = ["run", "--release", "--locked", "--profile", "long", "--package", "interline-workspace", "interleav"];
+        let mut nextest = tools::NEXTEST.command(&args)?;
+        nextest.env("PROPTEST_CASES", cases.to_string());
+        run(nextest)
+    })
+}
+
+/// Builds the release binary, shows its size, and names the ways to measure it.
+pub fn bench() -> Result {
+    step("release build", || run(cargo(["build", "--release", "--locked", "--package", "interline"])))?;
+    let binary = target().join("release/interline");
+    let size = std::fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
+    say(&format!("   {}: {:.1} MB (budget 25)", binary.display(), size as f64 / 1e6));
+    say("   start: time it with `interline --version`; a whole turn without a network: `time interline demo`");
+    say("   side by side with other agents: point that benchmark's INTERLINE at the binary above");
+    Ok(())
+}
+
+fn target() -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |path| root().join(Path::new(&path)))
+}
