@@ -7,6 +7,7 @@
 //! stands in its way. Text that the user wrote is never overwritten and never deleted from every place at once.
 
 mod change;
+pub mod disk;
 mod key;
 mod snapshot;
 mod traits;
