@@ -1,14 +1,36 @@
 //! OpenCode's and Interline's configuration files: found, read, merged, and reported on.
 //!
 //! Owns the keys and their meaning, substitution, the order of files, agents and commands in Markdown, instruction files and `auth.json`.
-//! Must not know what becomes of a value. The environment and the folders are given to it; the only IO is reading files.
+//! Must not know what becomes of a value. The environment and the folders are given to it; the only IO is on files.
 //!
 //! **Invariant:** a bad file never stops anything: what is valid counts, and what is not is reported with file, line and column.
-//! Nothing is ever written to a user's configuration.
+//! Nothing is ever written to a user's configuration; the only file written is Interline's own `auth.json`.
 
+mod auth;
+mod check;
+mod commands;
+mod dirs;
+mod instructions;
+mod load;
+mod lower;
+mod markdown;
+mod merge;
+mod node;
+mod problem;
+mod rules;
 mod schema;
+mod shape;
+mod substitute;
 
+pub use auth::{Auth, AuthError, Credential, remove_credential, set_credential};
+pub use commands::{Piece, expand, mentions, parse_slash};
+pub use dirs::{Dirs, Env};
+pub use instructions::{Instruction, instruction_urls, instructions, nested_instructions};
+pub use load::{Loaded, load, worktree_root};
+pub use markdown::{Markdown, MarkdownError, parse_markdown};
+pub use problem::{Problem, Severity};
+pub use rules::permission_rules;
 pub use schema::{
     AgentConfig, AgentMode, CommandConfig, CompactionConfig, Config, Cost, Limit, Modalities, ModelConfig, OneOrMany, PermissionConfig,
-    PermissionValue, ProviderConfig, ProviderOptions, ToolOutputConfig,
+    PermissionRule, PermissionValue, ProviderConfig, ProviderOptions, ToolOutputConfig,
 };

@@ -75,6 +75,24 @@ pub enum PermissionConfig {
     All(Action),
     /// By permission, in the order written.
     Map(IndexMap<String, PermissionValue>),
+    /// OpenCode 2's list.
+    Rules(Vec<PermissionRule>),
+}
+
+/// An entry of OpenCode 2's `permissions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionRule {
+    /// The permission.
+    pub action: String,
+    /// The pattern; `*` if absent.
+    #[serde(default = "any_resource")]
+    pub resource: String,
+    /// What then.
+    pub effect: Action,
+}
+
+fn any_resource() -> String {
+    "*".to_owned()
 }
 
 /// What stands at one permission.
@@ -247,19 +265,17 @@ pub struct AgentConfig {
     /// Not in the `@` menu.
     pub hidden: Option<bool>,
     /// Most steps of a turn.
-    #[serde(alias = "maxSteps")]
     pub steps: Option<u32>,
-    /// What it may do, after the user's own rules.
+    /// A name of the model's own for how much it thinks; only for the agent's own model.
+    pub variant: Option<String>,
+    /// For faces that show colours.
+    pub color: Option<String>,
+    /// What it may do, after the user's own rules. The deprecated `tools` are in here.
     pub permission: Option<PermissionConfig>,
     /// It is not there.
     pub disable: Option<bool>,
-    /// Deprecated: tools by name.
-    pub tools: IndexMap<String, bool>,
-    /// Options for the provider.
+    /// Options for the provider; keys that are not known are among them, as in OpenCode.
     pub options: Map<String, Value>,
-    /// Any other key counts as one of `options` (OpenCode does so).
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 /// `command.<name>`.

@@ -1,0 +1,137 @@
+//! A file's values against the table of keys.
+//!
+//! **Invariant:** only what does not fit is dropped: a key of the wrong type costs that key, an entry of a list that entry.
+
+use serde_json::{Map, Value};
+
+use crate::node::{Entry, Kind, Node};
+use crate::problem::Severity;
+use crate::shape::{Rest, Shape};
+
+/// What was found wrong: the offset, what, and how bad.
+pub(crate) type Finding = (usize, String, Severity);
+
+/// The parts of `node` that fit `shape`; none if nothing does.
+pub(crate) fn check(node: Node, shape: &Shape, findings: &mut Vec<Finding>) -> Option<Value> {
+    Checker { findings, path: Vec::new() }.value(node, shape)
+}
+
+struct Checker<'a> {
+    findings: &'a mut Vec<Finding>,
+    path: Vec<String>,
+}
+
+impl Checker<'_> {
+    fn value(&mut self, node: Node, shape: &Shape) -> Option<Value> {
+        let shape = match shape {
+            Shape::Either(shapes) => match shapes.iter().find(|shape| same_type(&node, shape)) {
+                Some(shape) => shape,
+                None => return self.refuse(&node, shape),
+            },
+            shape => shape,
+        };
+        match (shape, node.kind) {
+            (Shape::Any, kind) => Some(Node { at: node.at, kind }.into_value()),
+            // Null means: as if it did not stand there.
+            (_, Kind::Scalar(Value::Null)) => None,
+            (Shape::List(inner), Kind::Array(nodes)) => {
+                let values =
+                    nodes.into_iter().enumerate().filter_map(|(at, node)| self.below(at.to_string(), |this| this.value(node, inner)));
+                Some(Value::Array(values.collect()))
+            }
+            (Shape::Map(inner), Kind::Object(entries)) => Some(self.entries(entries, |_| Some(inner), Rest::Keep)),
+            (Shape::Object(keys, rest), Kind::Object(entries)) => {
+                Some(self.entries(entries, |key| keys.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape), *rest))
+            }
+            (shape, Kind::Scalar(value)) if fits(&value, shape) => Some(value),
+            (shape, kind) => self.refuse(&Node { at: node.at, kind }, shape),
+        }
+    }
+
+    fn entries<'s>(&mut self, entries: Vec<Entry>, shape: impl Fn(&str) -> Option<&'s Shape>, rest: Rest) -> Value {
+        let mut map = Map::new();
+        for Entry { at, key, value } in entries {
+            let checked = match shape(&key) {
+                Some(shape) => self.below(key.clone(), |this| this.value(value, shape)),
+                None => {
+                    if rest == Rest::Warn {
+                        let name = self.below(key.clone(), |this| this.path.join("."));
+                        self.findings.push((at, format!("unknown key \"{name}\""), Severity::Warning));
+                    }
+                    Some(value.into_value())
+                }
+            };
+            if let Some(value) = checked {
+                map.insert(key, value);
+            }
+        }
+        Value::Object(map)
+    }
+
+    fn below<T>(&mut self, key: String, f: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(key);
+        let value = f(self);
+        self.path.pop();
+        value
+    }
+
+    fn refuse(&mut self, node: &Node, shape: &Shape) -> Option<Value> {
+        let found = match &node.kind {
+            Kind::Scalar(Value::Null) => return None,
+            Kind::Scalar(Value::Bool(_)) => "a boolean",
+            Kind::Scalar(Value::Number(_)) => "a number",
+            Kind::Scalar(_) => "other text",
+            Kind::Array(_) => "a list",
+            Kind::Object(_) => "an object",
+        };
+        let found = if matches!(shape, Shape::Word(_)) || found != "other text" { found } else { "text" };
+        let name = if self.path.is_empty() { "the file".to_owned() } else { format!("\"{}\"", self.path.join(".")) };
+        self.findings.push((node.at, format!("{name}: expected {}, found {found}; it is left out", describe(shape)), Severity::Error));
+        None
+    }
+}
+
+fn same_type(node: &Node, shape: &Shape) -> bool {
+    match (&node.kind, shape) {
+        (_, Shape::Any)
+        | (Kind::Array(_), Shape::List(_))
+        | (Kind::Object(_), Shape::Map(_) | Shape::Object(..))
+        | (Kind::Scalar(Value::Null), _)
+        | (Kind::Scalar(Value::String(_)), Shape::Word(_)) => true,
+        (Kind::Scalar(value), shape) => fits(value, shape),
+        _ => false,
+    }
+}
+
+fn fits(value: &Value, shape: &Shape) -> bool {
+    match shape {
+        Shape::Text => value.is_string(),
+        Shape::Flag => value.is_boolean(),
+        Shape::Number => value.is_number(),
+        Shape::Whole => value.is_u64(),
+        Shape::Word(words) => value.as_str().is_some_and(|value| words.contains(&value)),
+        _ => false,
+    }
+}
+
+fn describe(shape: &Shape) -> String {
+    match shape {
+        Shape::Any => "anything".into(),
+        Shape::Text => "text".into(),
+        Shape::Flag => "true or false".into(),
+        Shape::Number => "a number".into(),
+        Shape::Whole => "a whole number of 0 or more".into(),
+        Shape::Word(words) => alternatives(words.iter().map(|word| format!("\"{word}\""))),
+        Shape::List(inner) => format!("a list ({} each)", describe(inner)),
+        Shape::Map(_) | Shape::Object(..) => "an object".into(),
+        Shape::Either(shapes) => alternatives(shapes.iter().map(describe)),
+    }
+}
+
+fn alternatives(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => parts.concat(),
+    }
+}

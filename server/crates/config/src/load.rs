@@ -1,0 +1,317 @@
+//! Which files count, in which order.
+//!
+//! Lowest first: the user's file (Interline's, or where there is none OpenCode's); the file that `INTERLINE_CONFIG` names; `interline.json[c]` (else
+//! `opencode.json[c]`) of each folder from the worktree's root to the current one; the folders `~/.opencode`, `.opencode` and `.interline` in the same
+//! order, with their agents and commands; the folder that `INTERLINE_CONFIG_DIR` names; `INTERLINE_CONFIG_CONTENT`; the administrator's. Every variable may
+//! also begin with `OPENCODE`. Where OpenCode 1 lets an outer `.opencode` count over an inner one, the nearer counts here, as in OpenCode 2.
+//!
+//! **Invariant:** `load` always gives a configuration. Only files are read; nothing is written, run or fetched.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use crate::check::{Finding, check};
+use crate::lower::{finish, lower_agent, lower_file};
+use crate::markdown::{offset_of, parse_markdown};
+use crate::merge::{merge, merge_file};
+use crate::node::{Entry, Kind, Node};
+use crate::problem::place;
+use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
+use crate::substitute::{reason, substitute};
+use crate::{Config, Dirs, Env, Problem, Severity};
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// All files, merged.
+    pub config: Config,
+    /// What is wrong with them.
+    pub problems: Vec<Problem>,
+    /// The files that were read (and variables), lowest first.
+    pub sources: Vec<PathBuf>,
+    /// The root of the git worktree; the current folder where there is no git.
+    pub root: PathBuf,
+    /// The configuration folders that exist, lowest first: they may hold skills.
+    pub folders: Vec<PathBuf>,
+    /// The Markdown file of an agent that has one.
+    pub agent_files: IndexMap<String, PathBuf>,
+    /// The Markdown file of a command that has one.
+    pub command_files: IndexMap<String, PathBuf>,
+}
+
+/// Reads everything that counts for a session in `cwd`, which is absolute.
+#[must_use]
+pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
+    let root = worktree_root(cwd);
+    let mut loader = Loader { env, dirs, cwd, merged: Map::new(), loaded: Loaded::default() };
+    if !loader.folder_files(&dirs.config, INTERLINE) {
+        loader.folder_files(&dirs.opencode_config, &["config.json", "opencode.json", "opencode.jsonc"]);
+    }
+    if let Some((variable, path)) = env.ours("CONFIG") {
+        loader.named_file(&variable, &cwd.join(dirs.expand(path)));
+    }
+    let mut projects = upwards(cwd, &root);
+    projects.reverse();
+    if env.flag("DISABLE_PROJECT_CONFIG") {
+        projects.clear();
+    }
+    for folder in &projects {
+        loader.either_files(folder);
+    }
+    loader.markdown(&dirs.opencode_config);
+    loader.markdown(&dirs.config);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for base in std::iter::once(&dirs.home).chain(&projects) {
+        for name in [".opencode", ".interline"] {
+            let folder = base.join(name);
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+    }
+    if let Some((_, folder)) = env.ours("CONFIG_DIR") {
+        folders.push(cwd.join(dirs.expand(folder)));
+    }
+    for folder in folders {
+        loader.either_files(&folder);
+        loader.markdown(&folder);
+    }
+    if let Some((variable, content)) = env.ours("CONFIG_CONTENT") {
+        loader.text(Path::new(&variable), content, cwd);
+    }
+    for folder in &dirs.managed {
+        loader.either_files(folder);
+    }
+    let permission = loader.permission_variable();
+    finish(&mut loader.merged, env, permission);
+    let mut loaded = loader.loaded;
+    loaded.config = decode(loader.merged, &mut loaded.problems);
+    loaded.root = root;
+    loaded
+}
+
+const INTERLINE: &[&str] = &["interline.json", "interline.jsonc"];
+const OPENCODE: &[&str] = &["opencode.json", "opencode.jsonc"];
+
+/// How many folders deep agents and commands are looked for.
+const MAX_DEPTH: usize = 8;
+
+struct Loader<'a> {
+    env: &'a Env,
+    dirs: &'a Dirs,
+    cwd: &'a Path,
+    merged: Map<String, Value>,
+    loaded: Loaded,
+}
+
+impl Loader<'_> {
+    /// `interline.json[c]`, or where there is none `opencode.json[c]`.
+    fn either_files(&mut self, folder: &Path) {
+        if !self.folder_files(folder, INTERLINE) {
+            self.folder_files(folder, OPENCODE);
+        }
+    }
+
+    /// Whether one of them is there.
+    fn folder_files(&mut self, folder: &Path, names: &[&str]) -> bool {
+        names.iter().fold(false, |found, name| self.file(&folder.join(name)) || found)
+    }
+
+    /// A file that the user has named must be there.
+    fn named_file(&mut self, variable: &str, path: &Path) {
+        if !self.file(path) {
+            self.problem(path, (1, 1), format!("{variable} names this file, but there is no such file"), Severity::Error);
+        }
+    }
+
+    fn file(&mut self, path: &Path) -> bool {
+        match fs::read_to_string(path) {
+            Ok(text) => self.text(path, text.strip_prefix('\u{feff}').unwrap_or(&text), path.parent().unwrap_or(self.cwd)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return false,
+            Err(error) => self.problem(path, (1, 1), format!("cannot be read: {}", reason(&error)), Severity::Error),
+        }
+        true
+    }
+
+    fn text(&mut self, label: &Path, text: &str, folder: &Path) {
+        self.loaded.sources.push(label.to_path_buf());
+        if let Some(Value::Object(mut file)) = self.json(label, text, folder, &CONFIG) {
+            lower_file(&mut file);
+            merge_file(&mut self.merged, file);
+        }
+    }
+
+    /// What of `text` fits `shape`.
+    fn json(&mut self, label: &Path, text: &str, folder: &Path, shape: &Shape) -> Option<Value> {
+        let mut substituted = substitute(text, folder, self.env, self.dirs);
+        for (offset, message) in std::mem::take(&mut substituted.problems) {
+            self.problem(label, place(text, offset), message, Severity::Error);
+        }
+        let node = match Node::parse(&substituted.text) {
+            Ok(node) => node,
+            Err((offset, message)) => {
+                let at = place(text, substituted.original(offset));
+                self.problem(label, at, format!("{message}; the file is left out"), Severity::Error);
+                return None;
+            }
+        };
+        let mut findings = Vec::new();
+        let value = check(node, shape, &mut findings);
+        self.findings(label, text, findings, |offset| substituted.original(offset));
+        value
+    }
+
+    /// `INTERLINE_PERMISSION`.
+    fn permission_variable(&mut self) -> Option<Map<String, Value>> {
+        let (variable, text) = self.env.ours("PERMISSION")?;
+        match self.json(Path::new(&variable), text, self.cwd, &PERMISSION)? {
+            Value::Object(permission) => Some(permission),
+            action => Some(Map::from_iter([("*".to_owned(), action)])),
+        }
+    }
+
+    /// The agents, modes and commands of a folder.
+    fn markdown(&mut self, folder: &Path) {
+        if !folder.is_dir() {
+            return;
+        }
+        self.loaded.folders.push(folder.to_path_buf());
+        for (kind, names, depth) in [
+            (Markdown::Command, ["command", "commands"], MAX_DEPTH),
+            (Markdown::Agent, ["agent", "agents"], MAX_DEPTH),
+            (Markdown::Mode, ["mode", "modes"], 1),
+        ] {
+            for name in names {
+                let base = folder.join(name);
+                for path in markdown_files(&base, depth) {
+                    self.markdown_file(kind, &base, &path);
+                }
+            }
+        }
+    }
+
+    fn markdown_file(&mut self, kind: Markdown, base: &Path, path: &Path) {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return self.problem(path, (1, 1), format!("cannot be read: {}", reason(&error)), Severity::Error),
+        };
+        let file = match parse_markdown(&text) {
+            Ok(file) => file,
+            Err(error) => {
+                return self.problem(path, (error.line, error.column), format!("{}; the file is left out", error.message), Severity::Error);
+            }
+        };
+        let entries = file.data.into_iter().map(|(key, value)| {
+            let at = offset_of(&text, &key);
+            Entry { at, key, value: Node::at_one_place(value, at) }
+        });
+        let mut findings = Vec::new();
+        let shape = if kind == Markdown::Command { &COMMAND } else { &AGENT };
+        let checked = check(Node { at: 0, kind: Kind::Object(entries.collect()) }, shape, &mut findings);
+        self.findings(path, &text, findings, |offset| offset);
+        let Some(Value::Object(mut data)) = checked else { return };
+        let relative = path.strip_prefix(base).unwrap_or(path).with_extension("");
+        let named = data.shift_remove("name").and_then(|name| name.as_str().map(str::to_owned));
+        let name = named.filter(|name| !name.is_empty()).unwrap_or_else(|| relative.to_string_lossy().replace('\\', "/"));
+        let (section, body) = if kind == Markdown::Command { ("command", "template") } else { ("agent", "prompt") };
+        if !file.body.is_empty() || kind == Markdown::Command {
+            data.insert(body.into(), file.body.into());
+        }
+        let mut wrapped = Map::new();
+        match kind {
+            Markdown::Command => {
+                wrapped.insert(name.clone(), data.into());
+                let mut file = Map::from_iter([(section.to_owned(), wrapped.into())]);
+                lower_file(&mut file);
+                merge(&mut self.merged, file);
+                self.loaded.command_files.insert(name, path.to_path_buf());
+            }
+            Markdown::Agent | Markdown::Mode => {
+                if kind == Markdown::Mode {
+                    data.insert("mode".into(), "primary".into());
+                }
+                lower_agent(&mut data);
+                wrapped.insert(name.clone(), data.into());
+                merge(&mut self.merged, Map::from_iter([(section.to_owned(), wrapped.into())]));
+                self.loaded.agent_files.insert(name, path.to_path_buf());
+            }
+        }
+    }
+
+    fn findings(&mut self, label: &Path, text: &str, findings: Vec<Finding>, original: impl Fn(usize) -> usize) {
+        for (offset, message, severity) in findings {
+            self.problem(label, place(text, original(offset)), message, severity);
+        }
+    }
+
+    fn problem(&mut self, file: &Path, (line, column): (usize, usize), message: String, severity: Severity) {
+        self.loaded.problems.push(Problem { file: file.to_path_buf(), line, column, message, severity });
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Markdown {
+    Agent,
+    Mode,
+    Command,
+}
+
+/// The typed configuration. What has been checked can be decoded; should a key not, it alone is left out.
+fn decode(merged: Map<String, Value>, problems: &mut Vec<Problem>) -> Config {
+    let mut config: Config = serde_json::from_value(Value::Object(merged.clone())).unwrap_or_else(|_| {
+        let mut kept = Map::new();
+        for (key, value) in merged {
+            if serde_json::from_value::<Config>(Map::from_iter([(key.clone(), value.clone())]).into()).is_ok() {
+                kept.insert(key, value);
+            } else {
+                let message = format!("\"{key}\" of the merged configuration is not understood; it is left out");
+                problems.push(Problem { file: "configuration".into(), line: 1, column: 1, message, severity: Severity::Error });
+            }
+        }
+        serde_json::from_value(kept.into()).unwrap_or_default()
+    });
+    for provider in config.provider.values_mut() {
+        // What `{env:NAME}` gives for a variable that is not set.
+        provider.options.api_key = provider.options.api_key.take().filter(|key| !key.is_empty());
+    }
+    config
+}
+
+/// The nearest folder from `folder` upwards that holds `.git`; `folder` itself if none does.
+#[must_use]
+pub fn worktree_root(folder: &Path) -> PathBuf {
+    folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder).to_path_buf()
+}
+
+/// `from` and its parents up to `to`, the nearest first; only `from` if `to` is not above it.
+pub(crate) fn upwards(from: &Path, to: &Path) -> Vec<PathBuf> {
+    if !from.starts_with(to) {
+        return vec![from.to_path_buf()];
+    }
+    from.ancestors().take_while(|folder| folder.starts_with(to)).map(Path::to_path_buf).collect()
+}
+
+/// Markdown files below `base`, sorted. Links are followed.
+fn markdown_files(base: &Path, depth: usize) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(base) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            if depth > 1 {
+                files.extend(markdown_files(&path, depth - 1));
+            }
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Files in, configuration and problems out.
+
+use std::fmt::Write as _;
+
+use proto::Action;
+use serde_json::json;
+
+use super::*;
+use crate::permission_rules;
+
+/// Files below a folder that holds `home/` and `p/` (the project).
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("p")).unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn load(&self, cwd: &str, vars: &[(&str, &str)]) -> Loaded {
+        let home = self.folder.path().join("home").display().to_string();
+        let config = format!("{home}/.config");
+        let standard = [("HOME", home.as_str()), ("XDG_CONFIG_HOME", &config)];
+        let env = Env::from_pairs(standard.into_iter().chain(vars.iter().copied()));
+        let dirs = Dirs { managed: vec![self.folder.path().join("etc")], ..Dirs::from_env(&env) };
+        load(&env, &dirs, &self.folder.path().join(cwd))
+    }
+
+    /// The problems, with paths below the folder.
+    fn problems(&self, loaded: &Loaded) -> String {
+        let top = format!("{}/", self.folder.path().display());
+        loaded.problems.iter().fold(String::new(), |mut shown, problem| {
+            writeln!(shown, "{}", problem.to_string().replace(&top, "")).unwrap();
+            shown
+        })
+    }
+}
+
+fn model(loaded: &Loaded) -> &str {
+    loaded.config.model.as_ref().map_or("", |model| model.first())
+}
+
+/// Each file sets the model to its own name; `expect` are the files read, lowest first, of which the last counts.
+fn check_order(files: &[&str], cwd: &str, vars: &[(&str, &str)], expect: &[&str]) {
+    let texts: Vec<(String, String)> = files.iter().map(|name| ((*name).to_owned(), json!({"model": name}).to_string())).collect();
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let place = Place::new(&texts);
+    let vars: Vec<(&str, String)> =
+        vars.iter().map(|(name, value)| (*name, value.replace("<top>", &place.folder.path().display().to_string()))).collect();
+    let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let loaded = place.load(cwd, &vars);
+    let read: Vec<String> =
+        loaded.sources.iter().map(|path| path.strip_prefix(place.folder.path()).unwrap_or(path).display().to_string()).collect();
+    assert_eq!(read, expect);
+    assert_eq!(place.problems(&loaded), "");
+    assert_eq!(model(&loaded), *expect.last().unwrap_or(&""));
+}
+
+#[test]
+fn which_files_count_and_in_which_order() {
+    check_order(&[], "p", &[], &[]);
+    check_order(&["p/opencode.json", "p/opencode.jsonc"], "p", &[], &["p/opencode.json", "p/opencode.jsonc"]);
+    check_order(&["p/opencode.json", "p/interline.jsonc"], "p", &[], &["p/interline.jsonc"]);
+    check_order(
+        &["home/.config/opencode/opencode.json", "home/.config/opencode/config.json", "x.json", "p/opencode.json"],
+        "p",
+        &[("INTERLINE_CONFIG", "<top>/x.json"), ("OPENCODE_CONFIG", "/nowhere.json")],
+        &["home/.config/opencode/config.json", "home/.config/opencode/opencode.json", "x.json", "p/opencode.json"],
+    );
+    check_order(
+        &["home/.config/opencode/opencode.json", "home/.config/interline/interline.json"],
+        "p",
+        &[],
+        &["home/.config/interline/interline.json"],
+    );
+    check_order(
+        &[
+            "opencode.json",
+            "p/.git/HEAD",
+            "p/opencode.json",
+            "p/a/interline.json",
+            "p/a/b/opencode.json",
+            "p/a/.opencode/opencode.json",
+            "p/.opencode/opencode.json",
+        ],
+        "p/a/b",
+        &[],
+        &["p/opencode.json", "p/a/interline.json", "p/a/b/opencode.json", "p/.opencode/opencode.json", "p/a/.opencode/opencode.json"],
+    );
+    // Without git only the folder itself counts.
+    check_order(&["p/opencode.json", "p/a/opencode.json"], "p/a", &[], &["p/a/opencode.json"]);
+    check_order(
+        &[
+            "home/.opencode/opencode.json",
+            "p/.opencode/opencode.json",
+            "p/.interline/interline.json",
+            "d/opencode.json",
+            "etc/opencode.json",
+        ],
+        "p",
+        &[("OPENCODE_CONFIG_DIR", "<top>/d")],
+        &[
+            "home/.opencode/opencode.json",
+            "p/.opencode/opencode.json",
+            "p/.interline/interline.json",
+            "d/opencode.json",
+            "etc/opencode.json",
+        ],
+    );
+    check_order(
+        &["p/opencode.json", "home/.opencode/opencode.json"],
+        "p",
+        &[("OPENCODE_DISABLE_PROJECT_CONFIG", "true")],
+        &["home/.opencode/opencode.json"],
+    );
+}
+
+#[test]
+fn inline_configuration_counts_over_the_projects() {
+    let place = Place::new(&[("p/opencode.json", r#"{"model": "a/b", "small_model": "a/s"}"#), ("p/k.txt", "K\n")]);
+    let content = r#"{"model": "c/d", "provider": {"c": {"options": {"apiKey": "{file:k.txt}"}}}}"#;
+    let loaded = place.load("p", &[("INTERLINE_CONFIG_CONTENT", content), ("OPENCODE_CONFIG_CONTENT", "{broken")]);
+    assert_eq!((model(&loaded), loaded.config.small_model.as_deref()), ("c/d", Some("a/s")));
+    assert_eq!(loaded.config.provider["c"].options.api_key.as_deref(), Some("K"));
+    assert!(loaded.problems.is_empty());
+}
+
+/// One project file: its problems, and what counts of it.
+fn check_file(text: &str, vars: &[(&str, &str)]) -> String {
+    let place = Place::new(&[("p/opencode.json", text)]);
+    let loaded = place.load("p", vars);
+    let mut config = serde_json::to_value(&loaded.config).unwrap();
+    let plain = serde_json::to_value(Config::default()).unwrap();
+    config.as_object_mut().unwrap().retain(|key, value| plain.get(key) != Some(value));
+    format!("{}{config}", place.problems(&loaded))
+}
+
+#[test]
+fn mistakes_have_a_place() {
+    insta::assert_snapshot!(check_file("{\n  \"model\": \"mock/other\",\n  \"permission\": {\"edit\": \"allow\",, }\n}\n", &[]));
+    insta::assert_snapshot!(check_file("{\n  \"model\": \n}\n", &[]));
+    insta::assert_snapshot!(check_file("{\"model\": \"{env:LONG}\", \"x\" 1}", &[("LONG", "0123456789012345678901234567890")]));
+    insta::assert_snapshot!(check_file("{\"model\": \"a/b\"", &[]));
+    insta::assert_snapshot!(check_file("[1]", &[]));
+    insta::assert_snapshot!(check_file("{'model': 'a/b'}", &[]));
+    assert_eq!(check_file("", &[]), "{}");
+    assert_eq!(check_file("\u{feff}{}", &[]), "{}");
+}
+
+#[test]
+fn only_what_is_wrong_is_left_out() {
+    insta::assert_snapshot!(check_file(
+        "{\n  \"model\": \"mock/other\",\n  \"share\": 17,\n  \"frobnicate\": {\"x\": 1},\n  \"permission\": {\"edit\": \"perhaps\"}\n}\n",
+        &[]
+    ));
+    insta::assert_snapshot!(check_file(
+        r#"{
+  "provider": {
+    "p": {"name": 1, "options": {"apiKey": 7, "baseURL": "http://x", "headerTimeout": -1, "region": "eu"},
+          "models": {"m": {"limit": {"context": "big", "output": 5}, "cost": {"input": 0.5}}, "n": 3}},
+    "q": "no"
+  },
+  "agent": {"a": {"temperature": "hot", "mode": "both", "reasoningEffort": "high", "steps": 4}},
+  "command": {"c": {"template": "t", "colour": "red"}},
+  "instructions": ["a.md", 5], "snapshot": null, "autoupdate": "notify", "lsp": true,
+  "tool_output": {"max_lines": 1.5}, "disabled_providers": "x"
+}"#,
+        &[]
+    ));
+}
+
+#[test]
+fn a_secret_stands_in_no_problem() {
+    let shown = check_file(
+        "{\"provider\": {\"p\": {\"options\": {\"apiKey\": [\"sk-SECRET\"], \"timeout\": \"{env:KEY}\"}}}, \"share\": \"{env:KEY}\"}",
+        &[("KEY", "sk-SECRET")],
+    );
+    assert!(!shown.contains("SECRET") && shown.matches("p/opencode.json:1:").count() == 3, "{shown}");
+}
+
+#[test]
+fn known_keys_do_not_warn() {
+    let text = r#"{"$schema": "x", "theme": "t", "keybinds": {}, "share": "auto", "plugin": ["x"], "formatter": {"a": {}}, "experimental": {"any": 1}, "mcp": {"m": {"type": "local"}},
+        "server": {"port": 1}, "watcher": {"ignore": []}, "autoupdate": false, "layout": "auto", "username": "me", "logLevel": "INFO", "subagent_depth": 2}"#;
+    assert!(check_file(text, &[]).starts_with('{'), "{}", check_file(text, &[]));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let shown = check_file("{\n  \"model\": \"a/b\",\n  \"username\": \"{file:no.txt}\"\n}", &[]);
+    assert!(shown.starts_with("p/opencode.json:3:16: cannot read the file of {file:no.txt}: there is no such file\n"), "{shown}");
+    let place = Place::new(&[]);
+    let loaded = place.load("p", &[("INTERLINE_CONFIG", "none.json")]);
+    assert_eq!(place.problems(&loaded), "p/none.json:1:1: INTERLINE_CONFIG names this file, but there is no such file\n");
+}
+
+#[test]
+fn an_absent_variable_is_no_key() {
+    let place = Place::new(&[("p/opencode.json", r#"{"provider": {"p": {"options": {"apiKey": "{env:NOT_SET}"}}}}"#)]);
+    assert_eq!(place.load("p", &[]).config.provider["p"].options.api_key, None);
+}
+
+#[test]
+fn agents_and_commands_in_markdown() {
+    let place = Place::new(&[
+        ("p/opencode.json", r#"{"agent": {"reviewer": {"prompt": "JSON", "steps": 7}}}"#),
+        ("home/.config/opencode/agent/global.md", "GLOBAL"),
+        (
+            "p/.opencode/agent/reviewer.md",
+            "---\ndescription: Reviews\nmode: primary\nmodel: mock/other\ntemperature: 0.15\npermission:\n  edit: deny\nextra: 1\n---\nPERSONA\n",
+        ),
+        ("p/.opencode/agents/deep/one.md", "---\ntools:\n  bash: false\n---\nONE"),
+        ("p/.opencode/agents/x.md", "---\nname: renamed\nmode: sideways\n---\n"),
+        ("p/.opencode/mode/fast.md", "---\nmode: all\n---\nFAST"),
+        ("p/.opencode/agent/broken.md", "---\na: [\n---\nB"),
+        ("p/.opencode/command/fix.md", "---\ndescription: Fixes\nmodel: a/b#v\n---\nFix $ARGUMENTS\n"),
+        ("p/.interline/commands/a/b.md", "AB"),
+        ("p/.opencode/command/notes.txt", "not this"),
+    ]);
+    let loaded = place.load("p", &[]);
+    insta::assert_snapshot!(format!(
+        "{}{}\n{}",
+        place.problems(&loaded),
+        serde_json::to_string_pretty(&loaded.config.agent).unwrap(),
+        serde_json::to_string_pretty(&loaded.config.command).unwrap()
+    ));
+    assert_eq!(loaded.agent_files["deep/one"], place.folder.path().join("p/.opencode/agents/deep/one.md"));
+    assert_eq!(loaded.command_files.keys().collect::<Vec<_>>(), ["fix", "a/b"]);
+    assert_eq!(loaded.folders.len(), 3);
+}
+
+#[test]
+fn permissions_of_several_files() {
+    let check = |files: &[(&str, &str)], vars: &[(&str, &str)], expect: &[(&str, &str, Action)]| {
+        let place = Place::new(files);
+        let loaded = place.load("p", vars);
+        assert_eq!(place.problems(&loaded), "");
+        let rules = loaded.config.permission.as_ref().map(|permission| permission_rules(permission, Path::new("/h"))).unwrap_or_default();
+        let rules: Vec<(&str, &str, Action)> =
+            rules.iter().map(|(name, pattern, action)| (name.as_str(), pattern.as_str(), *action)).collect();
+        assert_eq!(rules, expect, "{files:?}");
+    };
+    let (allow, ask, deny) = (Action::Allow, Action::Ask, Action::Deny);
+    check(&[("p/opencode.json", r#"{"permission": "ask"}"#)], &[], &[("*", "*", ask)]);
+    check(
+        &[
+            ("p/opencode.json", r#"{"permission": "allow"}"#),
+            ("p/opencode.jsonc", r#"{"permission": {"bash": {"*": "deny", "echo *": "allow",},}}"#),
+        ],
+        &[("OPENCODE_PERMISSION", r#"{"edit": "ask"}"#)],
+        &[("*", "*", allow), ("bash", "*", deny), ("bash", "echo *", allow), ("edit", "*", ask)],
+    );
+    check(
+        &[("p/opencode.json", r#"{"permission": "allow", "tools": {"webfetch": false}}"#)],
+        &[],
+        &[("*", "*", allow), ("webfetch", "*", deny)],
+    );
+    check(
+        &[
+            ("p/opencode.json", r#"{"permission": {"bash": "ask"}}"#),
+            (
+                "p/opencode.jsonc",
+                r#"{"permissions": [{"action": "shell", "resource": "ls", "effect": "allow"}, {"action": "*", "effect": "deny"}]}"#,
+            ),
+        ],
+        &[],
+        &[("bash", "*", ask), ("bash", "ls", allow), ("*", "*", deny)],
+    );
+}
+
+#[test]
+fn variables_that_change_single_keys() {
+    let place = Place::new(&[("p/opencode.json", r#"{"compaction": {"auto": true, "prune": true, "reserved": 5}}"#)]);
+    let loaded = place.load("p", &[("OPENCODE_DISABLE_AUTOCOMPACT", "1"), ("INTERLINE_DISABLE_PRUNE", "true"), ("USER", "me")]);
+    let compaction = loaded.config.compaction;
+    assert_eq!((compaction.auto, compaction.prune, compaction.reserved), (false, false, Some(5)));
+    assert_eq!(loaded.config.username.as_deref(), Some("me"));
+}

@@ -1,0 +1,148 @@
+//! Markdown with YAML in front: agents, commands and skills.
+//!
+//! Must not know what the keys mean.
+//!
+//! **Invariant:** text without front matter is all body; front matter that cannot be read is an error with its line, never a guess.
+
+use serde_json::{Map, Value};
+
+/// A file's two parts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Markdown {
+    /// The front matter, in the order written.
+    pub data: Map<String, Value>,
+    /// The rest, trimmed.
+    pub body: String,
+}
+
+/// What is wrong with front matter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct MarkdownError {
+    /// The file's line, from 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Splits `text` and reads its front matter. Where YAML refuses, values that hold a colon are taken as plain text, as OpenCode does.
+///
+/// # Errors
+/// If the front matter is not a YAML mapping.
+pub fn parse_markdown(text: &str) -> Result<Markdown, MarkdownError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some((front, body)) = split(text) else {
+        return Ok(Markdown { data: Map::new(), body: text.trim().to_owned() });
+    };
+    let data = if front.trim().is_empty() {
+        Value::Null
+    } else {
+        read_yaml(front).or_else(|error| read_yaml(&quote_colons(front)).map_err(|_| error))?
+    };
+    let data = match data {
+        Value::Object(data) => data,
+        Value::Null => Map::new(),
+        _ => return Err(MarkdownError { line: 2, column: 1, message: "the front matter must be `key: value` lines".into() }),
+    };
+    Ok(Markdown { data, body: body.trim().to_owned() })
+}
+
+/// The offset of the line on which the front matter's top-level `key` stands; 0 if it is not found.
+#[must_use]
+pub(crate) fn offset_of(text: &str, key: &str) -> usize {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let rest = line.trim_start_matches(['"', '\'']).strip_prefix(key).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
+        if rest.is_some_and(|rest| rest.starts_with(':')) {
+            return at;
+        }
+        at += line.len();
+    }
+    0
+}
+
+fn read_yaml(front: &str) -> Result<Value, MarkdownError> {
+    serde_saphyr::from_str(front).map_err(|error| {
+        let location = error.location();
+        MarkdownError {
+            line: location.map_or(1, |at| usize::try_from(at.line()).unwrap_or(1)) + 1,
+            column: location.map_or(1, |at| usize::try_from(at.column()).unwrap_or(1)),
+            message: "the front matter is not YAML".into(),
+        }
+    })
+}
+
+/// The text between the `---` lines, and what follows.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix("---")?;
+    let rest = rest.trim_start_matches([' ', '\t', '\r']).strip_prefix('\n')?;
+    let mut at = 0;
+    for line in rest.split_inclusive('\n') {
+        if line.trim_end() == "---" {
+            return Some((&rest[..at], &rest[at + line.len()..]));
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Top-level `key: some: text` as a block scalar.
+fn quote_colons(front: &str) -> String {
+    let mut fixed = String::with_capacity(front.len() + 32);
+    for line in front.lines() {
+        let parts = line.split_once(':').filter(|(key, value)| {
+            let value = value.trim();
+            !key.is_empty()
+                && !key.starts_with([' ', '\t', '#', '-'])
+                && value.contains(':')
+                && !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*'])
+        });
+        match parts {
+            Some((key, value)) => fixed.push_str(&format!("{key}: |-\n  {}\n", value.trim())),
+            None => {
+                fixed.push_str(line);
+                fixed.push('\n');
+            }
+        }
+    }
+    fixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts() {
+        let check = |text: &str, data: &str, body: &str| {
+            let got = parse_markdown(text).unwrap();
+            assert_eq!((serde_json::to_string(&got.data).unwrap().as_str(), got.body.as_str()), (data, body), "{text}");
+        };
+        check("no front matter\n", "{}", "no front matter");
+        check("---\n---\nbody\n", "{}", "body");
+        check("---\r\nmode: primary\r\n---\r\nbody\r\n", r#"{"mode":"primary"}"#, "body");
+        check(
+            "---\ndescription: Reviews code\ntemperature: 0.15\nhidden: true\npermission:\n  edit: deny\n  bash:\n    \"*\": ask\n    git *: allow\n---\n\nYou.\n---\nmore\n",
+            r#"{"description":"Reviews code","temperature":0.15,"hidden":true,"permission":{"edit":"deny","bash":{"*":"ask","git *":"allow"}}}"#,
+            "You.\n---\nmore",
+        );
+        check("---\ndescription: Use this: when\nmode: all\n---\nx", r#"{"description":"Use this: when","mode":"all"}"#, "x");
+        check("---\nnot closed: 1\n", "{}", "---\nnot closed: 1");
+        check("----\nx\n", "{}", "----\nx");
+    }
+
+    #[test]
+    fn unreadable_front_matter_has_a_line() {
+        let error = parse_markdown("---\nok: 1\nbad: [1, 2\n---\nx").unwrap_err();
+        assert!((2..=4).contains(&error.line), "{error:?}");
+        assert_eq!(parse_markdown("---\n- a\n- b\n---\nx").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn places_of_keys() {
+        let text = "---\ndescription: x\n\"mode\": all\n---\n";
+        assert_eq!([offset_of(text, "description"), offset_of(text, "mode"), offset_of(text, "none")], [4, 19, 0]);
+    }
+}
