@@ -1,2 +1,4 @@
 //! The binary.
+mod lsp;
+
 fn main() {}

@@ -1,0 +1,7 @@
+//! The language server: an editor starts Interline and talks LSP over stdin and stdout.
+//!
+//! **Invariant:** translates; decides nothing.
+
+pub mod client;
+pub mod documents;
+pub mod positions;
