@@ -5,6 +5,16 @@
 //!
 //! **Invariant:** a key never stands in an error, an event or a log; and a stream that did not end properly ends with an error, never with a finish.
 
+mod catalogue;
+mod client;
+mod cost;
+mod model;
+mod registry;
 mod request;
+pub mod retry;
 
+pub use client::{Client, ModelStream};
+pub use cost::cost;
+pub use model::{Api, Capabilities, ResolvedModel, Secret, Timeouts};
+pub use registry::{KeySource, ModelEntry, Registry};
 pub use request::{ChatMessage, ChatPart, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ToolDefinition};

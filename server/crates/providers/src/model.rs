@@ -1,0 +1,133 @@
+//! A model that can be asked: where it lives, how it is spoken to, and what it costs.
+//!
+//! **Invariant:** the key is only ever read by an adapter that writes it into a request's head; `Debug` does not show it.
+
+use std::time::Duration;
+
+use config::{Cost, Limit};
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+/// A key. Neither `Debug` nor `Display` shows it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a key; white space around it is dropped.
+    #[must_use]
+    pub fn new(key: &str) -> Self {
+        Self(key.trim().to_owned())
+    }
+
+    /// The key itself: for a request's head and for redaction only.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_empty() { "Secret(none)" } else { "Secret(…)" })
+    }
+}
+
+/// The wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Anthropic's Messages.
+    Anthropic,
+    /// OpenAI's Chat Completions, and everything that imitates it.
+    OpenAiChat,
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the answer's head.
+    pub header: Duration,
+    /// Between two pieces of a stream.
+    pub chunk: Duration,
+    /// For the whole answer, where configured.
+    pub total: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { header: Duration::from_secs(300), chunk: Duration::from_secs(300), total: None }
+    }
+}
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Calls tools.
+    pub tools: bool,
+    /// Thinks.
+    pub reasoning: bool,
+    /// Takes a temperature.
+    pub temperature: bool,
+    /// Takes images.
+    pub images: bool,
+    /// Takes PDF files.
+    pub pdf: bool,
+}
+
+/// A model, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct ResolvedModel {
+    /// The provider's id, such as `anthropic`.
+    pub provider_id: String,
+    /// The provider's name for people.
+    pub provider_name: String,
+    /// The model's key, such as `claude-sonnet-4-5`.
+    pub model_id: String,
+    /// The model's name for people.
+    pub model_name: String,
+    /// The model's name on the wire.
+    pub wire_id: String,
+    /// Such as `claude-sonnet`; empty if unknown.
+    pub family: String,
+    /// The wire format.
+    pub api: Api,
+    /// Without a slash at the end.
+    pub base_url: String,
+    /// Empty where none is needed or known.
+    pub key: Secret,
+    /// Further headers: the provider's, then the model's.
+    pub headers: IndexMap<String, String>,
+    /// The model's options, merged into the request's body (OpenCode's names).
+    pub options: Map<String, Value>,
+    /// The provider's other options, such as `setCacheKey`; never sent.
+    pub provider_options: Map<String, Value>,
+    /// In tokens; 0 is unknown.
+    pub limit: Limit,
+    /// Prices.
+    pub cost: Cost,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// The field of Chat Completions messages in which earlier thoughts are sent back, if they are.
+    pub interleaved: Option<String>,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+impl ResolvedModel {
+    /// `provider/model`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider_id, self.model_id)
+    }
+
+    /// Whether the model, or the name it goes by on the wire, contains `word` (lower case).
+    #[must_use]
+    pub fn is_like(&self, word: &str) -> bool {
+        self.wire_id.to_ascii_lowercase().contains(word) || self.model_id.to_ascii_lowercase().contains(word)
+    }
+}

@@ -1,0 +1,1 @@
+//! Names, merging and keys.
