@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::terminal::Terminal;
+use crate::terminal::{DOWN, ENTER, Terminal};
 
 /// Folders for one test, and the environment that points to them.
 pub struct Desk {
@@ -107,6 +107,36 @@ pub fn binary() -> PathBuf {
     let path = folder.join("interline");
     assert!(path.is_file(), "{} is not there: run `cargo build` first, or `cargo xtask test`, which does", path.display());
     path
+}
+
+/// Picks a code action in Neovim: a numbered list that waits for a number. `keys` open it.
+///
+/// # Panics
+/// If the list does not come up with an entry that holds `title`.
+pub fn pick_in_neovim(nvim: &Terminal, keys: &str, title: &str) {
+    let number = |line: String| {
+        line.split_once(": ").filter(|(_, entry)| entry.contains(title)).and_then(|(number, _)| number.trim().parse::<u32>().ok())
+    };
+    nvim.keys(keys).wait_for(&format!("{title:?} in the list"), |screen| {
+        screen.has("Type number") && screen.lines().any(|line| number(line).is_some())
+    });
+    let number = nvim.look(|screen| screen.lines().find_map(number)).expect("the entry that was just seen");
+    nvim.keys(&format!("{number}{ENTER}")).wait_gone("Type number");
+}
+
+/// Picks a code action in Helix: a menu with a marked entry. `keys` open it.
+///
+/// # Panics
+/// If the menu does not come up with an entry that holds `title`.
+pub fn pick_in_helix(hx: &Terminal, keys: &str, title: &str) {
+    hx.keys(keys).wait_text(title);
+    // The menu has a marked entry from its first key on; each Down moves the mark by one.
+    let mut marked = None;
+    while !hx.look(|screen| screen.is_marked(title)) {
+        hx.keys(DOWN).wait_for(&format!("the mark to move to {title:?}"), |screen| screen.marked().is_some_and(|row| Some(row) != marked));
+        marked = hx.look(|screen| screen.marked());
+    }
+    hx.keys(ENTER);
 }
 
 fn installed(editor: &str) -> PathBuf {

@@ -91,13 +91,15 @@ impl Screen<'_> {
         self.0.rows(0, COLUMNS.get()).map(|line| line.trim_end().to_owned())
     }
 
-    /// The text drawn in reverse or on a background of its own in the first such row of a menu that holds `text`:
-    /// whether that entry is the marked one.
+    /// The row of the marked entry of a menu: the first one with a word drawn in reverse, the cursor left out.
+    pub fn marked(&self) -> Option<u16> {
+        let reverse = |row: u16, column: u16| self.0.cell(row, column).is_some_and(vt100::Cell::inverse);
+        (0..ROWS.get()).find(|row| (1..COLUMNS.get()).any(|column| reverse(*row, column - 1) && reverse(*row, column)))
+    }
+
+    /// Whether the marked entry of a menu is the one that holds `text`.
     pub fn is_marked(&self, text: &str) -> bool {
-        let row = (0..).zip(self.lines()).find(|(_, line)| line.contains(text));
-        let Some((row, line)) = row else { return false };
-        let column = line.find(text).map_or(0, |at| line[..at].chars().count());
-        u16::try_from(column).ok().and_then(|column| self.0.cell(row, column)).is_some_and(vt100::Cell::inverse)
+        self.marked().and_then(|row| self.lines().nth(row.into())).is_some_and(|line| line.contains(text))
     }
 }
 
