@@ -118,7 +118,11 @@ impl Loader<'_> {
 
     /// Whether one of them is there.
     fn folder_files(&mut self, folder: &Path, names: &[&str]) -> bool {
-        names.iter().fold(false, |found, name| self.file(&folder.join(name)) || found)
+        let mut found = false;
+        for name in names {
+            found |= self.file(&folder.join(name));
+        }
+        found
     }
 
     /// A file that the user has named must be there.
