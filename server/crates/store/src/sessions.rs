@@ -1,0 +1,169 @@
+//! Sessions and their to-do lists.
+//!
+//! **Invariant:** removing a session removes all that belongs to it, and no content that another one needs.
+
+use proto::{MessageId, Session, SessionId, Todo};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params};
+
+use crate::json;
+use crate::messages::{self, Row};
+use crate::{Store, StoreError, Tx};
+
+impl Tx<'_> {
+    /// Stores a session, new or changed.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn put_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.0
+            .prepare_cached(
+                "INSERT INTO session (id, directory, parent, updated, info) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (id) DO UPDATE SET directory = ?2, parent = ?3, updated = ?4, info = ?5",
+            )?
+            .execute(params![
+                session.id.0,
+                session.directory,
+                session.parent_id.as_ref().map(SessionId::as_str),
+                session.time.updated,
+                serde_json::to_string(session)?
+            ])?;
+        Ok(())
+    }
+
+    /// Stores a session's to-do list.
+    ///
+    /// # Errors
+    /// Those of the disk, and an unknown session.
+    pub fn put_todos(&self, session: &SessionId, todos: &[Todo]) -> Result<(), StoreError> {
+        let changed = self
+            .0
+            .prepare_cached("UPDATE session SET todos = ?2 WHERE id = ?1")?
+            .execute(params![session.0, serde_json::to_string(todos)?])?;
+        if changed == 0 { Err(StoreError::UnknownSession(session.0.clone())) } else { Ok(()) }
+    }
+}
+
+impl Store {
+    /// Stores a session, new or changed.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn put_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.write(|tx| tx.put_session(session))
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        let connection = self.lock();
+        let row: Option<Value> =
+            connection.prepare_cached("SELECT info FROM session WHERE id = ?1")?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        Ok(row.and_then(json::read))
+    }
+
+    /// A directory's sessions, or all; the last used first.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn sessions(&self, directory: Option<&str>, limit: usize) -> Result<Vec<Session>, StoreError> {
+        let connection = self.lock();
+        let mut statement =
+            connection.prepare_cached("SELECT info FROM session WHERE ?1 IS NULL OR directory = ?1 ORDER BY updated DESC, id LIMIT ?2")?;
+        let rows = statement.query_map(params![directory, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
+        Ok(rows.collect::<Result<Vec<Value>, _>>()?.into_iter().filter_map(json::read).collect())
+    }
+
+    /// A directory's session that was used last, among those that no other session started.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn last_session(&self, directory: &str) -> Result<Option<Session>, StoreError> {
+        let connection = self.lock();
+        let row: Option<Value> = connection
+            .prepare_cached("SELECT info FROM session WHERE directory = ?1 AND parent IS NULL ORDER BY updated DESC, id LIMIT 1")?
+            .query_row([directory], |row| row.get(0))
+            .optional()?;
+        Ok(row.and_then(json::read))
+    }
+
+    /// Stores `new` with a copy of a session's messages, parts and to-do list. The copies have ids of their own, and name each other by those.
+    ///
+    /// # Errors
+    /// Those of the disk, and an unknown session.
+    pub fn fork(&self, session: &SessionId, new: &Session) -> Result<(), StoreError> {
+        let rows = messages::rows(&self.lock(), session)?;
+        let todos = self.todos(session)?;
+        if self.session(session)?.is_none() {
+            return Err(StoreError::UnknownSession(session.0.clone()));
+        }
+        self.write(|tx| {
+            tx.put_session(new)?;
+            tx.put_todos(&new.id, &todos)?;
+            let mut names = std::collections::HashMap::new();
+            for Row { mut info, seq, parts } in rows {
+                let id = MessageId::new();
+                names.insert(info.id().clone(), id.clone());
+                match &mut info {
+                    proto::Message::User(message) => {
+                        message.id = id.clone();
+                        message.session_id = new.id.clone();
+                    }
+                    proto::Message::Assistant(message) => {
+                        message.id = id.clone();
+                        message.session_id = new.id.clone();
+                        if let Some(parent) = names.get(&message.parent_id) {
+                            message.parent_id = parent.clone();
+                        }
+                    }
+                }
+                tx.put_message(&info, seq)?;
+                for (mut part, seq, position) in parts {
+                    part.id = proto::PartId::new();
+                    part.session_id = new.id.clone();
+                    part.message_id = id.clone();
+                    tx.put_part(&part, seq, position)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a session with all that belongs to it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn remove_session(&self, session: &SessionId) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.0.execute("DELETE FROM undone WHERE turn IN (SELECT turn FROM change WHERE session = ?1)", [session.as_str()])?;
+            for table in ["part", "message", "removed", "change"] {
+                tx.0.execute(&format!("DELETE FROM {table} WHERE session = ?1"), [session.as_str()])?;
+            }
+            tx.0.execute("DELETE FROM session WHERE id = ?1", [session.as_str()])?;
+            tx.drop_unused_contents()
+        })
+    }
+
+    /// Stores a session's to-do list.
+    ///
+    /// # Errors
+    /// Those of the disk, and an unknown session.
+    pub fn put_todos(&self, session: &SessionId, todos: &[Todo]) -> Result<(), StoreError> {
+        self.write(|tx| tx.put_todos(session, todos))
+    }
+
+    /// A session's to-do list; empty for one that has none.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn todos(&self, session: &SessionId) -> Result<Vec<Todo>, StoreError> {
+        let connection = self.lock();
+        let row: Option<Value> = connection
+            .prepare_cached("SELECT todos FROM session WHERE id = ?1")?
+            .query_row([session.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(row.and_then(json::read).unwrap_or_default())
+    }
+}

@@ -1,0 +1,322 @@
+//! The store through its public face, over real files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use interline_store::{Approval, Blob, ChangeRecord, Store, StoreError};
+use proto::{
+    AssistantMessage, Event, Message, MessageId, MessagePath, MessageTime, ModelRef, Part, PartId, PartKind, Session, SessionId,
+    SessionTime, Todo, Tokens, UserMessage,
+};
+
+fn open(dir: &Path) -> Store {
+    Store::open(&dir.join("sub/interline.db")).unwrap()
+}
+
+fn session(directory: &str, updated: i64) -> Session {
+    Session {
+        id: SessionId::new(),
+        directory: directory.into(),
+        parent_id: None,
+        title: "title".into(),
+        version: "1".into(),
+        cost: 0.5,
+        tokens: Tokens::default(),
+        time: SessionTime { created: 1, updated },
+    }
+}
+
+fn model() -> ModelRef {
+    ModelRef { provider_id: "p".into(), model_id: "m".into() }
+}
+
+fn user(session: &SessionId) -> Message {
+    Message::User(UserMessage {
+        id: MessageId::new(),
+        session_id: session.clone(),
+        time: MessageTime::default(),
+        agent: "build".into(),
+        model: model(),
+    })
+}
+
+fn assistant(session: &SessionId, parent: &MessageId) -> Message {
+    Message::Assistant(AssistantMessage {
+        id: MessageId::new(),
+        session_id: session.clone(),
+        time: MessageTime::default(),
+        parent_id: parent.clone(),
+        model: model(),
+        mode: "build".into(),
+        agent: "build".into(),
+        path: MessagePath::default(),
+        summary: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        finish: None,
+        error: None,
+    })
+}
+
+fn text(message: &Message, text: &str) -> Part {
+    Part {
+        id: PartId::new(),
+        session_id: message.session_id().clone(),
+        message_id: message.id().clone(),
+        kind: PartKind::Text { text: text.into(), synthetic: None, time: None },
+    }
+}
+
+fn words(part: &Part) -> &str {
+    match &part.kind {
+        PartKind::Text { text, .. } => text,
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+fn blob(text: &str) -> Option<Blob> {
+    Some(Blob { bytes: text.into(), is_text: true, bom: false, mode: Some(0o644) })
+}
+
+fn change(key: &str, before: Option<Blob>, after: Option<Blob>) -> ChangeRecord {
+    ChangeRecord { key: key.into(), before, after, route: "disk".into() }
+}
+
+/// A session with a question of one part and an answer of two, stored out of order.
+fn talk(store: &Store, directory: &str) -> (Session, Message, Message) {
+    let session = session(directory, 1);
+    store.put_session(&session).unwrap();
+    let question = user(&session.id);
+    let answer = assistant(&session.id, question.id());
+    store.put_message(&question, 1).unwrap();
+    store.put_part(&text(&question, "why"), 2, 0).unwrap();
+    store.put_message(&answer, 3).unwrap();
+    store.put_part(&text(&answer, "second"), 5, 1).unwrap();
+    store.put_part(&text(&answer, "first"), 4, 0).unwrap();
+    (session, question, answer)
+}
+
+#[test]
+fn what_was_stored_is_there_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let (session, question, answer) = talk(&first, "/p");
+    // As after kill -9: the connection is never closed.
+    std::mem::forget(first);
+    let store = open(dir.path());
+    assert_eq!(store.session(&session.id).unwrap(), Some(session.clone()));
+    let messages = store.messages(&session.id).unwrap();
+    assert_eq!(messages.iter().map(|m| &m.info).collect::<Vec<_>>(), [&question, &answer]);
+    assert_eq!(messages[1].parts.iter().map(words).collect::<Vec<_>>(), ["first", "second"]);
+    assert_eq!(store.next_seq(&session.id).unwrap(), 6);
+    assert_eq!(store.next_seq(&SessionId::new()).unwrap(), 1);
+}
+
+#[test]
+fn events_can_be_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (session, question, answer) = talk(&store, "/p");
+    let mut part = store.messages(&session.id).unwrap()[1].parts[0].clone();
+    part.kind = PartKind::Text { text: "long ".repeat(4000), synthetic: None, time: None };
+    store.put_part(&part, 6, 0).unwrap();
+    let told = |seq| -> Vec<String> {
+        let events = store.since(&session.id, seq).unwrap();
+        events
+            .iter()
+            .map(|e| match &e.event {
+                Event::MessageUpdated { info } => format!("{} {}", e.seq, if info == &question { "question" } else { "answer" }),
+                Event::PartUpdated { part } => format!("{} {}", e.seq, &words(part)[..3]),
+                Event::MessageRemoved { .. } => format!("{} removed", e.seq),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    assert_eq!(told(0), ["1 question", "2 why", "3 answer", "5 sec", "6 lon"]);
+    assert_eq!(told(5), ["6 lon"]);
+    store.remove_message(&session.id, answer.id(), 7).unwrap();
+    assert_eq!(told(0), ["1 question", "2 why", "7 removed"]);
+    assert_eq!(store.next_seq(&session.id).unwrap(), 8);
+}
+
+#[test]
+fn sessions_are_listed_by_their_last_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut old = session("/p", 1);
+    let new = session("/p", 2);
+    let elsewhere = session("/q", 3);
+    let child = Session { parent_id: Some(new.id.clone()), ..session("/p", 9) };
+    for s in [&old, &new, &elsewhere, &child] {
+        store.put_session(s).unwrap();
+    }
+    let listed = |directory, limit| store.sessions(directory, limit).unwrap().into_iter().map(|s| s.id).collect::<Vec<_>>();
+    assert_eq!(listed(Some("/p"), 10), [child.id.clone(), new.id.clone(), old.id.clone()]);
+    assert_eq!(listed(None, 2), [child.id.clone(), elsewhere.id.clone()]);
+    assert_eq!(store.last_session("/p").unwrap(), Some(new));
+    old.time.updated = 4;
+    store.put_session(&old).unwrap();
+    assert_eq!(store.last_session("/p").unwrap(), Some(old));
+    assert_eq!(store.last_session("/none").unwrap(), None);
+}
+
+#[test]
+fn a_fork_is_independent() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (original, question, _) = talk(&store, "/p");
+    let todos = vec![Todo { content: "x".into(), status: "pending".into(), priority: "low".into() }];
+    store.put_todos(&original.id, &todos).unwrap();
+    let new = session("/p", 5);
+    store.fork(&original.id, &new).unwrap();
+    let copies = store.messages(&new.id).unwrap();
+    assert_eq!(copies.len(), 2);
+    assert_ne!(copies[0].info.id(), question.id());
+    let Message::Assistant(answer) = &copies[1].info else { panic!("{:?}", copies[1]) };
+    assert_eq!(&answer.parent_id, copies[0].info.id());
+    assert_eq!(copies[1].parts.iter().map(words).collect::<Vec<_>>(), ["first", "second"]);
+    assert!(copies.iter().flat_map(|m| &m.parts).all(|p| p.session_id == new.id));
+    assert_eq!(store.todos(&new.id).unwrap(), todos);
+    store.remove_session(&new.id).unwrap();
+    assert!(store.messages(&new.id).unwrap().is_empty());
+    assert_eq!(store.messages(&original.id).unwrap()[1].parts.len(), 2);
+    assert!(matches!(store.fork(&SessionId::new(), &new), Err(StoreError::UnknownSession(_))));
+}
+
+#[test]
+fn changes_come_back_in_order_and_contents_are_kept_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (session, question, _) = talk(&store, "/p");
+    let turn = question.id().clone();
+    let binary = Some(Blob { bytes: vec![0, 255, 7], is_text: false, bom: false, mode: None });
+    let records =
+        [change("file:///p/a", blob("one"), blob("two")), change("file:///p/b", None, binary), change("file:///p/c", blob("one"), None)];
+    store.add_changes(&session.id, &turn, "call_1", &records[..2]).unwrap();
+    store.add_changes(&session.id, &turn, "call_2", &records[2..]).unwrap();
+    let stored = store.changes(&turn).unwrap();
+    assert_eq!(stored.iter().map(|c| c.call.as_str()).collect::<Vec<_>>(), ["call_1", "call_1", "call_2"]);
+    assert_eq!(stored.into_iter().map(|c| c.record).collect::<Vec<_>>(), records);
+
+    let later = MessageId::new();
+    store.add_changes(&session.id, &later, "call_1", &records[..1]).unwrap();
+    store.set_undone(&turn, true).unwrap();
+    let turns = || store.turns(&session.id).unwrap().into_iter().map(|t| (t.turn, t.undone, t.keys.len())).collect::<Vec<_>>();
+    assert_eq!(turns(), [(later.clone(), false, 1), (turn.clone(), true, 3)]);
+    assert!(store.is_undone(&turn).unwrap());
+    store.set_undone(&turn, false).unwrap();
+    assert!(!store.is_undone(&turn).unwrap());
+
+    // "one", "two" and the binary: three contents for seven mentions; none once nobody names them.
+    let count = || {
+        let file = rusqlite::Connection::open(dir.path().join("sub/interline.db")).unwrap();
+        file.query_row("SELECT count(*) FROM content", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(), 3);
+    store.write(|tx| tx.remove_changes(&later, "call_1")).unwrap();
+    assert_eq!(store.turns(&session.id).unwrap().len(), 1);
+    store.remove_session(&session.id).unwrap();
+    assert_eq!(count(), 0);
+}
+
+#[test]
+fn approvals_belong_to_their_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let approval = |pattern: &str, time| Approval { permission: "bash".into(), pattern: pattern.into(), time };
+    store.add_approval("/p", &approval("git *", 2)).unwrap();
+    store.add_approval("/p", &approval("ls *", 1)).unwrap();
+    store.add_approval("/p", &approval("ls *", 9)).unwrap();
+    assert_eq!(store.approvals("/p").unwrap(), [approval("ls *", 1), approval("git *", 2)]);
+    assert!(store.approvals("/q").unwrap().is_empty());
+    assert!(store.remove_approval("/p", "bash", "ls *").unwrap());
+    assert!(!store.remove_approval("/p", "bash", "ls *").unwrap());
+    assert_eq!(store.approvals("/p").unwrap(), [approval("git *", 2)]);
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let session = session("/p", 1);
+    let result: Result<(), _> = store.write(|tx| {
+        tx.put_session(&session)?;
+        Err(StoreError::Full)
+    });
+    assert!(result.unwrap_err().to_string().starts_with("the disk is full"));
+    assert_eq!(store.session(&session.id).unwrap(), None);
+}
+
+#[test]
+fn several_writers_wait_for_each_other() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    // Each thread opens the new file itself: the making of it is contended too.
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let dir = Arc::clone(&dir);
+            std::thread::spawn(move || {
+                let store = open(dir.path());
+                let session = session("/p", 1);
+                store.put_session(&session).unwrap();
+                let message = user(&session.id);
+                store.put_message(&message, 1).unwrap();
+                for n in 0..100_u32 {
+                    store.put_part(&text(&message, &n.to_string()), u64::from(n) + 2, n).unwrap();
+                    assert_eq!(store.messages(&session.id).unwrap()[0].parts.len(), n as usize + 1);
+                }
+                session.id
+            })
+        })
+        .collect();
+    let ids: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+    let store = open(dir.path());
+    for id in &ids {
+        assert_eq!(store.messages(id).unwrap()[0].parts.len(), 100);
+    }
+    assert_eq!(store.sessions(Some("/p"), 10).unwrap().len(), 4);
+}
+
+#[test]
+fn strange_files_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.db");
+    std::fs::write(&path, "no database, but long enough to be looked at".repeat(100)).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Corrupt(_))));
+    let path = dir.path().join("newer.db");
+    drop(Store::open(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 99, .. })));
+    assert!(matches!(Store::open(&path.join("below/a/file")), Err(StoreError::Open { .. })));
+}
+
+#[test]
+fn long_outputs_leave_a_small_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let session = session("/p", 1);
+    store.put_session(&session).unwrap();
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = 1_u64;
+    let mut random = || {
+        // xorshift: base64 of noise, which no compression makes smaller than three quarters.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        alphabet[(state % 64) as usize] as char
+    };
+    for n in 0..40_u64 {
+        let message = user(&session.id);
+        store.put_message(&message, n * 10).unwrap();
+        let mut part = text(&message, "");
+        let output: String = (0..51_200).map(|_| random()).collect();
+        part.kind = PartKind::Text { text: output.clone(), synthetic: None, time: None };
+        for step in 1..4 {
+            store.put_part(&part, n * 10 + step, 0).unwrap();
+        }
+        assert_eq!(words(&store.messages(&session.id).unwrap().pop().unwrap().parts[0]), output);
+    }
+    // All files, as after a kill: the log is counted too.
+    let size: u64 = std::fs::read_dir(dir.path().join("sub")).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+    assert!(size < 4_000_000, "{size} bytes");
+    assert!(size > 1_000_000, "{size} bytes");
+}
