@@ -12,18 +12,22 @@ use crate::run::{Result, command, output, root, say, step};
 const LONGEST: usize = 800;
 /// Bytes of the largest system prompt and all tool prompts together: they open every request to a model.
 const PROMPTS: usize = 12_000;
+/// Where end-to-end tests are listed; cargo finds none of them by itself.
+const TESTS: &str = "tests/Cargo.toml";
 
 /// Looks at all files.
 pub fn check() -> Result {
     step("repository rules", || {
         let listed = output(command("git", ["ls-files", "--cached", "--others", "--exclude-standard"]))
             .map_err(|error| format!("{error}\n(the rules are checked over the files that git lists)"))?;
+        let manifest = fs::read_to_string(root().join(TESTS))?;
         let mut slips = Vec::new();
         let mut prompts = Vec::new();
         for name in listed.lines() {
             // A file may be deleted and not yet committed so; and what is not text has no lines.
             let Ok(text) = fs::read_to_string(root().join(name)) else { continue };
             slips.extend(slips_in(name, &text));
+            slips.extend(forgotten(name, &manifest));
             if name.starts_with("prompts/") {
                 prompts.push((name.to_owned(), text.len()));
             }
@@ -68,6 +72,13 @@ fn slips_in(name: &str, text: &str) -> Vec<String> {
         slips.push(format!("{name}: ends with exactly one line break"));
     }
     slips
+}
+
+/// A test file that is not listed would never run.
+fn forgotten(name: &str, manifest: &str) -> Option<String> {
+    let file = name.strip_prefix("tests/").filter(|file| file.ends_with(".rs") && !file.contains('/'))?;
+    let listed = manifest.contains(&format!("path = \"{file}\""));
+    (!listed).then(|| format!("{name}: not named in {TESTS}, so it would never run"))
 }
 
 fn head(text: &str) -> String {
@@ -119,6 +130,14 @@ mod tests {
         check("a.md", "", &[]);
         check("a.txt", &format!("see https://{}/x\n", hosts()[0]), &["a.txt:1: names a package registry"]);
         check("Cargo.lock", &format!("see https://{}/x\n", hosts()[4]), &[]);
+    }
+
+    #[test]
+    fn a_forgotten_test_is_found() {
+        let manifest = "[[test]]\nname = \"lsp_undo\"\npath = \"lsp_undo.rs\"\n";
+        assert_eq!(forgotten("tests/lsp_undo.rs", manifest), None);
+        assert_eq!(forgotten("tests/support/lib.rs", manifest), None);
+        assert!(forgotten("tests/lsp_redo.rs", manifest).is_some_and(|slip| slip.contains("never run")));
     }
 
     #[test]
