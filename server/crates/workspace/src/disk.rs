@@ -186,6 +186,22 @@ pub struct Write {
     pub mode: Option<u32>,
     /// Whether it is an error if the file exists.
     pub new: bool,
+    /// When it shall seem to be written, in nanoseconds since 1970; none for now.
+    pub mtime_ns: Option<i128>,
+}
+
+impl Write {
+    /// Replaces a file, or makes it.
+    #[must_use]
+    pub fn put(path: &Path, bytes: Vec<u8>, mode: Option<u32>) -> Self {
+        Self { path: path.to_owned(), bytes: Some(bytes), mode, new: false, mtime_ns: None }
+    }
+
+    /// Deletes a file.
+    #[must_use]
+    pub fn delete(path: &Path) -> Self {
+        Self { path: path.to_owned(), bytes: None, mode: None, new: false, mtime_ns: None }
+    }
 }
 
 /// Writes one file, all of it or nothing. Makes the folders that it needs; keeps the mode and, where permitted, the owner.
@@ -193,7 +209,7 @@ pub struct Write {
 /// # Errors
 /// What the system says; the file is as it was then.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
-    write_all(vec![Write { path: path.to_owned(), bytes: Some(bytes.to_vec()), mode, new: false }]).map_err(|(_, error)| error)
+    write_all(vec![Write::put(path, bytes.to_vec(), mode)]).map_err(|(_, error)| error)
 }
 
 /// Makes all writes or none: everything is prepared beside its place first, and what was put in place is taken back if a later one fails.
@@ -290,6 +306,9 @@ impl Staged {
         }
         if let Some(mode) = write.mode.or(old.as_ref().map(|(_, meta)| meta.mode() & MODE)) {
             file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+        }
+        if let Some(ns) = write.mtime_ns {
+            set_mtime(file.path(), ns)?;
         }
         Ok(Self { path, file: Some(file), new: write.new, old: old.map(|(bytes, meta)| (bytes, meta.mode() & MODE)) })
     }

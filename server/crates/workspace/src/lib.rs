@@ -8,6 +8,7 @@
 
 mod change;
 pub mod disk;
+pub mod flush;
 mod key;
 mod snapshot;
 mod traits;

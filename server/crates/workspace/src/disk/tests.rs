@@ -13,7 +13,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 fn put(path: PathBuf, text: &str) -> Write {
-    Write { path, bytes: Some(text.into()), mode: None, new: false }
+    Write::put(&path, text.into(), None)
 }
 
 #[test]
@@ -80,8 +80,8 @@ fn if_one_of_several_fails_all_are_as_before() {
     let at = |name: &str| dir.path().join(name);
     fs::write(at("a"), "a").unwrap();
     fs::write(at("b"), "b").unwrap();
-    let gone = Write { path: at("missing"), bytes: None, mode: None, new: false };
-    let removed = Write { path: at("b"), bytes: None, mode: None, new: false };
+    let gone = Write::delete(&at("missing"));
+    let removed = Write::delete(&at("b"));
     let (path, _) = write_all(vec![put(at("a"), "A"), removed, put(at("n/new"), "N"), gone]).unwrap_err();
     assert_eq!(path, at("missing"));
     assert_eq!((fs::read(at("a")).unwrap(), fs::read(at("b")).unwrap()), (b"a".to_vec(), b"b".to_vec()));
