@@ -4,23 +4,17 @@
 //!
 //! **Invariant:** Helix is configured with what `interline setup helix` writes and nothing else.
 
-use interline_tests::{
-    editors::Desk,
-    terminal::{ENTER, ESC},
-};
+use interline_tests::editors::{Desk, Editor, Person};
 
 #[test]
 fn real_helix_types_undoes_and_saves() {
     let desk = Desk::new();
     desk.write("project/main.py", "one = 1\ntwo = 2\n");
-    let hx = desk.open("hx", &["main.py"]);
-    hx.wait_text("two = 2").wait_text("NOR");
-    hx.keys("Othree = 3").wait_text("INS").wait_text("three = 3");
-    hx.keys(ESC).wait_text("NOR");
-    hx.keys("u").wait_gone("three = 3");
-    hx.keys("U").wait_text("three = 3");
-    hx.keys(":w").keys(ENTER).wait_text("written");
+    let person = Person::open(Editor::Helix, &desk, "main.py");
+    person.see("two = 2").type_first_line("three = 3");
+    person.keys("u").miss("three = 3");
+    person.redo().see("three = 3");
+    person.command("w").see("written");
     assert_eq!(desk.read("project/main.py"), "three = 3\none = 1\ntwo = 2\n");
-    hx.keys(":q").keys(ENTER);
-    assert!(hx.wait_end().success());
+    person.leave("q");
 }

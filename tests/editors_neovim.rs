@@ -4,23 +4,17 @@
 //!
 //! **Invariant:** Neovim is configured with what `interline setup neovim` writes and nothing else.
 
-use interline_tests::{
-    editors::Desk,
-    terminal::{ENTER, ESC},
-};
+use interline_tests::editors::{Desk, Editor, Person};
 
 #[test]
 fn real_neovim_types_undoes_and_saves() {
     let desk = Desk::new();
     desk.write("project/main.py", "one = 1\ntwo = 2\n");
-    let nvim = desk.open("nvim", &["--clean", "main.py"]);
-    nvim.wait_text("two = 2");
-    nvim.keys("Othree = 3").wait_text("-- INSERT --").wait_text("three = 3");
-    nvim.keys(ESC).wait_gone("-- INSERT --");
-    nvim.keys("u").wait_gone("three = 3");
-    nvim.keys("\x12").wait_text("three = 3");
-    nvim.keys(":w").keys(ENTER).wait_text("written");
+    let person = Person::open(Editor::Neovim, &desk, "main.py");
+    person.see("two = 2").type_first_line("three = 3");
+    person.keys("u").miss("three = 3");
+    person.redo().see("three = 3");
+    person.command("w").see("written");
     assert_eq!(desk.read("project/main.py"), "three = 3\none = 1\ntwo = 2\n");
-    nvim.keys(":q").keys(ENTER);
-    assert!(nvim.wait_end().success());
+    person.leave("q");
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::terminal::{DOWN, ENTER, Terminal};
+use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Terminal};
 
 /// Folders for one test, and the environment that points to them.
 pub struct Desk {
@@ -79,12 +79,8 @@ impl Desk {
         .to_vec()
     }
 
-    /// Opens a file of the project in an editor that `cargo xtask editors` has installed.
-    ///
-    /// # Panics
-    /// If the editor is not installed.
-    #[must_use]
-    pub fn open(&self, editor: &str, args: &[&str]) -> Terminal {
+    /// Starts an editor that `cargo xtask editors` has installed, in the project.
+    fn open(&self, editor: &str, args: &[&str]) -> Terminal {
         Terminal::start(&installed(editor), args, &self.at("project"), &self.environment())
     }
 }
@@ -109,34 +105,162 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// Picks a code action in Neovim: a numbered list that waits for a number. `keys` open it.
-///
-/// # Panics
-/// If the list does not come up with an entry that holds `title`.
-pub fn pick_in_neovim(nvim: &Terminal, keys: &str, title: &str) {
-    let number = |line: String| {
-        line.split_once(": ").filter(|(_, entry)| entry.contains(title)).and_then(|(number, _)| number.trim().parse::<u32>().ok())
-    };
-    nvim.keys(keys).wait_for(&format!("{title:?} in the list"), |screen| {
-        screen.has("Type number") && screen.lines().any(|line| number(line).is_some())
-    });
-    let number = nvim.look(|screen| screen.lines().find_map(number)).expect("the entry that was just seen");
-    nvim.keys(&format!("{number}{ENTER}")).wait_gone("Type number");
+/// The editors that the tests know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Editor {
+    /// Neovim 0.11.
+    Neovim,
+    /// Helix 25.01.
+    Helix,
 }
 
-/// Picks a code action in Helix: a menu with a marked entry. `keys` open it.
-///
-/// # Panics
-/// If the menu does not come up with an entry that holds `title`.
-pub fn pick_in_helix(hx: &Terminal, keys: &str, title: &str) {
-    hx.keys(keys).wait_text(title);
-    // The menu has a marked entry from its first key on; each Down moves the mark by one.
-    let mut marked = None;
-    while !hx.look(|screen| screen.is_marked(title)) {
-        hx.keys(DOWN).wait_for(&format!("the mark to move to {title:?}"), |screen| screen.marked().is_some_and(|row| Some(row) != marked));
-        marked = hx.look(|screen| screen.marked());
+/// Somebody at an editor, who knows its keys.
+pub struct Person {
+    editor: Editor,
+    terminal: Terminal,
+}
+
+impl Person {
+    /// Sits down at a file of the project.
+    ///
+    /// # Panics
+    /// If the editor is not installed.
+    #[must_use]
+    pub fn open(editor: Editor, desk: &Desk, file: &str) -> Self {
+        let program = match editor {
+            Editor::Neovim => "nvim",
+            Editor::Helix => "hx",
+        };
+        Self { editor, terminal: desk.open(program, &[file]) }
     }
-    hx.keys(ENTER);
+
+    /// Waits until the text is on the screen.
+    pub fn see(&self, text: &str) -> &Self {
+        self.terminal.wait_text(text);
+        self
+    }
+
+    /// Waits until the text is not on the screen.
+    pub fn miss(&self, text: &str) -> &Self {
+        self.terminal.wait_gone(text);
+        self
+    }
+
+    /// Waits until the line that holds the text has a mark at its start.
+    pub fn see_mark_on(&self, text: &str) -> &Self {
+        let marks: &[char] = match self.editor {
+            Editor::Neovim => &['E', 'W', 'I', 'H'],
+            Editor::Helix => &['●'],
+        };
+        let marked = |line: &str| line.contains(text) && line.trim_start().starts_with(marks);
+        self.terminal.wait_for(&format!("a mark on {text:?}"), |screen| screen.lines().any(|line| marked(&line)));
+        self
+    }
+
+    /// The screen's text.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        self.terminal.screen()
+    }
+
+    /// Presses keys.
+    pub fn keys(&self, keys: &str) -> &Self {
+        self.terminal.keys(keys);
+        self
+    }
+
+    /// Types `text` as a new line above the first one, and goes back to normal mode.
+    pub fn type_first_line(&self, text: &str) -> &Self {
+        let (inserting, done): (_, fn(&Self)) = match self.editor {
+            Editor::Neovim => ("-- INSERT --", |me| _ = me.miss("-- INSERT --")),
+            Editor::Helix => ("INS", |me| _ = me.see("NOR")),
+        };
+        self.keys("gg").keys("O").see(inserting).keys(text).see(text).keys(ESC);
+        done(self);
+        self
+    }
+
+    /// A command of the editor: `w`, `q!`.
+    pub fn command(&self, command: &str) -> &Self {
+        self.keys(&format!(":{command}{ENTER}"))
+    }
+
+    /// A command of the language server, without arguments.
+    pub fn server_command(&self, name: &str) -> &Self {
+        match self.editor {
+            Editor::Neovim => self
+                .command(&format!("lua vim.lsp.get_clients({{ name = 'interline' }})[1]:exec_cmd({{ title = '', command = '{name}' }})")),
+            Editor::Helix => self.command(&format!("lsp-workspace-command {name}")),
+        }
+    }
+
+    /// Takes the last undo back.
+    pub fn redo(&self) -> &Self {
+        self.keys(match self.editor {
+            Editor::Neovim => CTRL_R,
+            Editor::Helix => "U",
+        })
+    }
+
+    /// Picks the code action whose title holds `title`, where the cursor is.
+    pub fn pick(&self, title: &str) -> &Self {
+        match self.editor {
+            Editor::Neovim => self.pick_number("gra", title),
+            Editor::Helix => self.pick_marked(" a", title),
+        }
+    }
+
+    /// Selects the cursor's line and picks a code action for it.
+    pub fn pick_on_line(&self, title: &str) -> &Self {
+        match self.editor {
+            Editor::Neovim => {
+                self.keys("V").see("-- VISUAL LINE --");
+                self.pick_number("gra", title);
+                if self.terminal.look(|screen| screen.has("-- VISUAL LINE --")) {
+                    self.keys(ESC).miss("-- VISUAL LINE --");
+                }
+                self
+            }
+            Editor::Helix => self.pick_marked("x a", title),
+        }
+    }
+
+    /// Leaves the editor and waits until it has ended, by itself and well.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn leave(self, command: &str) {
+        self.command(command);
+        let status = self.terminal.wait_end();
+        assert!(status.success(), "{:?} ended with {status}", self.editor);
+    }
+
+    /// Neovim's menu: a numbered list that waits for a number.
+    fn pick_number(&self, keys: &str, title: &str) -> &Self {
+        let number = |line: String| {
+            line.split_once(": ").filter(|(_, entry)| entry.contains(title)).and_then(|(number, _)| number.trim().parse::<u32>().ok())
+        };
+        let listed = |screen: &crate::terminal::Screen<'_>| screen.lines().find_map(number);
+        self.terminal
+            .keys(keys)
+            .wait_for(&format!("{title:?} in the list"), |screen| screen.has("Type number") && listed(screen).is_some());
+        let number = self.terminal.look(listed).expect("the entry that was just seen");
+        self.keys(&format!("{number}{ENTER}"));
+        self.terminal.wait_for("the list to go", |screen| listed(screen).is_none());
+        self
+    }
+
+    /// Helix's menu: an entry is marked, and each Down moves the mark by one.
+    fn pick_marked(&self, keys: &str, title: &str) -> &Self {
+        self.terminal.keys(keys).wait_text(title);
+        let mut marked = None;
+        while !self.terminal.look(|screen| screen.is_marked(title)) {
+            let moved = |row: Option<u16>| row.is_some() && row != marked;
+            self.terminal.keys(DOWN).wait_for(&format!("the mark to move to {title:?}"), |screen| moved(screen.marked()));
+            marked = self.terminal.look(|screen| screen.marked());
+        }
+        self.keys(ENTER)
+    }
 }
 
 fn installed(editor: &str) -> PathBuf {

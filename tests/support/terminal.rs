@@ -21,8 +21,8 @@ pub const ESC: &str = "\x1b";
 pub const ENTER: &str = "\r";
 /// The Down key.
 pub const DOWN: &str = "\x1b[B";
-/// Control and C.
-pub const CTRL_C: &str = "\x03";
+/// Control and R.
+pub const CTRL_R: &str = "\x12";
 
 const ROWS: NonZeroU16 = NonZeroU16::new(30).unwrap();
 const COLUMNS: NonZeroU16 = NonZeroU16::new(100).unwrap();
