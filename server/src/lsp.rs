@@ -3,5 +3,7 @@
 //! **Invariant:** translates; decides nothing.
 
 pub mod client;
+pub mod codec;
 pub mod documents;
 pub mod positions;
+pub mod serve;

@@ -11,8 +11,9 @@ use std::time::Duration;
 use lsp_types::notification::{LogMessage, Notification, Progress, PublishDiagnostics, ShowMessage};
 use lsp_types::request::{Request, ShowDocument, ShowMessageRequest, WorkDoneProgressCreate};
 use lsp_types::{
-    Diagnostic, LogMessageParams, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams,
-    ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressCreateParams,
+    Diagnostic, LogMessageParams, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
+    PublishDiagnosticsParams, ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress,
+    WorkDoneProgressCreateParams,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -100,7 +100,12 @@ mod tests {
 
     #[test]
     fn of_nothing() {
-        for raw in [json!(null), json!({}), json!({"capabilities": 7}), json!({"capabilities": {"window": null, "general": {"positionEncodings": 3}}})] {
+        for raw in [
+            json!(null),
+            json!({}),
+            json!({"capabilities": 7}),
+            json!({"capabilities": {"window": null, "general": {"positionEncodings": 3}}}),
+        ] {
             assert_eq!(ClientCaps::of(&raw), ClientCaps::default(), "{raw}");
         }
     }

@@ -1,6 +1,8 @@
 //! Documents as an editor would drive them, against plain strings.
 
-use lsp_types::{Position, Range, TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentItem, Url, VersionedTextDocumentIdentifier};
+use lsp_types::{
+    Position, Range, TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentItem, Url, VersionedTextDocumentIdentifier,
+};
 use proptest::prelude::*;
 
 use super::*;
