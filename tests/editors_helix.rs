@@ -4,7 +4,10 @@
 //!
 //! **Invariant:** Helix is configured with what `interline setup helix` writes and nothing else.
 
-use interline_tests::editors::{Desk, Editor, Person};
+use interline_tests::{
+    editors::{Desk, Editor, Person},
+    main_job,
+};
 
 #[test]
 fn real_helix_types_undoes_and_saves() {
@@ -17,4 +20,14 @@ fn real_helix_types_undoes_and_saves() {
     person.command("w").see("written");
     assert_eq!(desk.read("project/main.py"), "three = 3\none = 1\ntwo = 2\n");
     person.leave("q");
+}
+
+#[test]
+fn real_helix_asks_allows_undoes_and_saves() {
+    main_job::ask_allow_undo_save(Editor::Helix);
+}
+
+#[test]
+fn real_helix_is_left_in_mid_turn_and_resumes() {
+    main_job::leave_and_resume(Editor::Helix);
 }

@@ -8,6 +8,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Terminal};
@@ -55,6 +56,21 @@ impl Desk {
     #[must_use]
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.at(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Sets the editor up as the README tells a user to.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn setup(&self, editor: Editor) -> &Self {
+        let name = match editor {
+            Editor::Neovim => "neovim",
+            Editor::Helix => "helix",
+        };
+        let out =
+            Command::new(binary()).args(["setup", name, "--yes"]).env_clear().envs(self.environment()).output().expect("interline starts");
+        assert!(out.status.success(), "interline setup {name}: {}", String::from_utf8_lossy(&out.stderr));
+        self
     }
 
     /// The environment of a person who works here: `interline` is found on the PATH.

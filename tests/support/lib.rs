@@ -7,4 +7,6 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails with the reason")]
 
 pub mod editors;
+pub mod main_job;
+pub mod scripted_model;
 pub mod terminal;

@@ -1,0 +1,98 @@
+//! The main job, end to end, as a person does it in a real editor: the one story that the tests of both editors tell.
+//!
+//! Must not know an editor's keys, those are the [`Person`]'s; must not look at the protocol.
+//!
+//! **Invariant:** only what a person can see is asserted: screens and files. And what the model was told.
+
+use serde_json::json;
+
+use crate::{
+    editors::{Desk, Editor, Person},
+    scripted_model::{Reply, ScriptedModel},
+};
+
+const FILE: &str = "project/circle.py";
+const BEFORE: &str = "import math\n\n\ndef area(r):\n    return 3 * r * r\n";
+const OLD: &str = "3 * r * r";
+const NEW: &str = "math.pi * r ** 2";
+const UNSAVED: &str = "# not saved yet";
+
+/// A desk with a small project, Interline set up as the README says, and our model.
+#[must_use]
+pub fn desk(editor: Editor, model: &ScriptedModel) -> Desk {
+    let desk = Desk::new();
+    let config = json!({
+        "model": "mock/test",
+        "provider": { "mock": {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
+            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
+        } },
+        "permission": { "edit": "ask", "bash": "allow" },
+    });
+    desk.write("interline.json", &config.to_string()).write(FILE, BEFORE).setup(editor);
+    desk
+}
+
+/// Ask about unsaved code, allow the edit on its line, see it land, let the shell see the unsaved text, undo, redo, save.
+///
+/// # Panics
+/// At the first thing that is not as it should be, with the screen.
+pub fn ask_allow_undo_save(editor: Editor) {
+    let model = ScriptedModel::start();
+    let desk = desk(editor, &model);
+    let file = desk.at(FILE).display().to_string();
+    model.script([
+        Reply::Call("edit", json!({ "filePath": file, "oldString": OLD, "newString": NEW })),
+        Reply::Call("bash", json!({ "command": "cat circle.py", "description": "Shows the file" })),
+        Reply::Text("The area is exact now."),
+    ]);
+
+    let person = Person::open(editor, &desk, "circle.py");
+    person.see(OLD).type_first_line(UNSAVED).keys("6G");
+    person.pick_on_line("Explain");
+    let asked = model.request(1).to_string();
+    assert!(asked.contains(UNSAVED), "the model was not told of the unsaved text: {asked}");
+
+    // The prompt stands on the line that the edit is about, and nothing changes without a yes.
+    person.see_mark_on(OLD);
+    person.pick("Allow once");
+    person.see(NEW).miss(OLD);
+
+    // The shell sees what is on the screen.
+    let told = model.request(3).to_string();
+    assert!(told.contains(UNSAVED) && told.contains(NEW), "the shell saw another text: {told}");
+
+    // One `u` takes back the edit and nothing else.
+    person.keys("u").see(OLD).see(UNSAVED);
+    person.redo().see(NEW);
+    person.command("w").see("written");
+    assert_eq!(desk.read(FILE), format!("{UNSAVED}\n{}", BEFORE.replace(OLD, NEW)));
+    person.leave("q");
+}
+
+/// Leave in the middle of a turn; come back, and go on with that conversation.
+///
+/// # Panics
+/// At the first thing that is not as it should be, with the screen.
+pub fn leave_and_resume(editor: Editor) {
+    let model = ScriptedModel::start();
+    let desk = desk(editor, &model);
+    model.script([Reply::Hang("It is the area of "), Reply::Text("A circle, as I said.")]);
+
+    let person = Person::open(editor, &desk, "circle.py");
+    person.see(OLD).keys("5G").pick_on_line("Explain");
+    let first = model.request(1);
+    person.leave("qa!");
+    assert_eq!(desk.read(FILE), BEFORE);
+
+    let person = Person::open(editor, &desk, "circle.py");
+    person.see(OLD).keys("5G").server_command("interline.session.open");
+    person.pick_on_line("Explain");
+    let again = model.request(2);
+    let (before, now) = (first["messages"].as_array(), again["messages"].as_array());
+    let question = before.and_then(|messages| messages.last()).expect("a question");
+    assert!(now.is_some_and(|messages| messages.contains(question)), "the conversation was not taken up: {again:#}");
+    assert!(again.to_string().contains("It is the area of"), "what was said before the end is lost: {again:#}");
+    person.leave("qa!");
+}

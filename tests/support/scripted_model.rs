@@ -1,0 +1,161 @@
+//! A model that says what the test has written down: Chat Completions over real HTTP on the loopback interface.
+//!
+//! Must not know who asks, nor judge what it is asked: requests are kept for the test to look at.
+//!
+//! **Invariant:** a request that nothing was written down for is answered with an error, never left open.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+/// How long a request may take to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Words, and the turn's end.
+    Text(&'static str),
+    /// One tool call.
+    Call(&'static str, Value),
+    /// Words, and then nothing: the connection stays open until the other side closes it.
+    Hang(&'static str),
+}
+
+/// The model's server. It ends with the test's process.
+pub struct ScriptedModel {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Reply>,
+    requests: Vec<Value>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ScriptedModel {
+    /// Listens on a free port.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/v1", listener.local_addr().expect("the port"));
+        let shared = Arc::new(Shared::default());
+        let accepting = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = accepting.clone();
+                // Who closes the connection early has stopped the turn: the end of this answer.
+                std::thread::spawn(move || _ = answer(&stream, &shared));
+            }
+        });
+        Self { url, shared }
+    }
+
+    /// The address for `baseURL`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What to answer next, in this order.
+    pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.shared.lock().script.extend(replies);
+    }
+
+    /// Waits for the request with this number, counted from 1. Side jobs of the agent (without tools) do not count.
+    ///
+    /// # Panics
+    /// If it does not come, with those that came.
+    #[must_use]
+    pub fn request(&self, number: usize) -> Value {
+        let state = self.shared.lock();
+        let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, |state| state.requests.len() < number);
+        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!timeout.timed_out(), "request {number} did not come; these came: {:#?}", state.requests);
+        state.requests[number - 1].clone()
+    }
+}
+
+fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let Some(request) = read(stream)? else { return Ok(()) };
+    let reply = if request["tools"].is_array() {
+        let mut state = shared.lock();
+        let reply = state.script.pop_front();
+        state.requests.push(request);
+        shared.changed.notify_all();
+        reply
+    } else {
+        Some(Reply::Text("A title"))
+    };
+    let Some(reply) = reply else {
+        return stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 30\r\nconnection: close\r\n\r\nnothing more is in the script\n");
+    };
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")?;
+    let mut say = |delta: Value, finish: Value| {
+        let chunk = json!({ "id": "1", "object": "chat.completion.chunk", "model": "test", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
+        stream.write_all(format!("data: {chunk}\n\n").as_bytes())
+    };
+    match reply {
+        Reply::Text(text) => {
+            say(json!({ "role": "assistant", "content": text }), Value::Null)?;
+            say(json!({}), json!("stop"))?;
+        }
+        Reply::Call(name, arguments) => {
+            let function = json!({ "name": name, "arguments": arguments.to_string() });
+            say(
+                json!({ "role": "assistant", "tool_calls": [{ "index": 0, "id": format!("call_{name}"), "type": "function", "function": function }] }),
+                Value::Null,
+            )?;
+            say(json!({}), json!("tool_calls"))?;
+        }
+        Reply::Hang(text) => {
+            say(json!({ "role": "assistant", "content": text }), Value::Null)?;
+            let mut rest = Vec::new();
+            return stream.read_to_end(&mut rest).map(|_| ());
+        }
+    }
+    stream.write_all(b"data: [DONE]\n\n")
+}
+
+/// The body of one request; none if it is not what a model is asked.
+fn read(stream: &TcpStream) -> std::io::Result<Option<Value>> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(serde_json::from_slice(&body).ok())
+}
