@@ -5,13 +5,19 @@
 //!
 //! **Invariant:** a key never stands in an error, an event or a log; and a stream that did not end properly ends with an error, never with a finish.
 
+mod adapter;
+mod anthropic;
 mod catalogue;
 mod client;
 mod cost;
+mod errors;
+mod http;
 mod model;
+mod openai_chat;
 mod registry;
 mod request;
 pub mod retry;
+mod sse;
 
 pub use client::{Client, ModelStream};
 pub use cost::cost;

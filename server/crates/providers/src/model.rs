@@ -100,6 +100,8 @@ pub struct ResolvedModel {
     pub base_url: String,
     /// Empty where none is needed or known.
     pub key: Secret,
+    /// The variable that may hold the key, for advice.
+    pub key_variable: Option<String>,
     /// Further headers: the provider's, then the model's.
     pub headers: IndexMap<String, String>,
     /// The model's options, merged into the request's body (OpenCode's names).

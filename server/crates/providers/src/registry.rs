@@ -211,6 +211,7 @@ impl Registry {
             api: speech.api,
             base_url,
             key,
+            key_variable: provider.env.first().cloned(),
             headers,
             interleaved: interleaved_field(model.interleaved.as_ref()),
             options: model.options,

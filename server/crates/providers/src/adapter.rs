@@ -1,0 +1,151 @@
+//! What a wire format has to give.
+//!
+//! **Invariant:** pure: a request is built and an answer is read without a network.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value};
+
+use crate::{Api, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, anthropic, openai_chat};
+
+/// A request, ready to be sent by POST.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct WireRequest {
+    pub(crate) url: String,
+    /// The adapter's own, without the configured ones and without `content-type`. They hold the key.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Value,
+}
+
+/// Reads an answer.
+pub(crate) trait Parser: Send {
+    /// Takes one event's data, or a whole JSON body. `Finish` is pushed when the answer is over.
+    fn feed(&mut self, data: &str, out: &mut Events) -> Result<(), ProviderError>;
+    /// The connection was closed without a `Finish`.
+    fn end(&mut self, out: &mut Events) -> Result<(), ProviderError>;
+}
+
+/// The request in the model's wire format.
+pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireRequest {
+    match model.api {
+        Api::Anthropic => anthropic::build(model, request),
+        Api::OpenAiChat => openai_chat::build(model, request),
+    }
+}
+
+/// A reader for an answer in the model's wire format.
+pub(crate) fn parser(api: Api) -> Box<dyn Parser> {
+    match api {
+        Api::Anthropic => Box::<anthropic::Reader>::default(),
+        Api::OpenAiChat => Box::<openai_chat::Reader>::default(),
+    }
+}
+
+/// Events that wait to be taken. Neighbouring pieces of the same kind become one.
+#[derive(Debug, Default)]
+pub(crate) struct Events(VecDeque<ModelEvent>);
+
+impl Events {
+    pub(crate) fn pop(&mut self) -> Option<ModelEvent> {
+        self.0.pop_front()
+    }
+
+    pub(crate) fn push(&mut self, event: ModelEvent) {
+        self.0.push_back(event);
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.0.back(), Some(ModelEvent::Finish(_)))
+    }
+
+    pub(crate) fn text(&mut self, piece: &str) {
+        match self.0.back_mut() {
+            _ if piece.is_empty() => {}
+            Some(ModelEvent::Text(text)) => text.push_str(piece),
+            _ => self.push(ModelEvent::Text(piece.to_owned())),
+        }
+    }
+
+    pub(crate) fn reasoning(&mut self, piece: &str) {
+        match self.0.back_mut() {
+            _ if piece.is_empty() => {}
+            Some(ModelEvent::Reasoning(text)) => text.push_str(piece),
+            _ => self.push(ModelEvent::Reasoning(piece.to_owned())),
+        }
+    }
+
+    pub(crate) fn arguments(&mut self, call: usize, piece: &str) {
+        match self.0.back_mut() {
+            _ if piece.is_empty() => {}
+            Some(ModelEvent::ToolCallDelta { index, json }) if *index == call => json.push_str(piece),
+            _ => self.push(ModelEvent::ToolCallDelta { index: call, json: piece.to_owned() }),
+        }
+    }
+
+    /// Calls decide over a plain stop: providers say `stop` where the request forced a tool, and `tool_calls` where there is none.
+    pub(crate) fn finish(&mut self, reason: FinishReason, calls: usize) {
+        let reason = match reason {
+            FinishReason::Stop | FinishReason::Unknown if calls > 0 => FinishReason::ToolCalls,
+            FinishReason::ToolCalls if calls == 0 => FinishReason::Stop,
+            other => other,
+        };
+        self.push(ModelEvent::Finish(reason));
+    }
+}
+
+/// Something that is no JSON where JSON must be. A piece of the answer may be lost, so it cannot be gone on with.
+pub(crate) fn not_json(data: &str) -> ProviderError {
+    let message = format!("the answer could not be read: {}", crate::errors::words(data));
+    ProviderError { kind: ProviderErrorKind::Protocol, message, status: None, retry_after: None }
+}
+
+/// The connection was closed too early.
+pub(crate) fn cut() -> ProviderError {
+    let message = "the stream was cut before the answer was whole".to_owned();
+    ProviderError { kind: ProviderErrorKind::Connection, message, status: None, retry_after: None }
+}
+
+/// An id for a call that came without one, or with one that another call has. It suits every provider that sees it later.
+pub(crate) fn made_up_id() -> String {
+    format!("call_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Most tokens to write; none if neither the request nor the model says.
+pub(crate) fn max_output(model: &ResolvedModel, request: &ModelRequest) -> Option<u64> {
+    const MOST: u64 = 32_000;
+    let limit = Some(model.limit.output).filter(|&limit| limit > 0).map(|limit| limit.min(MOST));
+    match (request.max_output, limit) {
+        (Some(wanted), Some(limit)) => Some(wanted.min(limit)),
+        (wanted, limit) => wanted.or(limit),
+    }
+}
+
+/// Temperature and `top_p`: the agent's, else what suits the model's family. None where the model takes none.
+pub(crate) fn sampling(model: &ResolvedModel, request: &ModelRequest) -> (Option<f64>, Option<f64>) {
+    let family = if model.is_like("gemini-2.5") || model.is_like("gemini-3") {
+        (Some(1.0), Some(0.95))
+    } else if model.is_like("glm-4.6") || model.is_like("glm-4.7") {
+        (Some(1.0), None)
+    } else if model.is_like("minimax-m2") {
+        (Some(1.0), Some(0.95))
+    } else if model.is_like("kimi-k2") {
+        let thinks = ["thinking", "k2.5", "k2p5", "k2.6"].iter().any(|word| model.is_like(word));
+        (Some(if thinks { 1.0 } else { 0.6 }), None)
+    } else {
+        (None, None)
+    };
+    let temperature = request.temperature.or(family.0).filter(|_| model.capabilities.temperature);
+    (temperature, request.top_p.or(family.1))
+}
+
+/// The model's options with the agent's over them.
+pub(crate) fn options(model: &ResolvedModel, request: &ModelRequest) -> Map<String, Value> {
+    let mut options = model.options.clone();
+    options.extend(request.options.clone());
+    options
+}
+
+/// What stands in place of an attachment that the model cannot take.
+pub(crate) fn unreadable(mime: &str) -> String {
+    format!("[The user attached a file of type {mime}, which this model cannot read. Tell the user so.]")
+}

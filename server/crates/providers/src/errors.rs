@@ -1,0 +1,273 @@
+//! What went wrong, in plain words.
+//!
+//! Owns the reading of providers' error bodies, in all their shapes, and what the user is told to do. Must not know whether it is tried again.
+//!
+//! **Invariant:** what leaves `for_user` holds no key, is short, and says what to do where something can be done.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::{ProviderError, ProviderErrorKind as Kind, ResolvedModel};
+
+/// Longest piece of a provider's own words, in characters.
+const LONGEST: usize = 500;
+
+/// Each is lower case. Where one stands in an error's words or codes, the conversation is too long.
+const OVERFLOW: &[&str] = &[
+    "context_length_exceeded",
+    "exceed_context_size",
+    "too_many_tokens",
+    "too_many_prompt_tokens",
+    "request_too_large",
+    "model_context_window_exceeded",
+    "prompt is too long",
+    "prompt too long",
+    "input is too long",
+    "input too long",
+    "input length and `max_tokens` exceed",
+    "maximum context length",
+    "maximum prompt length",
+    "context window",
+    "exceeds the available context size",
+    "exceeds the context",
+    "exceeds the maximum number of tokens",
+    "exceeds the model's context",
+    "exceeds the limit of",
+    "greater than the context length",
+    "exceeded max context length",
+    "exceed context limit",
+    "context size has been exceeded",
+    "request entity too large",
+    "length of all messages is too long",
+    "reduce the length of the messages",
+    "please reduce your message size",
+    "input token count",
+    "too large for model with",
+    "range of input length",
+];
+
+const FILTERED: &[&str] = &["content_filter", "responsibleaipolicyviolation", "content management policy", "violates usage guidelines", "safety_check_type"];
+const UNPAID: &[&str] = &["insufficient_quota", "billing_hard_limit", "billing_not_active", "credit balance is too low", "insufficient balance", "insufficient_balance"];
+const BAD_KEY: &[&str] =
+    &["invalid_api_key", "incorrect api key", "invalid api key", "api key not valid", "api_key_invalid", "invalid x-api-key", "authentication_error", "permission_error"];
+
+/// An answer with a status of 400 or more (or 3xx, which is not followed).
+pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ProviderError {
+    let text = String::from_utf8_lossy(body);
+    let mut message = words(&text);
+    if (300..400).contains(&status) {
+        let target = headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");
+        message = format!("the address leads to {target}; a key is not sent on: put the right address into baseURL");
+    } else if message.is_empty() {
+        message = reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("no explanation").to_owned();
+    }
+    let kind = classify(Some(status), &text.to_lowercase());
+    let waits = matches!(kind, Kind::RateLimit | Kind::Overloaded);
+    let retry_after = if waits { retry_after(headers, &text, now) } else { None };
+    ProviderError { kind, message, status: Some(status), retry_after }
+}
+
+/// An error object inside an answer that began well; the whole event's data, so that codes beside it count.
+pub(crate) fn from_stream(event: &Value) -> ProviderError {
+    let text = event.to_string();
+    let error = event.get("error").filter(|error| !error.is_null()).unwrap_or(event);
+    let status = ["code", "status", "status_code"].iter().find_map(|name| {
+        let value = error.get(name)?;
+        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+        u16::try_from(number).ok().filter(|status| (400..600).contains(status))
+    });
+    let kind = classify(status, &text.to_lowercase());
+    let message = Some(words_of(event)).filter(|words| !words.is_empty()).unwrap_or_else(|| shorten(&text));
+    ProviderError { kind, message, status, retry_after: None }
+}
+
+/// `text` is the lower-case body.
+fn classify(status: Option<u16>, text: &str) -> Kind {
+    let has = |list: &[&str]| list.iter().any(|pattern| text.contains(pattern));
+    let client_error = status.is_none_or(|status| matches!(status, 400 | 403 | 413 | 422 | 429 | 500));
+    match status {
+        Some(413) => return Kind::ContextOverflow,
+        Some(401) => return Kind::Auth,
+        _ if client_error && has(FILTERED) => return Kind::ContentFilter,
+        _ if status != Some(403) && client_error && has(OVERFLOW) => return Kind::ContextOverflow,
+        Some(402) => return Kind::BadRequest,
+        _ if has(UNPAID) => return Kind::BadRequest,
+        Some(403) => return Kind::Auth,
+        Some(400) | None if has(BAD_KEY) => return Kind::Auth,
+        Some(429) => return Kind::RateLimit,
+        Some(408 | 409 | 425 | 500..) => return Kind::Overloaded,
+        // The model made a call that its provider refused; another answer may be better.
+        _ if text.contains("tool_use_failed") => return Kind::Protocol,
+        Some(_) => return Kind::BadRequest,
+        None => {}
+    }
+    if text.contains("overloaded") || text.contains("server_error") || text.contains("api_error") || text.contains("internal") {
+        Kind::Overloaded
+    } else if text.contains("rate_limit") || text.contains("rate limit") {
+        Kind::RateLimit
+    } else if text.contains("invalid_request") || text.contains("not_found") {
+        Kind::BadRequest
+    } else {
+        Kind::Protocol
+    }
+}
+
+/// How long the provider wants us to wait.
+fn retry_after(headers: &HeaderMap, body: &str, now: SystemTime) -> Option<Duration> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    if let Some(millis) = header("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
+        // Azure sends `retry-after: 1` beside `retry-after-ms: 0`.
+        if millis > 0.0 || header("retry-after").is_none() {
+            return seconds(millis / 1000.0);
+        }
+    }
+    if let Some(value) = header("retry-after") {
+        let date = || httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default());
+        return value.parse().ok().and_then(seconds).or_else(date);
+    }
+    for what in ["requests", "tokens"] {
+        if header(&format!("x-ratelimit-remaining-{what}")) == Some("0") {
+            return header(&format!("x-ratelimit-reset-{what}")).and_then(duration);
+        }
+    }
+    // Google's RetryInfo.
+    let delay = body.split_once("\"retryDelay\"")?.1.split('"').nth(1)?;
+    duration(delay)
+}
+
+/// `6m0s`, `1.5s`, `20ms`, or plain seconds.
+fn duration(text: &str) -> Option<Duration> {
+    let mut total = 0.0;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number: f64 = rest[..end].parse().ok()?;
+        let unit_end = rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| end + at);
+        total += number
+            * match &rest[end..unit_end] {
+                "ms" => 0.001,
+                "s" | "" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return None,
+            };
+        rest = &rest[unit_end..];
+    }
+    Duration::try_from_secs_f64(total).ok()
+}
+
+/// The provider's own words in a body of any shape, shortened. Empty where there are none.
+pub(crate) fn words(body: &str) -> String {
+    let body = body.trim();
+    if let Ok(value) = serde_json::from_str::<Value>(body) {
+        let words = words_of(&value);
+        return if words.is_empty() { shorten(body) } else { words };
+    }
+    if body.starts_with('<') {
+        let lower = body.to_ascii_lowercase();
+        let title = lower.find("<title>").and_then(|start| Some(&body[start + 7..start + 7 + lower[start + 7..].find("</title>")?]));
+        return title.map_or_else(|| "a web page instead of an answer".to_owned(), |title| shorten(title.trim()));
+    }
+    shorten(body)
+}
+
+fn words_of(value: &Value) -> String {
+    // OpenRouter passes on what its provider said as text.
+    let upstream = value.pointer("/error/metadata/raw").and_then(Value::as_str).map(words).filter(|words| !words.is_empty());
+    let own = message_of(value, 0).map(shorten);
+    match (own, upstream) {
+        (Some(own), Some(upstream)) if own == "Provider returned error" => upstream,
+        (Some(own), Some(upstream)) if !own.contains(&upstream) => shorten(&format!("{own}: {upstream}")),
+        (Some(own), _) => own,
+        (None, upstream) => upstream.unwrap_or_default(),
+    }
+}
+
+fn message_of(value: &Value, depth: usize) -> Option<&str> {
+    if depth > 4 {
+        return None;
+    }
+    match value {
+        Value::String(text) => Some(text.as_str()).filter(|text| !text.trim().is_empty()),
+        Value::Array(items) => items.iter().find_map(|item| message_of(item, depth + 1)),
+        Value::Object(object) => ["error", "message", "detail", "msg", "errors", "error_description", "response"]
+            .iter()
+            .find_map(|name| message_of(object.get(*name)?, depth + 1)),
+        _ => None,
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The error as the user reads it: who failed, its words, what to do; without any key.
+pub(crate) fn for_user(model: &ResolvedModel, mut error: ProviderError) -> ProviderError {
+    let words = redact(model, &error.message);
+    let words = words.trim_end_matches('.');
+    let status = error.status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
+    let hint = hint(model, &error);
+    error.message = format!("{}: {words}{status}.{}{hint}", model.provider_name, if hint.is_empty() { "" } else { " " });
+    error
+}
+
+fn hint(model: &ResolvedModel, error: &ProviderError) -> String {
+    let lower = error.message.to_lowercase();
+    let id = &model.provider_id;
+    match error.kind {
+        Kind::Auth => match &model.key_variable {
+            Some(variable) => format!("Check the key: {variable}, or `interline auth add {id}`."),
+            None => format!("Check the key: `interline auth add {id}`, or provider.{id}.options.apiKey."),
+        },
+        Kind::ContextOverflow => "The conversation is longer than the model can take: compact it, or start a new session.".to_owned(),
+        Kind::ContentFilter => "A content filter withheld the answer: put the request in other words, or use another model.".to_owned(),
+        Kind::BadRequest if error.status == Some(402) || UNPAID.iter().any(|word| lower.contains(word)) || lower.contains("quota") => {
+            "The account has no credit left: add some with the provider, or use another model.".to_owned()
+        }
+        Kind::BadRequest if error.status == Some(404) => {
+            format!("Check the model's name and the address ({}): `interline models` lists what is known.", model.base_url)
+        }
+        Kind::Connection if error.status.is_none() && lower.contains("connect") => {
+            format!("Is {} running and reachable? `interline doctor` looks closer.", model.base_url)
+        }
+        _ => String::new(),
+    }
+}
+
+/// Takes out the model's key, values of configured headers that may be keys, and anything that looks like a key.
+pub(crate) fn redact(model: &ResolvedModel, text: &str) -> String {
+    const HIDDEN: &str = "[key]";
+    let mut text = text.to_owned();
+    let headers = model.headers.values().flat_map(|value| [value.as_str(), value.strip_prefix("Bearer ").unwrap_or(value)]);
+    for secret in std::iter::once(model.key.expose()).chain(headers.filter(|value| value.len() >= 16)) {
+        if secret.len() >= 4 {
+            text = text.replace(secret, HIDDEN);
+        }
+    }
+    for start in ["sk-", "Bearer ", "AIza", "gsk_", "xai-", "key="] {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(start).map(|at| from + at) {
+            let body = at + start.len();
+            let end = text[body..].find(|c: char| !c.is_ascii_alphanumeric() && !"-_.*+/=~".contains(c)).map_or(text.len(), |length| body + length);
+            let inside_word = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+            if end - body >= 8 && !inside_word {
+                let keep = if matches!(start, "Bearer " | "key=") { body } else { at };
+                text.replace_range(keep..end, HIDDEN);
+                from = keep + HIDDEN.len();
+            } else {
+                from = body;
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

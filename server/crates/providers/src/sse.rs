@@ -1,0 +1,177 @@
+//! From the bytes of an answer to its events.
+//!
+//! Owns server-sent events' framing, and tells a stream from a body that came whole. Must not know JSON or providers. Ours, because what providers
+//! send is not always what the standard says: the last blank line is missing, a byte is not UTF-8, a whole JSON body comes as the answer to a stream
+//! request; the crates there are end at the first such thing, or drop the last event.
+//!
+//! **Invariant:** the events are the same however the bytes are cut into pieces, and nothing is kept beyond `LONGEST`.
+
+/// No event is longer, in bytes.
+const LONGEST: usize = 32 << 20;
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// Nothing but white space so far.
+    #[default]
+    Unknown,
+    /// Server-sent events.
+    Events,
+    /// One body: JSON or HTML.
+    Whole,
+}
+
+/// An event does not end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+/// Takes bytes, gives the text of each event's `data`.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    form: Form,
+    /// A line without its end; the body, if it comes whole.
+    line: Vec<u8>,
+    data: Option<String>,
+    after_return: bool,
+}
+
+impl Decoder {
+    /// Takes the next piece, and hands each event that it completes to `on_event`.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], on_event: &mut impl FnMut(&str)) -> Result<(), TooLong> {
+        if self.form == Form::Unknown {
+            bytes = self.sniff(bytes);
+        }
+        if self.form == Form::Events {
+            while let Some(end) = bytes.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
+                let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+                let second_half = bytes[end] == b'\n' && self.after_return && end == 0 && self.line.is_empty();
+                self.after_return = bytes[end] == b'\r';
+                bytes = rest;
+                if second_half {
+                    continue;
+                }
+                if self.line.is_empty() {
+                    self.take_line(line, on_event);
+                } else {
+                    let mut whole = std::mem::take(&mut self.line);
+                    whole.extend_from_slice(line);
+                    self.take_line(&whole, on_event);
+                    whole.clear();
+                    self.line = whole;
+                }
+            }
+            if !bytes.is_empty() {
+                self.after_return = false;
+            }
+        }
+        self.line.extend_from_slice(bytes);
+        if self.line.len() + self.data.as_ref().map_or(0, String::len) > LONGEST { Err(TooLong) } else { Ok(()) }
+    }
+
+    /// The bytes are over: hands out what has no blank line behind it.
+    pub(crate) fn finish(&mut self, on_event: &mut impl FnMut(&str)) {
+        let rest = std::mem::take(&mut self.line);
+        match self.form {
+            Form::Whole => on_event(&String::from_utf8_lossy(&rest)),
+            Form::Events | Form::Unknown => {
+                self.take_line(&rest, on_event);
+                self.take_line(b"", on_event);
+            }
+        }
+    }
+
+    /// Drops leading white space and a byte order mark; decides by the first byte that follows.
+    fn sniff<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        let mut rest = bytes;
+        if self.line.is_empty() {
+            rest = rest.trim_ascii_start();
+        }
+        // A mark may come in pieces: its bytes wait in `line`.
+        while let Some(&first) = rest.first() {
+            if self.line.len() < MARK.len() && MARK[self.line.len()] == first {
+                self.line.push(first);
+                rest = &rest[1..];
+                if self.line == MARK {
+                    self.line.clear();
+                    rest = rest.trim_ascii_start();
+                }
+                continue;
+            }
+            self.form = if self.line.is_empty() && matches!(first, b'{' | b'[' | b'<') { Form::Whole } else { Form::Events };
+            break;
+        }
+        rest
+    }
+
+    fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(&str)) {
+        if line.is_empty() {
+            if let Some(data) = &mut self.data
+                && !data.is_empty()
+            {
+                on_event(data);
+                data.clear();
+            }
+            return;
+        }
+        let Some(value) = line.strip_prefix(b"data") else { return };
+        let Some(value) = value.strip_prefix(b":") else { return };
+        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        let data = self.data.get_or_insert_default();
+        if !data.is_empty() {
+            data.push('\n');
+        }
+        data.push_str(&value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(pieces: &[&[u8]]) -> Vec<String> {
+        let mut events = Vec::new();
+        let mut decoder = Decoder::default();
+        for piece in pieces {
+            decoder.feed(piece, &mut |event: &str| events.push(event.to_owned())).unwrap();
+        }
+        decoder.finish(&mut |event: &str| events.push(event.to_owned()));
+        events
+    }
+
+    #[test]
+    fn events() {
+        let check = |body: &[u8], expect: &[&str]| {
+            assert_eq!(decode(&[body]), expect, "{:?}", String::from_utf8_lossy(body));
+            let bytes: Vec<&[u8]> = body.chunks(1).collect();
+            assert_eq!(decode(&bytes), expect, "one byte at a time: {:?}", String::from_utf8_lossy(body));
+            for cut in 0..body.len() {
+                assert_eq!(decode(&[&body[..cut], &body[cut..]]), expect, "cut at {cut}: {:?}", String::from_utf8_lossy(body));
+            }
+        };
+        check(b"", &[]);
+        check(b"data: a\n\ndata: b\n\n", &["a", "b"]);
+        check(b"data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]);
+        check(b"data: a\r\rdata: b\r\r", &["a", "b"]);
+        check(b": hello\n\nevent: x\nid: 3\nretry: 1\ndata:a\n\n", &["a"]);
+        check(b"data: one\ndata: two\n\n", &["one\ntwo"]);
+        check(b"data: no blank line", &["no blank line"]);
+        check(b"data: a\n\ndata: b\n", &["a", "b"]);
+        check(b"\xEF\xBB\xBFdata: marked\n\n", &["marked"]);
+        check(b"\xEF\xBB\xBF {\"a\": 1}", &["{\"a\": 1}"]);
+        check(b"\xff\xfe\n\nrubbish\n\xEF\xBB\ndata: a\n\n", &["a"]);
+        check(b"data: a\xffb\n\n", &["a\u{FFFD}b"]);
+        check("data: Überall 世界\n\n".as_bytes(), &["Überall 世界"]);
+        check(b"database: x\ndata\n\ndata: \n\n", &[]);
+        check(b"\n \n\n{\"a\":\n\n1}\n", &["{\"a\":\n\n1}\n"]);
+        check(b"<html>\n</html>", &["<html>\n</html>"]);
+        check(b"\n\n: c\n\ndata: {}\n\n", &["{}"]);
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        let mut decoder = Decoder::default();
+        let piece = vec![b'x'; 8 << 20];
+        let results: Vec<bool> = (0..6).map(|_| decoder.feed(&piece, &mut |_: &str| {}).is_ok()).collect();
+        assert_eq!(results, [true, true, true, true, false, false]);
+    }
+}
