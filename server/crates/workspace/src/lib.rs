@@ -10,6 +10,7 @@ mod change;
 pub mod disk;
 pub mod flush;
 mod key;
+pub mod shell_changes;
 mod snapshot;
 mod traits;
 
