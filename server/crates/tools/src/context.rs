@@ -69,6 +69,9 @@ pub trait Asker: Send + Sync {
 
     /// What the rules say, without asking.
     fn evaluate(&self, permission: &str, pattern: &str) -> Action;
+
+    /// What the rules say about a shell command, without asking.
+    fn decide_shell(&self, analysis: &permission::BashAnalysis) -> permission::BashDecision;
 }
 
 /// Keeps a session's to-do list.

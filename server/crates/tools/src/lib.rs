@@ -4,8 +4,31 @@
 //!
 //! **Invariant:** no tool changes or reveals anything before the permission for it was given, and each call has exactly one result.
 
+mod args;
 mod context;
+mod glob;
+mod grep;
+mod list;
+mod paths;
+mod read;
+mod text;
 mod tool;
+mod walk;
+
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
 
 pub use context::{Ask, Asker, Denied, Jobs, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
+pub use glob::Glob;
+pub use grep::Grep;
+pub use list::List;
+pub use read::Read;
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
+
+/// All tools, in the order in which they are offered.
+#[must_use]
+pub fn all_tools() -> Vec<Arc<dyn Tool>> {
+    vec![Arc::new(Glob), Arc::new(Grep), Arc::new(List), Arc::new(Read)]
+}

@@ -55,6 +55,14 @@ pub enum ToolError {
     Cancelled(Box<ToolOutput>),
 }
 
+impl ToolError {
+    /// What the model is told.
+    #[must_use]
+    pub fn model(text: impl Into<String>) -> Self {
+        Self::Model(text.into())
+    }
+}
+
 /// A tool.
 #[async_trait]
 pub trait Tool: Send + Sync {

@@ -1,0 +1,266 @@
+//! A project in a temporary folder, with buffers over it and a user who answers as the test says.
+//!
+//! **Invariant:** for tests only; every ask is recorded.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use permission::{Action, BashAnalysis, BashDecision, Layers, Rule};
+use proto::{CallId, MessageId, SessionId, Todo};
+use ropey::Rope;
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use workspace::disk::{read_content, read_file};
+use workspace::{Applied, ApplyError, Change, ChangeKind, Content, Data, DocKey, Origin, ReadError, Route, ShellRun, Snapshot, Workspace};
+
+use crate::{Ask, Asker, Denied, Limits, Tool, ToolContext, ToolError, ToolOutput, ToolProgress};
+
+/// What a test works in.
+pub struct World {
+    pub root: PathBuf,
+    pub outside: PathBuf,
+    pub context: ToolContext,
+    pub files: Arc<Files>,
+    pub user: Arc<User>,
+    pub progress: UnboundedReceiver<ToolProgress>,
+    _temp: tempfile::TempDir,
+}
+
+/// The user: denies what is listed, allows all else.
+#[derive(Default)]
+pub struct User {
+    pub asks: Mutex<Vec<Ask>>,
+    /// Permissions that are refused.
+    pub deny: Mutex<Vec<&'static str>>,
+    /// What the rules say of (permission, pattern).
+    pub rules: Mutex<HashMap<(String, String), Action>>,
+    /// The rules for the shell.
+    pub shell_rules: Mutex<Vec<Rule>>,
+    /// Called at each ask, before the answer.
+    pub on_ask: Mutex<Option<Box<dyn FnMut(&Ask) + Send>>>,
+}
+
+#[async_trait]
+impl Asker for User {
+    async fn ask(&self, ask: Ask) -> Result<(), Denied> {
+        if let Some(hook) = self.on_ask.lock().expect("lock").as_mut() {
+            hook(&ask);
+        }
+        let denied = self.deny.lock().expect("lock").iter().any(|name| *name == ask.permission);
+        self.asks.lock().expect("lock").push(ask);
+        if denied { Err(Denied::User { message: None }) } else { Ok(()) }
+    }
+
+    fn evaluate(&self, permission: &str, pattern: &str) -> Action {
+        let rules = self.rules.lock().expect("lock");
+        rules.get(&(permission.to_owned(), pattern.to_owned())).copied().unwrap_or(Action::Allow)
+    }
+
+    fn decide_shell(&self, analysis: &BashAnalysis) -> BashDecision {
+        permission::decide(analysis, &Layers { user: &self.shell_rules.lock().expect("lock"), ..Layers::default() })
+    }
+}
+
+#[derive(Default)]
+struct Todos(Mutex<Vec<Todo>>);
+
+impl crate::TodoStore for Todos {
+    fn set(&self, todos: Vec<Todo>) {
+        *self.0.lock().expect("lock") = todos;
+    }
+
+    fn get(&self) -> Vec<Todo> {
+        self.0.lock().expect("lock").clone()
+    }
+}
+
+/// Buffers over the disk, without rebase: a stale edit is an error.
+pub struct Files {
+    root: PathBuf,
+    pub open: Mutex<HashMap<DocKey, Rope>>,
+    pub log: Mutex<Vec<&'static str>>,
+}
+
+impl Files {
+    pub fn open(&self, name: &str, text: &str) {
+        let key = DocKey::from_tool_path(name, &self.root);
+        self.open.lock().expect("lock").insert(key, Rope::from_str(text));
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        let key = DocKey::from_tool_path(name, &self.root);
+        self.open.lock().expect("lock")[&key].to_string()
+    }
+
+    fn snapshot(key: &DocKey, text: &Rope) -> Snapshot {
+        Snapshot { key: key.clone(), text: text.clone(), origin: Origin::Buffer { version: 1, dirty: true }, language: "".into() }
+    }
+}
+
+struct Run;
+
+impl ShellRun for Run {
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
+        self
+    }
+}
+
+#[async_trait]
+impl Workspace for Files {
+    fn roots(&self) -> Vec<PathBuf> {
+        vec![self.root.clone()]
+    }
+
+    async fn read(&self, key: &DocKey) -> Result<Snapshot, ReadError> {
+        if let Some(text) = self.open.lock().expect("lock").get(key) {
+            return Ok(Self::snapshot(key, text));
+        }
+        let path = key.path().ok_or_else(|| ReadError::NotFound(key.clone()))?;
+        let file = read_file(path)?;
+        let origin = Origin::Disk { bom: file.bom, mode: file.mode, mtime_ns: file.mtime_ns };
+        Ok(Snapshot { key: key.clone(), text: file.text, origin, language: "".into() })
+    }
+
+    async fn open_documents(&self) -> Vec<Snapshot> {
+        self.open.lock().expect("lock").iter().map(|(key, text)| Self::snapshot(key, text)).collect()
+    }
+
+    async fn apply(&self, changes: Vec<Change>, _cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
+        self.log.lock().expect("lock").push("apply");
+        let mut done = Vec::new();
+        for Change { key, kind } in changes {
+            let path = key.path().map(PathBuf::from);
+            let opened = self.open.lock().expect("lock").get(&key).cloned();
+            let route = if opened.is_some() { Route::Editor } else { Route::Disk };
+            let before = match (&opened, &path) {
+                (Some(text), _) => Some(Content::text(text.to_string())),
+                (None, Some(path)) => read_content(path).expect("readable"),
+                (None, None) => None,
+            };
+            let after = match kind {
+                ChangeKind::Create { content } => Some(content),
+                ChangeKind::Delete { .. } => None,
+                ChangeKind::Edit { base, edits, .. } => {
+                    let mut text = base.to_string();
+                    let now = before.as_ref().and_then(Content::as_text).unwrap_or_default();
+                    if text != now {
+                        return Err(ApplyError::Conflict { key, diff: String::new() });
+                    }
+                    for edit in edits.iter().rev() {
+                        text.replace_range(edit.range.clone(), &edit.text);
+                    }
+                    Some(Content { data: Data::Text(text.into()), ..before.clone().expect("exists") })
+                }
+            };
+            match (&after, route, &path) {
+                (Some(content), Route::Editor, _) => {
+                    self.open.lock().expect("lock").insert(key.clone(), Rope::from_str(content.as_text().expect("text")));
+                }
+                (Some(content), Route::Disk, Some(path)) => {
+                    std::fs::create_dir_all(path.parent().expect("parent")).expect("mkdir");
+                    let bom = if content.bom { "\u{feff}" } else { "" };
+                    std::fs::write(path, format!("{bom}{}", content.as_text().expect("text"))).expect("write");
+                }
+                (None, _, Some(path)) => std::fs::remove_file(path).expect("remove"),
+                (_, _, None) => {}
+            }
+            done.push(Applied { key, before, after, route });
+        }
+        Ok(done)
+    }
+
+    async fn prepare_shell(&self, _cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {
+        self.log.lock().expect("lock").push("prepare");
+        Ok(Box::new(Run))
+    }
+
+    async fn finish_shell(&self, _run: Box<dyn ShellRun>) -> Vec<Applied> {
+        self.log.lock().expect("lock").push("finish");
+        Vec::new()
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let temp = tempfile::tempdir().expect("temp");
+        let top = temp.path().canonicalize().expect("real");
+        let (root, outside) = (top.join("project"), top.join("outside"));
+        for dir in [&root, &outside] {
+            std::fs::create_dir_all(dir).expect("mkdir");
+        }
+        let files = Arc::new(Files { root: root.clone(), open: Mutex::default(), log: Mutex::default() });
+        let user = Arc::new(User::default());
+        permission::push(&mut user.shell_rules.lock().expect("lock"), "bash", "*", Action::Allow);
+        let (send, progress) = unbounded_channel();
+        let context = ToolContext {
+            workspace: files.clone(),
+            asker: user.clone(),
+            session: SessionId::new(),
+            message: MessageId::new(),
+            call: CallId::from("call_1"),
+            cancel: CancellationToken::new(),
+            progress: send,
+            seen: Arc::default(),
+            todos: Arc::new(Todos::default()),
+            jobs: Arc::default(),
+            output_dir: top.join("output"),
+            limits: Limits::default(),
+            shell: "/bin/bash".into(),
+        };
+        Self { root, outside, context, files, user, progress, _temp: temp }
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.root.join(name);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("mkdir");
+        std::fs::write(path, content).expect("write");
+    }
+
+    pub fn disk(&self, name: &str) -> String {
+        std::fs::read_to_string(self.root.join(name)).expect("readable")
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.root.join(name).display().to_string()
+    }
+
+    pub async fn run(&self, tool: &dyn Tool, args: Value) -> Result<ToolOutput, ToolError> {
+        tool.run(args, &self.context).await
+    }
+
+    /// The output, or the error's text.
+    pub async fn text(&self, tool: &dyn Tool, args: Value) -> String {
+        match self.run(tool, args).await {
+            Ok(output) => output.output,
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// (permission, patterns) of each ask so far.
+    pub fn asked(&self) -> Vec<(String, Vec<String>)> {
+        self.user.asks.lock().expect("lock").iter().map(|ask| (ask.permission.clone(), ask.patterns.clone())).collect()
+    }
+
+    pub fn rule(&self, permission: &str, pattern: &str, action: Action) {
+        self.user.rules.lock().expect("lock").insert((permission.to_owned(), pattern.to_owned()), action);
+    }
+}
+
+/// Fails unless all words are in the text.
+#[track_caller]
+pub fn has(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in:\n{text}");
+    }
+}
+
+/// Fails if one of the words is in the text.
+#[track_caller]
+pub fn lacks(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(!text.contains(word), "{word:?} is in:\n{text}");
+    }
+}
