@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails with the reason")]
 
 pub mod editors;
+pub mod fake_editor;
 pub mod main_job;
 pub mod scripted_model;
 pub mod terminal;
