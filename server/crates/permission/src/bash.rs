@@ -4,6 +4,23 @@
 //!
 //! **Invariant:** what is not surely understood is a [`Reason`] to ask; a narrow `allow` never covers a redirect, a wrapper, a substitution or a second command.
 
+mod arity;
+mod decide;
+mod effects;
+mod paths;
+mod words;
+
+use tree_sitter::{Node, Parser};
+
+pub use decide::{decide, is_read_only};
+
+/// Longer lines are asked for unread, in bytes: the parser's time grows faster than the length.
+const MAX_BYTES: usize = 32 * 1024;
+/// Nodes within nodes.
+const MAX_DEPTH: usize = 200;
+/// Commands in the words of commands: `sh -c "sh -c …"`.
+const MAX_LEVELS: usize = 6;
+
 /// One word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -11,6 +28,10 @@ pub struct Word {
     pub text: String,
     /// False if the shell makes something else of it: variables, substitutions, braces. A glob (`*.rs`) is not literal either.
     pub literal: bool,
+    /// Where in the text the first glob character is, if the shell looks for files by it.
+    pub(crate) glob: Option<usize>,
+    /// True if variables, substitutions or braces are in it.
+    pub(crate) dynamic: bool,
 }
 
 /// A simple command, such as `git status --short`.
@@ -106,25 +127,201 @@ pub struct BashDecision {
 /// Reads a command line. Never fails: what it cannot read is a reason to ask.
 #[must_use]
 pub fn analyze(command: &str) -> BashAnalysis {
-    BashAnalysis { text: command.trim().to_owned(), must_ask: vec![Reason::Syntax], ..BashAnalysis::default() }
-}
-
-/// What the rules for `bash` say about a command line.
-#[must_use]
-pub fn decide(analysis: &BashAnalysis, layers: &crate::Layers<'_>) -> BashDecision {
-    let (action, _) = layers.evaluate("bash", &analysis.text);
-    BashDecision {
-        action: action.max(crate::Action::Ask),
-        ask_patterns: vec![analysis.text.clone()],
-        always: vec![analysis.text.clone()],
-        always_ask: true,
-        denied: None,
+    let mut reader = Reader { out: BashAnalysis { text: command.trim().to_owned(), ..BashAnalysis::default() }, level: 0 };
+    reader.read(command);
+    if reader.out.commands.is_empty() {
+        reader.because(Reason::Empty);
     }
+    reader.out
 }
 
-/// Whether a command line surely changes nothing. Conservative.
-#[must_use]
-pub fn is_read_only(analysis: &BashAnalysis) -> bool {
-    let _ = analysis;
-    false
+struct Reader {
+    out: BashAnalysis,
+    level: usize,
+}
+
+impl Reader {
+    fn because(&mut self, reason: Reason) {
+        if !self.out.must_ask.contains(&reason) {
+            self.out.must_ask.push(reason);
+        }
+    }
+
+    /// Reads a line, or one that is a word of another.
+    fn read(&mut self, source: &str) {
+        if source.len() > MAX_BYTES || self.level >= MAX_LEVELS {
+            return self.because(Reason::TooLarge);
+        }
+        // Shells and the grammar do not agree on which of these part words.
+        if source.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || (c.is_whitespace() && !c.is_ascii())) {
+            self.because(Reason::Syntax);
+        }
+        let mut parser = Parser::new();
+        let tree = match parser.set_language(&tree_sitter_bash::LANGUAGE.into()) {
+            Ok(()) => parser.parse(source, None),
+            Err(_) => None,
+        };
+        let Some(tree) = tree else { return self.because(Reason::Syntax) };
+        if tree.root_node().has_error() {
+            self.because(Reason::Syntax);
+        }
+        self.level += 1;
+        self.walk(tree.root_node(), source);
+        self.level -= 1;
+    }
+
+    /// Visits all nodes, without recursion.
+    fn walk(&mut self, root: Node<'_>, source: &str) {
+        let mut cursor = root.walk();
+        let mut end = 0;
+        let mut depth = 0;
+        loop {
+            let node = cursor.node();
+            if depth > MAX_DEPTH {
+                return self.because(Reason::TooLarge);
+            }
+            self.visit(node, source);
+            if node.child_count() == 0 && !self.check_leaf(node, &mut end, source) {
+                self.because(Reason::Syntax);
+            }
+            if cursor.goto_first_child() {
+                depth += 1;
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    if !words::is_blank(source.get(end..).unwrap_or_default()) {
+                        self.because(Reason::Syntax);
+                    }
+                    return;
+                }
+                depth -= 1;
+            }
+        }
+    }
+
+    /// Whether the shell too takes this for one piece, and nothing was left out before it.
+    fn check_leaf(&mut self, node: Node<'_>, end: &mut usize, source: &str) -> bool {
+        let text = words::source_of(node, source);
+        let gap = source.get(*end..node.start_byte()).is_none_or(words::is_blank);
+        let before = source.get(..node.start_byte()).unwrap_or_default();
+        *end = node.end_byte().max(*end);
+        if node.is_named() && words::hides_substitution(node.kind(), text) {
+            self.because(Reason::Substitution(text.to_owned()));
+        }
+        gap && !node.is_missing() && words::is_one_piece(node.kind(), text, before)
+    }
+
+    fn visit(&mut self, node: Node<'_>, source: &str) {
+        let text = || words::source_of(node, source).to_owned();
+        match node.kind() {
+            "command" => self.command(node, source),
+            "declaration_command" | "unset_command" => {
+                self.because(Reason::Assignment(text()));
+                self.statement(text());
+            }
+            "test_command" => {
+                if words::source_of(node, source).contains(['$', '`', '\'']) {
+                    self.because(Reason::Dynamic(text()));
+                }
+                self.statement(text());
+            }
+            "variable_assignment" => self.because(Reason::Assignment(text())),
+            "function_definition" => self.because(Reason::Definition(text())),
+            "command_substitution" | "process_substitution" => self.because(Reason::Substitution(text())),
+            "heredoc_redirect" | "herestring_redirect" => self.because(Reason::Redirect(text())),
+            "file_redirect" => self.redirect(node, source),
+            "for_statement" | "c_style_for_statement" => self.for_loop(node, source),
+            "expansion" if !words::is_plain_expansion(words::source_of(node, source)) => self.because(Reason::Dynamic(text())),
+            "arithmetic_expansion" if words::source_of(node, source).contains(|c: char| c.is_alphabetic() || "_$`[".contains(c)) => {
+                self.because(Reason::Dynamic(text()));
+            }
+            "compound_statement" if words::source_of(node, source).starts_with("((") => {
+                self.because(Reason::Dynamic(text()));
+                self.statement(text());
+            }
+            "subshell" if node.parent().is_some_and(|parent| parent.kind() == "command") => self.because(Reason::Syntax),
+            "ansi_c_string" | "translated_string" | "brace_expression" => self.because(Reason::Dynamic(text())),
+            _ => {}
+        }
+    }
+
+    /// A command that is no `command` to the grammar.
+    fn statement(&mut self, text: String) {
+        let argv: Vec<Word> = text.split_whitespace().map(Word::literal).collect();
+        let always = arity::always(&argv);
+        let text = words::joined(&argv);
+        self.out.commands.push(SimpleCommand { text, argv, always, wrappers: Vec::new() });
+    }
+
+    fn command(&mut self, node: Node<'_>, source: &str) {
+        let mut argv = Vec::new();
+        let mut redirects = Vec::new();
+        let mut cursor = node.walk();
+        for child in node.children(&mut cursor) {
+            match child.kind() {
+                "variable_assignment" => {}
+                "file_redirect" | "heredoc_redirect" | "herestring_redirect" => redirects.push(child),
+                _ => argv.push(words::word(child, source)),
+            }
+        }
+        if let Some(parent) = node.parent().filter(|parent| parent.kind() == "redirected_statement") {
+            let mut cursor = parent.walk();
+            redirects.extend(parent.children(&mut cursor).filter(|child| child.kind().ends_with("_redirect")));
+        }
+        let redirects: Vec<String> = redirects
+            .iter()
+            .filter(|redirect| redirect.kind() != "file_redirect" || !words::is_harmless_redirect(**redirect, source))
+            .map(|redirect| words::source_of(*redirect, source).split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        self.simple(argv, &redirects, &[]);
+    }
+
+    /// One simple command, wherever it came from.
+    fn simple(&mut self, argv: Vec<Word>, redirects: &[String], wrappers: &[String]) {
+        let Some(name) = argv.first() else { return };
+        if wrappers.len() > MAX_LEVELS {
+            return self.because(Reason::TooLarge);
+        }
+        let mut text = words::joined(&argv);
+        for redirect in redirects {
+            text.push(' ');
+            text.push_str(redirect);
+        }
+        if !name.literal || name.text.is_empty() || name.text.contains(|c: char| c.is_whitespace() || "*?".contains(c)) {
+            self.because(Reason::Dynamic(name.text.clone()));
+        }
+        let always = arity::always(&argv);
+        self.out.commands.push(SimpleCommand { text, argv: argv.clone(), always, wrappers: wrappers.to_vec() });
+        paths::of_command(&argv, &mut self.out.paths);
+        self.effects(&argv, wrappers);
+    }
+
+    fn redirect(&mut self, node: Node<'_>, source: &str) {
+        if words::is_harmless_redirect(node, source) {
+            return;
+        }
+        let text = words::source_of(node, source);
+        self.because(Reason::Redirect(text.to_owned()));
+        let kind = if text.contains('>') { PathKind::Write } else { PathKind::Read };
+        let mut cursor = node.walk();
+        for target in node.children_by_field_name("destination", &mut cursor) {
+            if target.kind() != "process_substitution" {
+                paths::add(&words::word(target, source), kind, &mut self.out.paths);
+            }
+        }
+    }
+
+    /// A loop sets its variable: only such as no program looks at are harmless.
+    fn for_loop(&mut self, node: Node<'_>, source: &str) {
+        let name = node.child_by_field_name("variable").map(|name| words::source_of(name, source)).unwrap_or_default();
+        let harmless = matches!(name.as_bytes(), [b'a'..=b'z']) || ["file", "dir", "item", "name", "num", "pkg", "test"].contains(&name);
+        if !harmless {
+            self.because(Reason::Assignment(name.to_owned()));
+        }
+        let mut cursor = node.walk();
+        for value in node.children_by_field_name("value", &mut cursor) {
+            paths::add_if_elsewhere(&words::word(value, source), &mut self.out.paths);
+        }
+    }
 }
