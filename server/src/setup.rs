@@ -1,0 +1,142 @@
+//! `interline setup`: tells an editor to start Interline.
+//!
+//! Owns which file of an editor is changed and how the change is shown and agreed to. Must not know what an editor does with it.
+//!
+//! **Invariant:** what a file holds stays; nothing is written that was not shown, and a second run changes nothing.
+
+mod helix;
+mod neovim;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs, io};
+
+use config::{Dirs, Env};
+use similar::TextDiff;
+
+use crate::{output, paths};
+
+/// The command line's.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SetupArgs {
+    /// The editor to set up.
+    pub editor: Editor,
+    /// Show the change, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write without asking.
+    #[arg(long, short, conflicts_with = "dry_run")]
+    pub yes: bool,
+}
+
+/// An editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Editor {
+    /// Helix 25.01 or newer: `languages.toml`.
+    #[value(alias = "hx")]
+    Helix,
+    /// Neovim 0.10 or newer: a file in `plugin/`.
+    #[value(alias = "nvim")]
+    Neovim,
+    /// Visual Studio Code.
+    #[value(alias = "code")]
+    Vscode,
+}
+
+/// Why nothing was set up.
+#[derive(Debug, thiserror::Error)]
+enum SetupError {
+    #[error("{0}: mend this first, then run the command again; nothing was changed")]
+    Malformed(String),
+    #[error("cannot read {0}: {1}")]
+    Read(PathBuf, io::Error),
+    #[error("cannot write {0}: {1}")]
+    Write(PathBuf, io::Error),
+}
+
+/// What is to be written, and what to tell the user then.
+struct Plan {
+    file: PathBuf,
+    old: Option<String>,
+    new: String,
+    next: &'static str,
+}
+
+/// Sets an editor up; status 1 if that failed.
+#[must_use]
+pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
+    let command = command(env);
+    let plan = match args.editor {
+        Editor::Helix => helix::plan(&dirs.editors.join("helix").join("languages.toml"), &command),
+        Editor::Neovim => neovim::plan(&neovim_folder(env, dirs).join("plugin").join("interline.lua"), &command),
+        Editor::Vscode => {
+            output::line(VSCODE);
+            return ExitCode::SUCCESS;
+        }
+    };
+    match plan.and_then(|plan| carry_out(&plan, args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(&format!("interline setup: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const VSCODE: &str = "\
+VS Code starts language servers through extensions, and Interline's extension is not part of this version yet.
+Until it is: an extension that starts any language server can start `interline` (no arguments, standard input and output) for all files.
+Helix and Neovim need no extension: `interline setup helix`, `interline setup neovim`.";
+
+fn carry_out(plan: &Plan, args: &SetupArgs) -> Result<(), SetupError> {
+    let old = plan.old.as_deref().unwrap_or_default();
+    if plan.old.is_some() && old == plan.new {
+        output::line(&format!("{} starts Interline already; nothing to change.", plan.file.display()));
+        return Ok(());
+    }
+    output::write(&diff(&plan.file, plan.old.as_deref(), &plan.new));
+    if args.dry_run {
+        output::note("Nothing was written (--dry-run).");
+        return Ok(());
+    }
+    let agreed = args.yes
+        || output::ask(&format!("Write this to {}? [y/N] ", plan.file.display()))
+            .is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"));
+    if !agreed {
+        output::note("Nothing was written.");
+        return Ok(());
+    }
+    workspace::disk::write_atomic(&plan.file, plan.new.as_bytes(), None).map_err(|error| SetupError::Write(plan.file.clone(), error))?;
+    output::line(&format!("Wrote {}.\n{}", plan.file.display(), plan.next));
+    Ok(())
+}
+
+fn diff(file: &Path, old: Option<&str>, new: &str) -> String {
+    let name = file.display().to_string();
+    let from = if old.is_some() { &name } else { "/dev/null" };
+    TextDiff::from_lines(old.unwrap_or_default(), new).unified_diff().context_radius(3).header(from, &name).to_string()
+}
+
+/// How an editor starts us: by name if that is what the name stands for, else by the whole path.
+fn command(env: &Env) -> String {
+    let own = env::current_exe().and_then(fs::canonicalize).ok();
+    let named = paths::find_program(env, "interline").and_then(|path| fs::canonicalize(path).ok());
+    match own {
+        Some(own) if named.as_ref() != Some(&own) => own.to_string_lossy().into_owned(),
+        _ => "interline".to_owned(),
+    }
+}
+
+fn neovim_folder(env: &Env, dirs: &Dirs) -> PathBuf {
+    let base = if cfg!(windows) && env.get("XDG_CONFIG_HOME").is_none() { env.get("LOCALAPPDATA").map(PathBuf::from) } else { None };
+    base.unwrap_or_else(|| dirs.editors.clone()).join(env.get("NVIM_APPNAME").unwrap_or("nvim"))
+}
+
+/// The file's text; none if there is no file.
+fn read(file: &Path) -> Result<Option<String>, SetupError> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SetupError::Read(file.to_owned(), error)),
+    }
+}
