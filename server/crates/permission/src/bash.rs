@@ -154,11 +154,13 @@ impl Reader {
         }
         // Shells and the grammar do not agree on which of these part words.
         if source.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || (c.is_whitespace() && !c.is_ascii())) {
-            self.because(Reason::Syntax);
+            return self.because(Reason::Syntax);
         }
+        // The grammar's scanner looks characters up in tables that end at 255. To the shell all beyond ASCII are ordinary characters of words.
+        let masked: Vec<u8> = source.bytes().map(|byte| if byte.is_ascii() { byte } else { b'x' }).collect();
         let mut parser = Parser::new();
         let tree = match parser.set_language(&tree_sitter_bash::LANGUAGE.into()) {
-            Ok(()) => parser.parse(source, None),
+            Ok(()) => parser.parse(&masked, None),
             Err(_) => None,
         };
         let Some(tree) = tree else { return self.because(Reason::Syntax) };
@@ -174,18 +176,19 @@ impl Reader {
     fn walk(&mut self, root: Node<'_>, source: &str) {
         let mut cursor = root.walk();
         let mut end = 0;
-        let mut depth = 0;
+        // A node's own way to its parent begins at the root.
+        let mut parents: Vec<Node<'_>> = Vec::new();
         loop {
             let node = cursor.node();
-            if depth > MAX_DEPTH {
+            if parents.len() > MAX_DEPTH {
                 return self.because(Reason::TooLarge);
             }
-            self.visit(node, source);
+            self.visit(node, parents.last().copied(), source);
             if node.child_count() == 0 && !self.check_leaf(node, &mut end, source) {
                 self.because(Reason::Syntax);
             }
             if cursor.goto_first_child() {
-                depth += 1;
+                parents.push(node);
                 continue;
             }
             while !cursor.goto_next_sibling() {
@@ -195,7 +198,7 @@ impl Reader {
                     }
                     return;
                 }
-                depth -= 1;
+                parents.pop();
             }
         }
     }
@@ -212,10 +215,10 @@ impl Reader {
         gap && !node.is_missing() && words::is_one_piece(node.kind(), text, before)
     }
 
-    fn visit(&mut self, node: Node<'_>, source: &str) {
+    fn visit(&mut self, node: Node<'_>, parent: Option<Node<'_>>, source: &str) {
         let text = || words::source_of(node, source).to_owned();
         match node.kind() {
-            "command" => self.command(node, source),
+            "command" => self.command(node, parent, source),
             "declaration_command" | "unset_command" => {
                 self.because(Reason::Assignment(text()));
                 self.statement(text());
@@ -240,7 +243,7 @@ impl Reader {
                 self.because(Reason::Dynamic(text()));
                 self.statement(text());
             }
-            "subshell" if node.parent().is_some_and(|parent| parent.kind() == "command") => self.because(Reason::Syntax),
+            "subshell" if parent.is_some_and(|parent| parent.kind() == "command") => self.because(Reason::Syntax),
             "ansi_c_string" | "translated_string" | "brace_expression" => self.because(Reason::Dynamic(text())),
             _ => {}
         }
@@ -254,7 +257,7 @@ impl Reader {
         self.out.commands.push(SimpleCommand { text, argv, always, wrappers: Vec::new() });
     }
 
-    fn command(&mut self, node: Node<'_>, source: &str) {
+    fn command(&mut self, node: Node<'_>, parent: Option<Node<'_>>, source: &str) {
         let mut argv = Vec::new();
         let mut redirects = Vec::new();
         let mut cursor = node.walk();
@@ -265,7 +268,7 @@ impl Reader {
                 _ => argv.push(words::word(child, source)),
             }
         }
-        if let Some(parent) = node.parent().filter(|parent| parent.kind() == "redirected_statement") {
+        if let Some(parent) = parent.filter(|parent| parent.kind() == "redirected_statement") {
             let mut cursor = parent.walk();
             redirects.extend(parent.children(&mut cursor).filter(|child| child.kind().ends_with("_redirect")));
         }

@@ -80,7 +80,7 @@ fn of_command(command: &SimpleCommand, layers: &Layers<'_>) -> Action {
 }
 
 const READERS: &str = " ls cat pwd echo grep egrep fgrep rg head tail wc find sort uniq cut tr stat file du df date whoami id uname which basename dirname \
-    realpath readlink tree diff cmp cd true false printf nl column comm sed hostname test [ type command git ";
+    realpath readlink tree diff cmp cd true false printf nl column comm sed test [ type command git ";
 const GIT_READERS: &str =
     " status log diff show blame ls-files ls-tree rev-parse describe shortlog cat-file grep rev-list merge-base name-rev for-each-ref ";
 
