@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Terminal};
+use crate::terminal::{CTRL_CARET, CTRL_R, DOWN, ENTER, ESC, Terminal};
 
 /// Folders for one test, and the environment that points to them.
 pub struct Desk {
@@ -208,6 +208,14 @@ impl Person {
                 .command(&format!("lua vim.lsp.get_clients({{ name = 'interline' }})[1]:exec_cmd({{ title = '', command = '{name}' }})")),
             Editor::Helix => self.command(&format!("lsp-workspace-command {name}")),
         }
+    }
+
+    /// Goes to the file that was shown before.
+    pub fn other_file(&self) -> &Self {
+        self.keys(match self.editor {
+            Editor::Neovim => CTRL_CARET,
+            Editor::Helix => "ga",
+        })
     }
 
     /// Takes the last undo back.

@@ -50,12 +50,14 @@ pub fn ask_allow_undo_save(editor: Editor) {
 
     let person = Person::open(editor, &desk, "circle.py");
     person.see(OLD).type_first_line(UNSAVED).keys("6G");
-    person.pick_on_line("Explain");
+    person.pick_on_line("explain this");
+    // The chat comes up, with the question in it.
+    person.see("## You");
     let asked = model.request(1).to_string();
     assert!(asked.contains(UNSAVED), "the model was not told of the unsaved text: {asked}");
 
     // The prompt stands on the line that the edit is about, and nothing changes without a yes.
-    person.see_mark_on(OLD);
+    person.other_file().see_mark_on(OLD);
     person.pick("Allow once");
     person.see(NEW).miss(OLD);
 
@@ -63,12 +65,14 @@ pub fn ask_allow_undo_save(editor: Editor) {
     let told = model.request(3).to_string();
     assert!(told.contains(UNSAVED) && told.contains(NEW), "the shell saw another text: {told}");
 
+    person.other_file().see("The area is exact now.").other_file();
+
     // One `u` takes back the edit and nothing else.
     person.keys("u").see(OLD).see(UNSAVED);
     person.redo().see(NEW);
     person.command("w").see("written");
     assert_eq!(desk.read(FILE), format!("{UNSAVED}\n{}", BEFORE.replace(OLD, NEW)));
-    person.leave("q");
+    person.leave("qa!");
 }
 
 /// Leave in the middle of a turn; come back, and go on with that conversation.
@@ -81,14 +85,16 @@ pub fn leave_and_resume(editor: Editor) {
     model.script([Reply::Hang("It is the area of "), Reply::Text("A circle, as I said.")]);
 
     let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).keys("5G").pick_on_line("Explain");
+    person.see(OLD).keys("5G").pick_on_line("explain this");
+    person.see("It is the area of");
     let first = model.request(1);
     person.leave("qa!");
     assert_eq!(desk.read(FILE), BEFORE);
 
     let person = Person::open(editor, &desk, "circle.py");
     person.see(OLD).keys("5G").server_command("interline.session.open");
-    person.pick_on_line("Explain");
+    person.pick_on_line("explain this");
+    person.see("A circle, as I said.");
     let again = model.request(2);
     let (before, now) = (first["messages"].as_array(), again["messages"].as_array());
     let question = before.and_then(|messages| messages.last()).expect("a question");
