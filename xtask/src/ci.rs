@@ -15,7 +15,7 @@ pub fn all() -> Result {
     step("formatting", || run(cargo(["fmt", "--all", "--check"])).map_err(|error| format!("{error}; `cargo fmt --all` mends it").into()))?;
     tidy::check()?;
     // Built beside the lints and the tests, which wait for processes and locks often enough.
-    let deny = tools::DENY.start_install()?;
+    let (deny, machete) = (tools::DENY.start_install()?, tools::MACHETE.start_install()?);
     step("lints", || run(cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])))?;
     test::all(false, &[])?;
     step("documentation", || {
@@ -25,6 +25,8 @@ pub fn all() -> Result {
     })?;
     step("dependencies", || {
         deny.wait()?;
+        machete.wait()?;
+        run(tools::MACHETE.command(&["."])?)?;
         run(tools::DENY.command(&["--locked", "check", "licenses", "bans", "sources"])?)
     })?;
     say(&format!("\nall well, {:.0} s", start.elapsed().as_secs_f32()));

@@ -23,6 +23,8 @@ pub struct Tool {
 pub const NEXTEST: Tool = Tool { name: "cargo-nextest", args: &["--no-default-features", "--features", "default-no-update"] };
 /// The checker of licences and sources. Without features: its own cargo library is not needed, and takes minutes to build.
 pub const DENY: Tool = Tool { name: "cargo-deny", args: &["--no-default-features"] };
+/// The finder of dependencies that nothing uses.
+pub const MACHETE: Tool = Tool { name: "cargo-machete", args: &[] };
 
 impl Tool {
     /// Where the tool is, if it is there.
@@ -39,6 +41,10 @@ impl Tool {
         Ok(command)
     }
 
+    fn build_folder(self) -> PathBuf {
+        folder().join("build").join(self.name)
+    }
+
     /// Starts building it where it is missing; [`Building::wait`] says how that went.
     pub fn start_install(self) -> Result<Building> {
         if self.find().is_some() {
@@ -46,7 +52,7 @@ impl Tool {
         }
         say(&format!("   {} is not here: building it into target/tools (once; takes minutes)", self.name));
         let mut command = cargo(["install", "--locked", "--quiet", self.name, "--root"]);
-        command.arg(folder()).args(self.args).env("CARGO_TARGET_DIR", folder().join("build"));
+        command.arg(folder()).args(self.args).env("CARGO_TARGET_DIR", self.build_folder());
         let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("cannot start cargo install: {error}"))?;
         Ok(Building { tool: self, child: Some(child) })
     }
@@ -67,7 +73,7 @@ impl Building {
             return Err(format!("`cargo install {}` ended with {status}; install it by hand and try again", self.tool.name).into());
         }
         // The build's leftovers are large and never used again.
-        std::fs::remove_dir_all(folder().join("build")).or_else(|error| match error.kind() {
+        std::fs::remove_dir_all(self.build_folder()).or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })?;
