@@ -73,7 +73,7 @@ impl Building {
             return Err(format!("`cargo install {}` ended with {status}; install it by hand and try again", self.tool.name).into());
         }
         // The build's leftovers are large and never used again.
-        std::fs::remove_dir_all(self.build_folder()).or_else(|error| match error.kind() {
+        std::fs::remove_dir_all(self.tool.build_folder()).or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })?;
