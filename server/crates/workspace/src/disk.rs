@@ -159,6 +159,15 @@ impl Content {
         }
     }
 
+    /// What a `Stamp` of it holds: the hash of the text, or of the bytes of what is none.
+    #[must_use]
+    pub fn stamp_hash(&self) -> blake3::Hash {
+        match &self.data {
+            Data::Text(text) => blake3::hash(text.as_bytes()),
+            Data::Binary(bytes) => blake3::hash(bytes),
+        }
+    }
+
     /// The bytes that a file with this content holds.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

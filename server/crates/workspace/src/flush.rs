@@ -209,7 +209,7 @@ pub fn recover(folder: &Path, project: &Path) -> Vec<Recovered> {
     };
     let mut recovered = Vec::new();
     for file in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-        if !file.extension().is_some_and(|extension| extension == entry::EXTENSION) {
+        if file.extension().is_none_or(|extension| extension != entry::EXTENSION) {
             continue;
         }
         match recover_entry(&file, project) {

@@ -6,15 +6,26 @@
 //! **Invariant:** an edit is applied to exactly the text that it was made against, or is rebased over what came between, or is refused with what
 //! stands in its way. Text that the user wrote is never overwritten and never deleted from every place at once.
 
+pub mod apply;
 mod change;
+pub mod diff;
 pub mod disk;
+mod disk_workspace;
+pub mod edits;
 pub mod flush;
 mod key;
+mod mem_workspace;
 pub mod shell_changes;
 mod snapshot;
 mod traits;
+mod undo;
 
 pub use change::{Applied, ApplyError, Change, ChangeKind, Content, Data, Route, TextEdit};
+pub use diff::{Conflict, Merge, diff, diff_str, merge3, unified};
+pub use disk_workspace::{DiskWorkspace, apply_to_disk, read_from_disk};
+pub use edits::{Assoc, Edits, EditsError, Rebased, rebase, rebase_split};
 pub use key::DocKey;
+pub use mem_workspace::MemWorkspace;
 pub use snapshot::{Origin, Snapshot, Stamp, hash_rope};
 pub use traits::{Place, ReadError, ShellRun, Workspace};
+pub use undo::{CurrentState, Kept, UndoPlan, current_state, plan_redo, plan_undo};
