@@ -37,7 +37,8 @@ impl Tool {
     pub fn command(self, args: &[&str]) -> Result<Command> {
         let path = self.find().ok_or_else(|| format!("{} is not installed", self.name))?;
         let mut command = crate::run::command(path, [self.name.trim_start_matches("cargo-")]);
-        command.args(args);
+        // cargo-machete takes itself for our part of `cargo run` where this is set, and its own name for a folder.
+        command.args(args).env_remove("CARGO_PKG_NAME");
         Ok(command)
     }
 
