@@ -67,8 +67,11 @@ struct Plan {
 pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
     let command = command(env);
     let plan = match args.editor {
-        Editor::Helix => helix::plan(&dirs.editors.join("helix").join("languages.toml"), &command),
-        Editor::Neovim => neovim::plan(&neovim_folder(env, dirs).join("plugin").join("interline.lua"), &command),
+        Editor::Helix => helix::plan(&editor_folder(env, dirs, "APPDATA", "helix").join("languages.toml"), &command),
+        Editor::Neovim => {
+            let name = env.get("NVIM_APPNAME").unwrap_or("nvim");
+            neovim::plan(&editor_folder(env, dirs, "LOCALAPPDATA", name).join("plugin").join("interline.lua"), &command)
+        }
         Editor::Vscode => {
             output::line(VSCODE);
             return ExitCode::SUCCESS;
@@ -91,7 +94,7 @@ Helix and Neovim need no extension: `interline setup helix`, `interline setup ne
 fn carry_out(plan: &Plan, args: &SetupArgs) -> Result<(), SetupError> {
     let old = plan.old.as_deref().unwrap_or_default();
     if plan.old.is_some() && old == plan.new {
-        output::line(&format!("{} starts Interline already; nothing to change.", plan.file.display()));
+        output::line(&format!("{}: it is there already, nothing to change.", plan.file.display()));
         return Ok(());
     }
     output::write(&diff(&plan.file, plan.old.as_deref(), &plan.new));
@@ -127,9 +130,10 @@ fn command(env: &Env) -> String {
     }
 }
 
-fn neovim_folder(env: &Env, dirs: &Dirs) -> PathBuf {
-    let base = if cfg!(windows) && env.get("XDG_CONFIG_HOME").is_none() { env.get("LOCALAPPDATA").map(PathBuf::from) } else { None };
-    base.unwrap_or_else(|| dirs.editors.clone()).join(env.get("NVIM_APPNAME").unwrap_or("nvim"))
+/// An editor's configuration: XDG's, except on Windows, where `variable` names the place.
+fn editor_folder(env: &Env, dirs: &Dirs, variable: &str, name: &str) -> PathBuf {
+    let native = if cfg!(windows) && env.get("XDG_CONFIG_HOME").is_none() { env.get(variable).map(PathBuf::from) } else { None };
+    native.unwrap_or_else(|| dirs.editors.clone()).join(name)
 }
 
 /// The file's text; none if there is no file.

@@ -59,15 +59,17 @@ pub fn mentions(text: &str) -> Vec<&str> {
 }
 
 fn mention_places(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.match_indices('@').filter_map(|(at, _)| {
+    let mut taken = 0;
+    text.match_indices('@').filter_map(move |(at, _)| {
         let before = text[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '`') {
+        if at < taken || before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '`') {
             return None;
         }
         let rest = &text[at + 1..];
-        let end = rest.find(|c: char| c.is_whitespace() || c == '`' || c == ',' || c == '@').unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_whitespace() || c == '`' || c == ',').unwrap_or(rest.len());
         let name = rest[..end].trim_end_matches(['.', ':', ';', '!', '?', '"', '\'', '…']);
         let name = if name.contains('(') { name } else { name.trim_end_matches(')') };
+        taken = at + 1 + name.len();
         (!name.is_empty()).then_some((at, name))
     })
 }
@@ -200,6 +202,6 @@ mod tests {
 
     #[test]
     fn each_mention_once() {
-        assert_eq!(mentions("@a.txt and @b, @a.txt… (@c)"), ["a.txt", "b", "c"]);
+        assert_eq!(mentions("@a.txt and @b, @a.txt… (@c) @d/@types/e @@"), ["a.txt", "b", "c", "d/@types/e", "@"]);
     }
 }

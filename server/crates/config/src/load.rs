@@ -165,6 +165,9 @@ impl Loader<'_> {
         };
         let mut findings = Vec::new();
         let value = check(node, shape, &mut findings);
+        for (_, message, _) in &mut findings {
+            *message = substituted.redact(std::mem::take(message));
+        }
         self.findings(label, text, findings, |offset| substituted.original(offset));
         value
     }

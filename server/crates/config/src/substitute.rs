@@ -10,17 +10,27 @@ use std::path::Path;
 
 use crate::{Dirs, Env};
 
+/// Shorter values are no secrets, and would take away too much of a message.
+const MIN_SECRET: usize = 6;
+
 /// Text with everything replaced.
 pub(crate) struct Substituted {
     /// The text to read.
     pub(crate) text: String,
     /// What could not be replaced: the offset in the original, and why.
     pub(crate) problems: Vec<(usize, String)>,
+    /// What was put in: perhaps secrets.
+    values: Vec<String>,
     /// For each replacement: start and end in `text`, start and end in the original. Ordered.
     spans: Vec<[usize; 4]>,
 }
 
 impl Substituted {
+    /// `message` without what was put in: a value may have become part of a key, which messages name.
+    pub(crate) fn redact(&self, message: String) -> String {
+        self.values.iter().filter(|value| value.len() >= MIN_SECRET).fold(message, |message, value| message.replace(value, "…"))
+    }
+
     /// The original's offset for an offset in `text`. Inside a replacement: where its placeholder starts.
     pub(crate) fn original(&self, offset: usize) -> usize {
         let before = self.spans.partition_point(|span| span[0] <= offset);
@@ -31,7 +41,7 @@ impl Substituted {
 
 /// Replaces everything outside comments. Relative paths are taken from `folder`. A missing variable is empty; a missing file is a problem, and empty.
 pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> Substituted {
-    let mut done = Substituted { text: String::with_capacity(text.len()), problems: Vec::new(), spans: Vec::new() };
+    let mut done = Substituted { text: String::with_capacity(text.len()), problems: Vec::new(), values: Vec::new(), spans: Vec::new() };
     let mut in_string = false;
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
@@ -62,7 +72,8 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
                         },
                     };
                     let start = done.text.len();
-                    done.text.push_str(&if in_string { escape(&value) } else { value });
+                    done.text.push_str(&if in_string { escape(&value) } else { value.clone() });
+                    done.values.push(value);
                     done.spans.push([start, done.text.len(), at, at + length]);
                     at += length;
                     continue;

@@ -183,6 +183,8 @@ fn a_secret_stands_in_no_problem() {
         "{\"provider\": {\"p\": {\"options\": {\"apiKey\": [\"sk-SECRET\"], \"timeout\": \"{env:KEY}\"}}}, \"share\": \"{env:KEY}\"}",
         &[("KEY", "sk-SECRET")],
     );
+    let keys = check_file(r#"{"{env:KEY}": 1, "agent": {"x": {"tools": {"{env:KEY}": 1}}}}"#, &[("KEY", "sk-SECRET")]);
+    assert!(keys.starts_with("p/opencode.json:1:2: warning: unknown key \"…\"\np/opencode.json:1:57: \"agent.x.tools.…\": "), "{keys}");
     assert!(!shown.contains("SECRET") && shown.matches("p/opencode.json:1:").count() == 3, "{shown}");
 }
 
@@ -283,4 +285,85 @@ fn variables_that_change_single_keys() {
     let compaction = loaded.config.compaction;
     assert_eq!((compaction.auto, compaction.prune, compaction.reserved), (false, false, Some(5)));
     assert_eq!(loaded.config.username.as_deref(), Some("me"));
+}
+
+/// Text that is nearly a file: pieces of syntax, placeholders and characters of several bytes.
+fn nearly_a_file() -> impl proptest::strategy::Strategy<Value = String> {
+    let piece = proptest::prop_oneof![
+        proptest::sample::select(
+            &[
+                "{",
+                "}",
+                "[",
+                "]",
+                ",",
+                ":",
+                "\"",
+                "\\",
+                "//",
+                "/*",
+                "*/",
+                "\n",
+                "---\n",
+                "{env:A}",
+                "{file:x}",
+                "\"model\"",
+                "\"agent\"",
+                "\"permission\"",
+                "\"tools\"",
+                "\"mcp\"",
+                "\"ask\"",
+                "null",
+                "true",
+                "1",
+                "-0.5e9",
+                "$1",
+                "$ARGUMENTS",
+                "!`",
+                "`",
+                "@",
+                "'",
+                "[Image 1]",
+                "é",
+                "🦀",
+                "key: x: y",
+                "- a",
+            ][..]
+        )
+        .prop_map(str::to_owned),
+        ".{0,3}",
+    ];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+use proptest::strategy::Strategy as _;
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_file_stops_anything(text in nearly_a_file()) {
+        let place = Place::new(&[("p/opencode.jsonc", &text), ("p/interline.json", "{\"model\": \"a/b\"}"), ("p/.opencode/agent/a.md", &text), ("p/.opencode/command/c.md", &text)]);
+        let loaded = place.load("p", &[("A", "s3\"cr\\et"), ("OPENCODE_CONFIG_CONTENT", &text)]);
+        for problem in &loaded.problems {
+            assert!(problem.line >= 1 && problem.column >= 1 && !problem.message.contains("s3\"cr"), "{problem}");
+        }
+        assert!(crate::mentions(&text).iter().all(|name| text.contains(&format!("@{name}"))));
+        assert!(crate::parse_slash(&text).is_none_or(|(name, _)| text.contains(&format!("/{name}"))));
+        let pieces = crate::expand(&text, &text);
+        assert!(!pieces.contains(&crate::Piece::Text(String::new())) && !pieces.contains(&crate::Piece::Mention(String::new())));
+    }
+
+    #[test]
+    fn places_lie_in_the_file(text in nearly_a_file()) {
+        let env = Env::from_pairs([("A", "s3\"cr\\et")]);
+        let done = substitute(&text, Path::new("/nonexistent"), &env, &Dirs::from_env(&env));
+        let mut last = 0;
+        for offset in 0..=done.text.len() {
+            let original = done.original(offset);
+            assert!(original <= text.len() && original >= last, "{offset} {original} {last}");
+            last = original;
+        }
+        assert_eq!(last, text.len());
+    }
 }
