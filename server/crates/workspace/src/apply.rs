@@ -1,0 +1,267 @@
+//! How one document's edit gets into an editor, as a state machine: what to send, when to wait, when it is done, and when it is not.
+//!
+//! Owns the rule of what proves that an edit was made. Must not know time, messages or how many editors there are: its driver feeds it.
+//!
+//! **Invariant:** an edit is done only when the text that the editor reported shows it, and is sent again only while that text does not.
+
+use ropey::Rope;
+
+use crate::edits::rebase_split;
+use crate::{ApplyError, DocKey, Edits, EditsError, TextEdit, diff, unified};
+
+/// How often a stale edit is made anew for a text that the user changed.
+const REBASES_MAX: u32 = 3;
+/// How often it is asked at all, with a text that did not change in between.
+const TRIES_MAX: u32 = 7;
+/// Lines around a change in a diff that tells of a conflict.
+const CONTEXT: usize = 3;
+
+/// What is particular about the editor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// Send version 1 for a document at version 0, which the editor would not check (Neovim; others would refuse).
+    pub zero_as_one: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The editor's answer to what was sent last.
+    Reply {
+        /// What it claims.
+        applied: bool,
+        /// Its words, if it said why not.
+        reason: Option<String>,
+    },
+    /// A `didChange` of the document: the user's, ours, or both in one.
+    Changed {
+        /// The document's new version.
+        version: i32,
+        /// Its whole new text.
+        text: Rope,
+    },
+    /// The document was closed.
+    Closed,
+    /// The time to wait for a `didChange` after a reply has passed.
+    TimedOut,
+    /// The turn was cancelled.
+    Cancelled,
+}
+
+/// What to do next.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Ask the editor to make these edits of the document at this version.
+    Send {
+        /// To name in the request.
+        version: i32,
+        /// In the text that was last reported (see [`ApplyMachine::text`]).
+        edits: Vec<TextEdit>,
+    },
+    /// Wait for the next input.
+    Wait {
+        /// Let the short time for a `didChange` run, if it does not run yet; `TimedOut` is due at its end.
+        timer: bool,
+    },
+    /// The edit is in the editor's text.
+    Done {
+        /// The text without the edit.
+        before: Rope,
+        /// The same with it. What the user typed at that very moment is in neither: it came after.
+        after: Rope,
+    },
+    /// The edit is not in the editor's text.
+    Failed(ApplyError),
+}
+
+/// Drives one document's edit. After `Done` or `Failed` it is not to be used again.
+#[derive(Debug)]
+pub struct ApplyMachine {
+    key: DocKey,
+    quirks: Quirks,
+    /// The text that the agent's edits were made against, and these edits.
+    base: Rope,
+    edits: Edits,
+    /// What the editor reported last.
+    version: i32,
+    text: Rope,
+    /// The edits for `text`; none where the user changed the same place.
+    ours: Option<Edits>,
+    state: State,
+    tries: u32,
+    rebases: u32,
+    /// Whether the text was changed since it was sent last.
+    moved: bool,
+    reason: String,
+    cancelled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing is under way.
+    Idle,
+    /// Asked, no answer yet.
+    Asked,
+    /// The editor says that it was done, which the text does not show yet.
+    Claimed,
+    /// The editor said no for a text that is still the newest one that we know: its newer one is to come.
+    Refused,
+}
+
+impl ApplyMachine {
+    /// For edits of `base`, to be made in a document that has `text` now.
+    ///
+    /// # Errors
+    /// The edits do not fit `base`.
+    pub fn new(key: DocKey, base: Rope, edits: &Edits, version: i32, text: Rope, quirks: Quirks) -> Result<Self, EditsError> {
+        let edits = edits.minimized(&base)?;
+        Ok(Self {
+            key,
+            quirks,
+            base,
+            edits,
+            version,
+            text,
+            ours: None,
+            state: State::Idle,
+            tries: 0,
+            rebases: 0,
+            moved: false,
+            reason: String::from("it gave no reason"),
+            cancelled: false,
+        })
+    }
+
+    /// The text that the editor reported last.
+    #[must_use]
+    pub fn text(&self) -> &Rope {
+        &self.text
+    }
+
+    /// What to do first.
+    pub fn start(&mut self) -> Output {
+        self.ours = self.rebased();
+        self.send()
+    }
+
+    /// What to do after something happened.
+    pub fn input(&mut self, input: Input) -> Output {
+        match input {
+            Input::Reply { applied: true, .. } => {
+                self.state = State::Claimed;
+                Output::Wait { timer: true }
+            }
+            Input::Reply { applied: false, reason } => {
+                if let Some(reason) = reason {
+                    self.reason = reason;
+                }
+                if self.moved {
+                    self.retry()
+                } else {
+                    self.state = State::Refused;
+                    Output::Wait { timer: true }
+                }
+            }
+            Input::Changed { version, text } => self.changed(version, text),
+            Input::TimedOut => match self.state {
+                State::Claimed => {
+                    self.reason = String::from("it said that it was applied, but the text did not change");
+                    self.retry()
+                }
+                State::Refused => self.retry(),
+                State::Asked if self.cancelled => self.retry(),
+                State::Asked | State::Idle => Output::Wait { timer: false },
+            },
+            Input::Closed => self.refused(String::from("the document was closed")),
+            Input::Cancelled => {
+                self.cancelled = true;
+                // What is under way can't be called back: its end is awaited for a moment, so as to tell the truth.
+                if self.state == State::Idle { self.retry() } else { Output::Wait { timer: true } }
+            }
+        }
+    }
+
+    fn changed(&mut self, version: i32, text: Rope) -> Output {
+        let before = std::mem::replace(&mut self.text, text);
+        self.version = version;
+        if let Some(after) = self.ours.as_ref().and_then(|ours| ours.apply(&before).ok())
+            && shows(&before, &after, &self.text)
+        {
+            return Output::Done { before, after };
+        }
+        self.ours = self.rebased();
+        self.moved = true;
+        match self.state {
+            State::Asked => Output::Wait { timer: self.cancelled },
+            State::Refused => self.retry(),
+            State::Claimed => Output::Wait { timer: true },
+            State::Idle => Output::Wait { timer: false },
+        }
+    }
+
+    /// The agent's edits, over all that the user did since they were thought of.
+    fn rebased(&self) -> Option<Edits> {
+        let rebased = rebase_split(&self.edits, &diff(&self.base, &self.text));
+        rebased.conflicts.is_empty().then_some(rebased.edits)
+    }
+
+    fn retry(&mut self) -> Output {
+        self.state = State::Idle;
+        self.rebases += u32::from(self.moved);
+        self.moved = false;
+        if self.cancelled {
+            return Output::Failed(ApplyError::Cancelled { key: self.key.clone() });
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> Output {
+        let Some(ours) = self.ours.as_ref() else {
+            let name = self.key.to_string();
+            let diff = unified(&self.base, &self.text, &name, &name, CONTEXT);
+            return Output::Failed(ApplyError::Conflict { key: self.key.clone(), diff });
+        };
+        if ours.is_empty() {
+            return Output::Done { before: self.text.clone(), after: self.text.clone() };
+        }
+        let edits = before_last_newline(ours, &self.text);
+        if self.tries == TRIES_MAX || self.rebases > REBASES_MAX {
+            return self.refused(self.reason.clone());
+        }
+        self.tries += 1;
+        self.state = State::Asked;
+        let version = if self.version == 0 && self.quirks.zero_as_one { 1 } else { self.version };
+        Output::Send { version, edits }
+    }
+
+    fn refused(&self, reason: String) -> Output {
+        Output::Failed(ApplyError::Refused { key: self.key.clone(), tries: self.tries, reason })
+    }
+}
+
+/// Whether `now` came of `with` rather than of `without`: it is the former, or nearer to it.
+fn shows(without: &Rope, with: &Rope, now: &Rope) -> bool {
+    now == with || (now != without && diff(with, now).size() < diff(without, now).size())
+}
+
+/// An insertion behind the last newline becomes one before it: the same text, without the empty line that Neovim 0.11 would leave at the end.
+fn before_last_newline(edits: &Edits, text: &Rope) -> Vec<TextEdit> {
+    let mut edits = edits.edits().to_vec();
+    let len = text.len_bytes();
+    let newline = match (len.checked_sub(1).map(|at| text.byte(at)), len.checked_sub(2).map(|at| text.byte(at))) {
+        (Some(b'\n'), Some(b'\r')) => "\r\n",
+        (Some(b'\n'), _) => "\n",
+        _ => return edits,
+    };
+    let at = len - newline.len();
+    if edits.len() > 1 && edits[edits.len() - 2].range.end >= at {
+        return edits;
+    }
+    if let Some(last) = edits.last_mut().filter(|last| last.range == (len..len)) {
+        *last = match last.text.strip_suffix(newline) {
+            Some(body) if newline == "\r\n" || !body.ends_with('\r') => TextEdit { range: at..at, text: format!("{newline}{body}") },
+            _ => TextEdit { range: at..len, text: format!("{newline}{}", last.text) },
+        };
+    }
+    edits
+}
