@@ -51,7 +51,8 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     }
     body.insert("messages".into(), Value::Array(messages));
     if !request.tools.is_empty() {
-        let tools = request.tools.iter().map(|tool| json!({"name": tool.name, "description": tool.description, "input_schema": tool.parameters}));
+        let tools =
+            request.tools.iter().map(|tool| json!({"name": tool.name, "description": tool.description, "input_schema": tool.parameters}));
         body.insert("tools".into(), tools.collect());
         body.insert("tool_choice".into(), json!({"type": "auto"}));
     }
@@ -158,9 +159,13 @@ fn mark_for_cache(messages: &mut [Value]) {
     let start = messages.len().saturating_sub(2);
     for message in &mut messages[start..] {
         let Some(blocks) = message["content"].as_array_mut() else { continue };
-        let markable = |block: &&mut Value| !matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking")) && block["content"] != "";
+        let markable =
+            |block: &&mut Value| !matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking")) && block["content"] != "";
         if let Some(block) = blocks.iter_mut().rev().find(markable) {
             block["cache_control"] = json!({"type": "ephemeral"});
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,20 @@ macro_rules! providers {
 
 /// In the order in which a default is looked for.
 static PROVIDERS: &[(&str, &str)] = providers![
-    "anthropic", "openai", "google", "openrouter", "opencode", "deepseek", "xai", "mistral", "groq", "together", "ollama", "llama.cpp", "lmstudio", "vllm",
+    "anthropic",
+    "openai",
+    "google",
+    "openrouter",
+    "opencode",
+    "deepseek",
+    "xai",
+    "mistral",
+    "groq",
+    "together",
+    "ollama",
+    "llama.cpp",
+    "lmstudio",
+    "vllm",
 ];
 
 /// The ids.
@@ -42,7 +55,11 @@ mod tests {
             assert!(provider.npm.is_some() && provider.name.is_some(), "{id}");
             for (name, model) in &provider.models {
                 assert!(model.limit.is_some_and(|limit| limit.context > 0) && model.cost.is_some(), "{id}/{name}");
-                assert!(model.other.is_empty() || model.other.keys().all(|key| key == "release_date" || key == "status"), "{id}/{name}: {:?}", model.other);
+                assert!(
+                    model.other.is_empty() || model.other.keys().all(|key| key == "release_date" || key == "status"),
+                    "{id}/{name}: {:?}",
+                    model.other
+                );
             }
         }
     }

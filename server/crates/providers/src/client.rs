@@ -62,13 +62,17 @@ impl Client {
         for (name, value) in own.chain(model.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
             let header = HeaderName::try_from(name).map_err(|_| configuration(format!("`{name}` cannot be a header's name")))?;
             let mut value = HeaderValue::try_from(value).map_err(|_| {
-                configuration(format!("the header `{name}` for provider `{}` holds a character that no header may hold; look at its key", model.provider_id))
+                configuration(format!(
+                    "the header `{name}` for provider `{}` holds a character that no header may hold; look at its key",
+                    model.provider_id
+                ))
             })?;
             // Logs show no sensitive value.
             value.set_sensitive(true);
             headers.insert(header, value);
         }
-        let client = self.clients.get(&url).map_err(|error| configuration(format!("no secure connection can be made: {}", causes(&error))))?;
+        let client =
+            self.clients.get(&url).map_err(|error| configuration(format!("no secure connection can be made: {}", causes(&error))))?;
         Ok(client.post(url).headers(headers).body(wire.body.to_string()))
     }
 }

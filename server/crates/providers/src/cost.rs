@@ -29,7 +29,8 @@ mod tests {
         let check = |tokens: [u64; 5], expect: f64| {
             let [input, output, reasoning, read, write] = tokens;
             let long = Cost { input: 6.0, output: 22.5, cache_read: Some(0.6), cache_write: Some(7.5), context_over_200k: None };
-            let prices = Cost { input: 3.0, output: 15.0, cache_read: Some(0.3), cache_write: Some(3.75), context_over_200k: Some(Box::new(long)) };
+            let prices =
+                Cost { input: 3.0, output: 15.0, cache_read: Some(0.3), cache_write: Some(3.75), context_over_200k: Some(Box::new(long)) };
             let got = cost(&prices, &Tokens { input, output, reasoning, cache: CacheTokens { read, write } });
             assert!((got - expect).abs() < 1e-12, "{tokens:?}: {got} for {expect}");
         };
@@ -38,6 +39,9 @@ mod tests {
         check([0, 100, 100, 0, 1000], 0.003 + 0.00375);
         check([200_000, 0, 0, 0, 0], 0.6);
         check([1, 0, 0, 200_000, 0], (6.0 + 200_000.0 * 0.6) / 1e6);
-        assert_eq!(cost(&Cost { input: -1.0, output: f64::NAN, ..Cost::default() }, &Tokens { input: 1, output: 1, ..Tokens::default() }), 0.0);
+        assert_eq!(
+            cost(&Cost { input: -1.0, output: f64::NAN, ..Cost::default() }, &Tokens { input: 1, output: 1, ..Tokens::default() }),
+            0.0
+        );
     }
 }

@@ -48,10 +48,26 @@ const OVERFLOW: &[&str] = &[
     "range of input length",
 ];
 
-const FILTERED: &[&str] = &["content_filter", "responsibleaipolicyviolation", "content management policy", "violates usage guidelines", "safety_check_type"];
-const UNPAID: &[&str] = &["insufficient_quota", "billing_hard_limit", "billing_not_active", "credit balance is too low", "insufficient balance", "insufficient_balance"];
-const BAD_KEY: &[&str] =
-    &["invalid_api_key", "incorrect api key", "invalid api key", "api key not valid", "api_key_invalid", "invalid x-api-key", "authentication_error", "permission_error"];
+const FILTERED: &[&str] =
+    &["content_filter", "responsibleaipolicyviolation", "content management policy", "violates usage guidelines", "safety_check_type"];
+const UNPAID: &[&str] = &[
+    "insufficient_quota",
+    "billing_hard_limit",
+    "billing_not_active",
+    "credit balance is too low",
+    "insufficient balance",
+    "insufficient_balance",
+];
+const BAD_KEY: &[&str] = &[
+    "invalid_api_key",
+    "incorrect api key",
+    "invalid api key",
+    "api key not valid",
+    "api_key_invalid",
+    "invalid x-api-key",
+    "authentication_error",
+    "permission_error",
+];
 
 /// An answer with a status of 400 or more (or 3xx, which is not followed).
 pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ProviderError {
@@ -61,7 +77,8 @@ pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8], now: 
         let target = headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");
         message = format!("the address leads to {target}; a key is not sent on: put the right address into baseURL");
     } else if message.is_empty() {
-        message = reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("no explanation").to_owned();
+        message =
+            reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("no explanation").to_owned();
     }
     let kind = classify(Some(status), &text.to_lowercase());
     let waits = matches!(kind, Kind::RateLimit | Kind::Overloaded);
@@ -255,7 +272,9 @@ pub(crate) fn redact(model: &ResolvedModel, text: &str) -> String {
         let mut from = 0;
         while let Some(at) = text[from..].find(start).map(|at| from + at) {
             let body = at + start.len();
-            let end = text[body..].find(|c: char| !c.is_ascii_alphanumeric() && !"-_.*+/=~".contains(c)).map_or(text.len(), |length| body + length);
+            let end = text[body..]
+                .find(|c: char| !c.is_ascii_alphanumeric() && !"-_.*+/=~".contains(c))
+                .map_or(text.len(), |length| body + length);
             let inside_word = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
             if end - body >= 8 && !inside_word {
                 let keep = if matches!(start, "Bearer " | "key=") { body } else { at };

@@ -19,6 +19,11 @@ mod request;
 pub mod retry;
 mod sse;
 
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod samples;
+
 pub use client::{Client, ModelStream};
 pub use cost::cost;
 pub use model::{Api, Capabilities, ResolvedModel, Secret, Timeouts};

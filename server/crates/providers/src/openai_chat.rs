@@ -84,7 +84,10 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
         headers.push(("authorization", format!("Bearer {}", model.key.expose())));
     }
     if !request.session.is_empty() {
-        headers.push((if model.provider_id.starts_with("opencode") { "x-opencode-session" } else { "x-session-affinity" }, request.session.clone()));
+        headers.push((
+            if model.provider_id.starts_with("opencode") { "x-opencode-session" } else { "x-session-affinity" },
+            request.session.clone(),
+        ));
     }
     WireRequest { url: format!("{}/chat/completions", model.base_url), headers, body: Value::Object(body) }
 }
@@ -142,7 +145,8 @@ fn assistant(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
                 details.extend(metadata["reasoning_details"].as_array().into_iter().flatten().cloned());
             }
             ChatPart::ToolCall { id, name, input, metadata } => {
-                let mut call = json!({"id": call_id(model, id), "type": "function", "function": {"name": name, "arguments": input.to_string()}});
+                let mut call =
+                    json!({"id": call_id(model, id), "type": "function", "function": {"name": name, "arguments": input.to_string()}});
                 // Gemini's thought signature, which must come back with its call.
                 if let Some(extra) = metadata.get("extra_content") {
                     call["extra_content"] = extra.clone();
@@ -215,3 +219,6 @@ fn without_schema_words(schema: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

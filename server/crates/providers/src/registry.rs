@@ -78,8 +78,11 @@ impl Registry {
     /// # Errors
     /// `Configuration`: no such provider or model, no address, or a wire format that is not spoken yet. The message names it and says what there is.
     pub fn resolve(&self, name: &str) -> Result<ResolvedModel, ProviderError> {
-        let Some((provider_id, model_id)) = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty()) else {
-            return Err(configuration(format!("`{name}` is not a model's name: write `provider/model`, such as `anthropic/claude-sonnet-4-5`")));
+        let Some((provider_id, model_id)) = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+        else {
+            return Err(configuration(format!(
+                "`{name}` is not a model's name: write `provider/model`, such as `anthropic/claude-sonnet-4-5`"
+            )));
         };
         let provider = self.provider(provider_id).ok_or_else(|| self.unknown_provider(provider_id, model_id))?;
         let model = find_model(&provider, provider_id, model_id).ok_or_else(|| self.unknown_model(&provider, provider_id, model_id))?;
@@ -162,11 +165,18 @@ impl Registry {
 
     fn key(&self, id: &str, provider: &ProviderConfig) -> Secret {
         let variables = || provider.env.iter().find_map(|name| (self.keys.variable)(name).filter(|value| !value.trim().is_empty()));
-        let key = provider.options.api_key.clone().filter(|key| !key.trim().is_empty()).or_else(|| (self.keys.stored)(id)).or_else(variables);
+        let key =
+            provider.options.api_key.clone().filter(|key| !key.trim().is_empty()).or_else(|| (self.keys.stored)(id)).or_else(variables);
         Secret::new(&key.unwrap_or_default())
     }
 
-    fn build(&self, provider_id: &str, model_id: &str, provider: ProviderConfig, model: ModelConfig) -> Result<ResolvedModel, ProviderError> {
+    fn build(
+        &self,
+        provider_id: &str,
+        model_id: &str,
+        provider: ProviderConfig,
+        model: ModelConfig,
+    ) -> Result<ResolvedModel, ProviderError> {
         let key = self.key(provider_id, &provider);
         let of_model = |field: &str| model.provider.as_ref().and_then(|own| own.get(field)).and_then(Value::as_str);
         let npm = of_model("npm").or(provider.npm.as_deref()).unwrap_or("@ai-sdk/openai-compatible");
@@ -174,10 +184,18 @@ impl Registry {
         let configured = self.config.provider.get(provider_id).is_some_and(|own| own.options.base_url.is_some());
         let address = if configured { None } else { of_model("api") };
         let address = address.or(provider.options.base_url.as_deref()).or(provider.api.as_deref()).or(speech.base_url);
-        let base_url = address.map(|url| self.fill_variables(url).trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()).ok_or_else(|| {
-            configuration(format!("provider `{provider_id}` has no address: set provider.{provider_id}.options.baseURL in interline.json or opencode.json"))
-        })?;
+        let base_url = address
+            .map(|url| self.fill_variables(url).trim_end_matches('/').to_owned())
+            .filter(|url| !url.is_empty())
+            .ok_or_else(|| {
+                configuration(format!(
+                    "provider `{provider_id}` has no address: set provider.{provider_id}.options.baseURL in interline.json or opencode.json"
+                ))
+            })?;
         let base_url = if npm == "@ai-sdk/google" && !base_url.ends_with("/openai") { format!("{base_url}/openai") } else { base_url };
+        // OpenCode's free models take this word for a key.
+        let free = provider_id == "opencode" && model.cost.as_ref().is_some_and(|cost| cost.input == 0.0 && cost.output == 0.0);
+        let key = if key.is_empty() && free { Secret::new("public") } else { key };
         if key.is_empty() && needs_key(&provider) && provider.options.base_url.is_none() {
             let variable = provider.env.first().map_or("its key", String::as_str);
             return Err(configuration(format!(
@@ -191,7 +209,9 @@ impl Registry {
             chunk: provider.options.chunk_timeout.map_or(default.chunk, millis),
             total: provider.options.timeout.as_ref().and_then(Value::as_u64).map(millis),
         };
-        let takes = |what: &str| model.modalities.as_ref().map_or(model.attachment.unwrap_or(false), |all| all.input.iter().any(|kind| kind == what));
+        let takes = |what: &str| {
+            model.modalities.as_ref().map_or(model.attachment.unwrap_or(false), |all| all.input.iter().any(|kind| kind == what))
+        };
         let capabilities = Capabilities {
             tools: model.tool_call.unwrap_or(true),
             reasoning: model.reasoning.unwrap_or(false),
@@ -253,12 +273,12 @@ impl Registry {
         let close = closest(model, provider.models.keys().map(String::as_str));
         let hint = if close.is_empty() {
             let some: Vec<&str> = provider.models.keys().take(8).map(String::as_str).collect();
-            format!("It has: {}", if some.is_empty() { "none".to_owned() } else { some.join(", ") })
+            format!("It has: {}.", if some.is_empty() { "none".to_owned() } else { some.join(", ") })
         } else {
             format!("Did you mean {close}?")
         };
         configuration(format!(
-            "provider `{provider_id}` has no model `{model}`. {hint}. A model that is not listed can be added as provider.{provider_id}.models.\"{model}\" in interline.json"
+            "provider `{provider_id}` has no model `{model}`. {hint} A model that is not listed can be added as provider.{provider_id}.models.\"{model}\" in interline.json"
         ))
     }
 }
@@ -284,7 +304,9 @@ fn speech(npm: &str, provider: &str, model: &str) -> Result<Speech, ProviderErro
         "@ai-sdk/togetherai" => (Api::OpenAiChat, Some("https://api.together.xyz/v1")),
         "@ai-sdk/perplexity" => (Api::OpenAiChat, Some("https://api.perplexity.ai")),
         "@ai-sdk/vercel" => (Api::OpenAiChat, Some("https://api.v0.dev/v1")),
-        "@ai-sdk/openai-compatible" | "@ai-sdk/alibaba" | "@llmgateway/ai-sdk-provider" | "venice-ai-sdk-provider" => (Api::OpenAiChat, None),
+        "@ai-sdk/openai-compatible" | "@ai-sdk/alibaba" | "@llmgateway/ai-sdk-provider" | "venice-ai-sdk-provider" => {
+            (Api::OpenAiChat, None)
+        }
         other => {
             return Err(configuration(format!(
                 "`{provider}/{model}` is spoken to by `{other}`, which Interline does not know. It knows OpenAI Chat Completions (`@ai-sdk/openai-compatible`) \

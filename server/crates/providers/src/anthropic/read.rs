@@ -182,7 +182,10 @@ impl Reader {
             input: keep("input_tokens", known.input),
             output: output.saturating_sub(reasoning),
             reasoning,
-            cache: CacheTokens { read: keep("cache_read_input_tokens", known.cache.read), write: keep("cache_creation_input_tokens", known.cache.write) },
+            cache: CacheTokens {
+                read: keep("cache_read_input_tokens", known.cache.read),
+                write: keep("cache_creation_input_tokens", known.cache.write),
+            },
         };
         out.push(ModelEvent::Usage(self.usage));
     }

@@ -77,6 +77,8 @@ pub(crate) struct Reader {
     /// The field in which thoughts came, while they come.
     thinking: Option<&'static str>,
     details: Vec<Value>,
+    /// Something of the answer has come.
+    began: bool,
     refused: bool,
     reason: Option<FinishReason>,
     usage: Option<Tokens>,
@@ -133,7 +135,11 @@ impl Reader {
     }
 
     fn choice(&mut self, choice: Choice, out: &mut Events) {
-        for message in [choice.delta, choice.message].into_iter().flatten() {
+        if let Some(delta) = choice.delta {
+            self.message(delta, out);
+        }
+        // Perplexity sends the text so far as `message` beside each piece.
+        if let Some(message) = choice.message.filter(|_| !self.began) {
             self.message(message, out);
         }
         if let Some(reason) = choice.finish_reason.as_str() {
@@ -199,11 +205,13 @@ impl Reader {
         if self.thinking.is_none() || field != "reasoning_details" {
             self.thinking = Some(field);
         }
+        self.began |= !text.is_empty();
         out.reasoning(text);
     }
 
     fn say(&mut self, text: &str, out: &mut Events) {
         if !text.is_empty() {
+            self.began = true;
             self.end_thoughts(out);
             out.text(text);
         }
@@ -238,8 +246,10 @@ impl Reader {
                 if name.is_empty() {
                     return;
                 }
-                let id = if wire_id.is_empty() || self.ids.iter().any(|known| known == wire_id) { made_up_id() } else { wire_id.to_owned() };
+                let id =
+                    if wire_id.is_empty() || self.ids.iter().any(|known| known == wire_id) { made_up_id() } else { wire_id.to_owned() };
                 let index = self.calls.len();
+                self.began = true;
                 out.push(ModelEvent::ToolCallStart { index, id: id.clone(), name: name.to_owned() });
                 self.ids.push(id);
                 self.calls.push(Call { wire_index, wire_id: wire_id.to_owned(), ..Call::default() });
@@ -299,12 +309,19 @@ fn is_something(value: &Value) -> bool {
 fn joined(pieces: Vec<Value>) -> Value {
     let mut whole: Vec<Value> = Vec::new();
     for piece in pieces {
-        let same = whole.iter_mut().rev().find(|known| !piece["index"].is_null() && known["index"] == piece["index"] && known["type"] == piece["type"]);
+        let same = whole
+            .iter_mut()
+            .rev()
+            .find(|known| !piece["index"].is_null() && known["index"] == piece["index"] && known["type"] == piece["type"]);
         match (same, piece) {
             (Some(known), Value::Object(piece)) => {
                 for (name, value) in piece {
                     match (&mut known[name.as_str()], value) {
-                        (Value::String(text), Value::String(more)) if matches!(name.as_str(), "text" | "summary" | "data" | "signature") => text.push_str(&more),
+                        (Value::String(text), Value::String(more))
+                            if matches!(name.as_str(), "text" | "summary" | "data" | "signature") =>
+                        {
+                            text.push_str(&more)
+                        }
                         (_, Value::Null) => {}
                         (old, value) => *old = value,
                     }
@@ -318,10 +335,12 @@ fn joined(pieces: Vec<Value>) -> Value {
 
 /// Servers count cached tokens as a part of the prompt, and most count reasoning as a part of the completion.
 fn tokens(usage: &Value) -> Option<Tokens> {
-    let number = |pointer: &str| usage.pointer(pointer).and_then(|value| value.as_u64().or_else(|| value.as_f64().map(|value| value as u64)));
+    let number =
+        |pointer: &str| usage.pointer(pointer).and_then(|value| value.as_u64().or_else(|| value.as_f64().map(|value| value as u64)));
     let prompt = number("/prompt_tokens").or_else(|| number("/input_tokens"))?;
     let completion = number("/completion_tokens").or_else(|| number("/output_tokens")).unwrap_or(0);
-    let read = number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens")).or_else(|| number("/cache_read_input_tokens"));
+    let read =
+        number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens")).or_else(|| number("/cached_tokens"));
     let write = number("/prompt_tokens_details/cache_write_tokens").or_else(|| number("/cache_creation_input_tokens"));
     let reasoning = number("/completion_tokens_details/reasoning_tokens").or_else(|| number("/reasoning_tokens")).unwrap_or(0);
     let (read, write) = (read.unwrap_or(0), write.unwrap_or(0));

@@ -1,0 +1,144 @@
+//! Exact bodies, and answers.
+
+use serde_json::json;
+
+use super::*;
+use crate::adapter::{Events, Parser as _};
+use crate::samples::{KEY, conversation, model};
+use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
+
+fn claude() -> ResolvedModel {
+    model(Api::Anthropic, "anthropic", "claude-sonnet-4-5", "https://api.anthropic.com/v1")
+}
+
+#[test]
+fn whole_request() {
+    let wire = build(&claude(), &conversation());
+    assert_eq!(wire.url, "https://api.anthropic.com/v1/messages");
+    assert_eq!(
+        wire.headers,
+        [("anthropic-version", VERSION.to_owned()), ("anthropic-beta", BETA.to_owned()), ("x-api-key", KEY.to_owned())]
+    );
+    assert!(wire.body.to_string().matches("cache_control").count() <= 4);
+    insta::assert_json_snapshot!(wire.body);
+}
+
+#[test]
+fn options_and_limits() {
+    let check = |change: &dyn Fn(&mut ResolvedModel), options: Value, pointer: &str, expect: Value| {
+        let mut model = claude();
+        change(&mut model);
+        let request = ModelRequest { options: serde_json::from_value(options).unwrap(), temperature: Some(0.5), ..conversation() };
+        assert_eq!(build(&model, &request).body.pointer(pointer).cloned().unwrap_or_default(), expect, "{pointer}");
+    };
+    let nothing = |_: &mut ResolvedModel| {};
+    check(&nothing, json!({}), "/max_tokens", json!(32_000));
+    check(&|model| model.limit.output = 0, json!({}), "/max_tokens", json!(8192));
+    check(&|model| model.limit.output = 4096, json!({}), "/max_tokens", json!(4096));
+    check(&nothing, json!({}), "/temperature", json!(0.5));
+    let thinking = json!({"thinking": {"type": "enabled", "budgetTokens": 16000}, "effort": "low"});
+    check(&nothing, thinking.clone(), "/thinking", json!({"type": "enabled", "budget_tokens": 16000}));
+    check(&nothing, thinking.clone(), "/max_tokens", json!(48_000));
+    check(&nothing, thinking.clone(), "/temperature", json!(null));
+    check(&nothing, thinking, "/output_config/effort", json!("low"));
+    check(&|model| model.base_url = "http://h".into(), json!({"metadata": {"user_id": "u"}}), "/metadata/user_id", json!("u"));
+}
+
+#[test]
+fn addresses() {
+    let check = |base: &str, expect: &str| {
+        let model = ResolvedModel { base_url: base.to_owned(), ..claude() };
+        assert_eq!(build(&model, &ModelRequest::default()).url, expect);
+    };
+    check("https://api.anthropic.com", "https://api.anthropic.com/v1/messages");
+    check("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1/messages");
+    check("https://gateway/anthropic", "https://gateway/anthropic/v1/messages");
+}
+
+fn read(events: &[Value]) -> (Vec<ModelEvent>, Option<ProviderErrorKind>) {
+    let (mut reader, mut out) = (Reader::default(), Events::default());
+    let mut fed = events.iter().try_for_each(|event| reader.feed(&event.to_string(), &mut out));
+    if fed.is_ok() && !out.is_finished() {
+        fed = reader.end(&mut out);
+    }
+    (std::iter::from_fn(|| out.pop()).collect(), fed.err().map(|error| error.kind))
+}
+
+fn delta(index: u64, delta: Value) -> Value {
+    json!({"type": "content_block_delta", "index": index, "delta": delta})
+}
+
+#[test]
+fn thoughts_calls_and_usage() {
+    let (events, error) = read(&[
+        json!({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 7}}}),
+        json!({"type": "ping"}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}}),
+        delta(0, json!({"type": "thinking_delta", "thinking": "hm"})),
+        delta(0, json!({"type": "signature_delta", "signature": "c2"})),
+        delta(0, json!({"type": "signature_delta", "signature": "ln"})),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "content_block_start", "index": 1, "content_block": {"type": "redacted_thinking", "data": "ZA"}}),
+        json!({"type": "content_block_stop", "index": 1}),
+        json!({"type": "content_block_start", "index": 2, "content_block": {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}}),
+        delta(2, json!({"type": "input_json_delta", "partial_json": "{}"})),
+        json!({"type": "content_block_stop", "index": 2}),
+        json!({"type": "content_block_start", "index": 3, "content_block": {"type": "tool_use", "id": "t", "name": "read", "input": {}}}),
+        delta(3, json!({"type": "input_json_delta", "partial_json": ""})),
+        delta(3, json!({"type": "input_json_delta", "partial_json": "{\"a\":1}"})),
+        json!({"type": "content_block_stop", "index": 3}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 20}}),
+        json!({"type": "message_stop"}),
+    ]);
+    assert_eq!(error, None);
+    let tokens = |output| proto::Tokens { input: 10, output, reasoning: 0, cache: proto::CacheTokens { read: 5, write: 7 } };
+    assert_eq!(
+        events,
+        [
+            ModelEvent::Usage(tokens(1)),
+            ModelEvent::Reasoning("hm".into()),
+            ModelEvent::ReasoningEnd { metadata: json!({"anthropic": {"signature": "c2ln"}}) },
+            ModelEvent::ReasoningEnd { metadata: json!({"anthropic": {"redactedData": "ZA"}}) },
+            ModelEvent::ToolCallStart { index: 0, id: "t".into(), name: "read".into() },
+            ModelEvent::ToolCallDelta { index: 0, json: "{\"a\":1}".into() },
+            ModelEvent::ToolCallEnd { index: 0, arguments: "{\"a\":1}".into(), metadata: Value::Null },
+            ModelEvent::Usage(tokens(20)),
+            ModelEvent::Finish(FinishReason::ToolCalls),
+        ]
+    );
+}
+
+#[test]
+fn endings() {
+    let check = |events: &[Value], expect: Result<FinishReason, ProviderErrorKind>| {
+        let (events, error) = read(events);
+        let last = events.last().cloned();
+        match expect {
+            Ok(reason) => assert_eq!((last, error), (Some(ModelEvent::Finish(reason)), None)),
+            Err(kind) => assert_eq!(error, Some(kind)),
+        }
+    };
+    let stopped = |reason: &str| json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 1}});
+    let stop = || json!({"type": "message_stop"});
+    for (reason, expect) in [
+        ("end_turn", FinishReason::Stop),
+        ("stop_sequence", FinishReason::Stop),
+        ("pause_turn", FinishReason::Stop),
+        ("max_tokens", FinishReason::Length),
+        ("model_context_window_exceeded", FinishReason::Length),
+        ("refusal", FinishReason::ContentFilter),
+        ("something_new", FinishReason::Unknown),
+    ] {
+        check(&[stopped(reason), stop()], Ok(expect));
+        check(&[stopped(reason)], Ok(expect));
+    }
+    check(&[delta(0, json!({"type": "text_delta", "text": "x"}))], Err(ProviderErrorKind::Connection));
+    check(&[json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})], Err(ProviderErrorKind::Overloaded));
+    check(&[json!({"type": "error", "error": {"type": "rate_limit_error", "message": "slower"}})], Err(ProviderErrorKind::RateLimit));
+    check(
+        &[json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}})],
+        Err(ProviderErrorKind::ContextOverflow),
+    );
+    let whole = json!({"type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}});
+    check(&[whole], Ok(FinishReason::Stop));
+}
