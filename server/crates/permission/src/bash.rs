@@ -16,6 +16,8 @@ pub use decide::{decide, is_read_only};
 
 /// Longer lines are asked for unread, in bytes: the parser's time grows faster than the length.
 const MAX_BYTES: usize = 32 * 1024;
+/// So many pipes and here-documents are asked for unread: the parser's time grows with their square.
+const MAX_PIPES: usize = 1000;
 /// Nodes within nodes.
 const MAX_DEPTH: usize = 200;
 /// Commands in the words of commands: `sh -c "sh -c …"`.
@@ -149,7 +151,8 @@ impl Reader {
 
     /// Reads a line, or one that is a word of another.
     fn read(&mut self, source: &str) {
-        if source.len() > MAX_BYTES || self.level >= MAX_LEVELS {
+        let pipes = source.matches('|').count() + source.matches("<<").count();
+        if source.len() > MAX_BYTES || pipes > MAX_PIPES || self.level >= MAX_LEVELS {
             return self.because(Reason::TooLarge);
         }
         // Shells and the grammar do not agree on which of these part words.

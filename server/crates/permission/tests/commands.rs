@@ -307,6 +307,16 @@ fn what_cannot_be_read_asks() {
         "`\\".repeat(9_000),
         "((".repeat(9_000),
         "a|".repeat(15_000),
+        "a|".repeat(1_000),
+        "a;".repeat(16_000),
+        "a&&".repeat(10_000),
+        "pwd x\n".repeat(5_000),
+        "<<E\n".repeat(1_000),
+        "a=(".repeat(9_000),
+        "case x in ".repeat(3_000),
+        "$((".repeat(9_000),
+        "!(".repeat(9_000),
+        "ls > ".repeat(6_000),
     ];
     for command in &huge {
         let start = std::time::Instant::now();
