@@ -14,6 +14,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
+use crate::Jobs;
+
 /// Why something is not allowed. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
@@ -131,10 +133,6 @@ impl SeenFiles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(k, t)| (k.clone(), t.clone())).collect()
     }
 }
-
-/// Shell commands that go on in the background, of all sessions of this process.
-#[derive(Debug, Default)]
-pub struct Jobs {}
 
 /// What a tool is given.
 #[derive(Clone)]

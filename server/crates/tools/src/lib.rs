@@ -5,9 +5,12 @@
 //! **Invariant:** no tool changes or reveals anything before the permission for it was given, and each call has exactly one result.
 
 mod args;
+mod bash;
 mod context;
 mod glob;
 mod grep;
+mod job;
+mod jobs;
 mod list;
 mod paths;
 mod read;
@@ -20,9 +23,12 @@ mod testing;
 
 use std::sync::Arc;
 
-pub use context::{Ask, Asker, Denied, Jobs, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
+pub use bash::Bash;
+pub use context::{Ask, Asker, Denied, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
 pub use glob::Glob;
 pub use grep::Grep;
+pub use job::Job;
+pub use jobs::Jobs;
 pub use list::List;
 pub use read::Read;
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
@@ -30,5 +36,5 @@ pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
 /// All tools, in the order in which they are offered.
 #[must_use]
 pub fn all_tools() -> Vec<Arc<dyn Tool>> {
-    vec![Arc::new(Glob), Arc::new(Grep), Arc::new(List), Arc::new(Read)]
+    vec![Arc::new(Bash), Arc::new(Glob), Arc::new(Grep), Arc::new(Job), Arc::new(List), Arc::new(Read)]
 }
