@@ -18,6 +18,7 @@ use config::{Auth, Dirs, Env, Loaded, Severity};
 use providers::{KeySource, Registry};
 use store::Store;
 
+use crate::setup::{self, Editor};
 use crate::{output, paths};
 
 /// The command line's.
@@ -43,7 +44,7 @@ pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     }
     let mut report = Report::default();
     report.row("version", format!("interline {}", env!("CARGO_PKG_VERSION")));
-    editors(env, &mut report);
+    editors(env, dirs, &mut report);
     configuration(&loaded, &mut report);
     model(&loaded, env, dirs, &mut report);
     report.row("sandbox", "none yet: commands run with your own rights, once you or your rules have allowed them");
@@ -74,11 +75,23 @@ impl Report {
     }
 }
 
-fn editors(env: &Env, report: &mut Report) {
-    for (name, program) in [("Neovim", "nvim"), ("Helix", "hx"), ("Helix", "helix"), ("VS Code", "code")] {
+fn editors(env: &Env, dirs: &Dirs, report: &mut Report) {
+    let editors = [
+        ("Neovim", "nvim", Editor::Neovim),
+        ("Helix", "hx", Editor::Helix),
+        ("Helix", "helix", Editor::Helix),
+        ("VS Code", "code", Editor::Vscode),
+    ];
+    for (name, program, editor) in editors {
         let Some(path) = paths::find_program(env, program) else { continue };
         let version = first_line(&path, "--version").map_or_else(|| "does not tell its version".to_owned(), |line| line.trim().to_owned());
         report.row("editor", format!("{name}: {version} ({})", path.display()));
+        if let Some(file) = setup::file(editor, env, dirs) {
+            let set_up = fs::read_to_string(&file).is_ok_and(|text| text.contains("interline"));
+            let state = if set_up { "starts Interline by" } else { "nothing about Interline in" };
+            let hint = if set_up { String::new() } else { format!(" (`interline setup {}` puts it there)", name.to_lowercase()) };
+            report.row("editor", format!("  {state} {}{hint}", file.display()));
+        }
     }
     if report.last != "editor" {
         report.row("editor", "none of nvim, hx and code is on the PATH (`interline run` needs none)");

@@ -66,13 +66,10 @@ struct Plan {
 #[must_use]
 pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
     let command = command(env);
-    let plan = match args.editor {
-        Editor::Helix => helix::plan(&editor_folder(env, dirs, "APPDATA", "helix").join("languages.toml"), &command),
-        Editor::Neovim => {
-            let name = env.get("NVIM_APPNAME").unwrap_or("nvim");
-            neovim::plan(&editor_folder(env, dirs, "LOCALAPPDATA", name).join("plugin").join("interline.lua"), &command)
-        }
-        Editor::Vscode => {
+    let plan = match (args.editor, file(args.editor, env, dirs)) {
+        (Editor::Helix, Some(file)) => helix::plan(&file, &command),
+        (Editor::Neovim, Some(file)) => neovim::plan(&file, &command),
+        (Editor::Vscode, _) | (_, None) => {
             output::line(VSCODE);
             return ExitCode::SUCCESS;
         }
@@ -127,6 +124,19 @@ fn command(env: &Env) -> String {
     match own {
         Some(own) if named.as_ref() != Some(&own) => own.to_string_lossy().into_owned(),
         _ => "interline".to_owned(),
+    }
+}
+
+/// The file that `setup` writes for an editor; none if that is not a matter of a file.
+#[must_use]
+pub fn file(editor: Editor, env: &Env, dirs: &Dirs) -> Option<PathBuf> {
+    match editor {
+        Editor::Helix => Some(editor_folder(env, dirs, "APPDATA", "helix").join("languages.toml")),
+        Editor::Neovim => {
+            let name = env.get("NVIM_APPNAME").unwrap_or("nvim");
+            Some(editor_folder(env, dirs, "LOCALAPPDATA", name).join("plugin").join("interline.lua"))
+        }
+        Editor::Vscode => None,
     }
 }
 

@@ -1,0 +1,148 @@
+//! The commands that need neither an editor nor a model, run as a person would.
+//!
+//! **Invariant:** each test has a home of its own and an empty environment.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A home with a project in it.
+struct Home(tempfile::TempDir);
+
+/// Status, standard output, standard error.
+type Answer = (Option<i32>, String, String);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(home.at("project")).unwrap();
+        home
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
+        fs::write(self.at(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Answer {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_interline"))
+            .args(arguments)
+            .current_dir(self.at("project"))
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("XDG_CONFIG_HOME", self.at("config"))
+            .env("XDG_DATA_HOME", self.at("data"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may be gone already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+#[test]
+fn keys_are_kept_listed_and_forgotten_but_never_shown() {
+    let home = Home::new();
+    let mut shown = String::new();
+    let mut run = |arguments: &[&str], input: &str, status: i32| {
+        let (code, out, err) = home.run(arguments, input);
+        assert_eq!(code, Some(status), "{arguments:?}: {err}");
+        shown.push_str(&out);
+        shown.push_str(&err);
+        (out, err)
+    };
+    run(&["auth", "add", "anthropic"], "sk-SECRET\n", 0);
+    assert!(home.read("data/interline/auth.json").contains("sk-SECRET"));
+    assert!(run(&["auth", "list"], "", 0).0.starts_with("anthropic\tapi\t"));
+    assert!(run(&["models"], "", 0).0.lines().all(|line| line.starts_with("anthropic/")));
+    run(&["doctor"], "", 1);
+    run(&["auth", "add", "anthropic/claude"], "x\n", 1);
+    run(&["auth", "add", "anthropic"], "\n", 1);
+    run(&["auth", "remove", "anthropic"], "", 0);
+    assert!(run(&["auth", "remove", "anthropic"], "", 1).1.contains("no stored key"));
+    assert!(!shown.contains("SECRET"), "{shown}");
+}
+
+#[test]
+fn opencodes_keys_are_left_alone() {
+    let home = Home::new();
+    let theirs = r#"{"mistral": {"type": "api", "key": "k"}}"#;
+    home.write("data/opencode/auth.json", theirs);
+    assert!(home.run(&["auth", "list"], "").1.contains("mistral\tapi\t"));
+    let (code, _, err) = home.run(&["auth", "remove", "mistral"], "");
+    assert_eq!((code, err.contains("does not change")), (Some(1), true), "{err}");
+    assert_eq!(home.read("data/opencode/auth.json"), theirs);
+}
+
+#[test]
+fn doctor_is_content_only_if_a_turn_could_run() {
+    let home = Home::new();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let config = format!(
+        r#"{{"model": "mock/test", "provider": {{"mock": {{"options": {{"baseURL": "http://{address}/v1", "apiKey": "sk-SECRET"}}, "models": {{"test": {{}}}}}}}}}}"#
+    );
+    home.write("project/interline.json", &config);
+    let (code, out, _) = home.run(&["doctor"], "");
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("mock/test") && out.contains("interline.json") && !out.contains("SECRET"), "{out}");
+    home.write("project/opencode.jsonc", "{");
+    assert_eq!(home.run(&["doctor"], "").0, Some(0), "interline.json is read instead");
+    home.write("project/interline.jsonc", "{\n  \"share\": 1\n}");
+    let (code, out, _) = home.run(&["doctor"], "");
+    assert!(code == Some(1) && out.contains("interline.jsonc:2:12: "), "{out}");
+    fs::remove_file(home.at("project/interline.jsonc")).unwrap();
+    drop(server);
+    let (code, out, _) = home.run(&["doctor"], "");
+    assert!(code == Some(1) && out.contains(&format!("{address} is unreachable")), "{out}");
+}
+
+#[test]
+fn models_are_names_alone() {
+    let home = Home::new();
+    let (code, out, err) = home.run(&["models"], "");
+    assert!(code == Some(1) && out.is_empty() && err.contains("interline auth add"), "{err}");
+    home.write(
+        "project/opencode.json",
+        r#"{"provider": {"mock": {"options": {"baseURL": "http://x/v1"}, "models": {"a": {}, "b": {"limit": {"context": 9}}}}}}"#,
+    );
+    assert_eq!(home.run(&["models"], "").1, "mock/a\nmock/b\n");
+    let rows: serde_json::Value = serde_json::from_str(&home.run(&["models", "mock", "--json"], "").1).unwrap();
+    assert_eq!((rows[1]["id"].as_str(), rows[1]["limit"]["context"].as_u64()), (Some("mock/b"), Some(9)));
+}
+
+#[test]
+fn setup_writes_only_what_was_agreed_to() {
+    for (editor, file) in [("helix", "config/helix/languages.toml"), ("neovim", "config/nvim/plugin/interline.lua")] {
+        let home = Home::new();
+        let shown = home.run(&["setup", editor, "--dry-run"], "");
+        assert!(shown.0 == Some(0) && shown.1.contains("+++ ") && !home.at(file).exists(), "{shown:?}");
+        for answer in ["", "n\n", "\n"] {
+            assert_eq!(home.run(&["setup", editor], answer).0, Some(0));
+            assert!(!home.at(file).exists(), "{editor}: {answer:?} is not yes");
+        }
+        assert_eq!(home.run(&["setup", editor], "y\n").0, Some(0));
+        let written = home.read(file);
+        assert_eq!(home.run(&["setup", editor, "--yes"], "").0, Some(0));
+        assert_eq!(home.read(file), written, "a second run changes nothing");
+    }
+    let home = Home::new();
+    home.write("config/helix/languages.toml", "[[language]\n");
+    let (code, _, err) = home.run(&["setup", "helix", "--yes"], "");
+    assert!(code == Some(1) && err.contains("languages.toml:1:12: "), "{err}");
+    assert_eq!(home.read("config/helix/languages.toml"), "[[language]\n");
+}
