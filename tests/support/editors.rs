@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use crate::terminal::{CTRL_CARET, CTRL_R, DOWN, ENTER, ESC, Terminal};
+use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Terminal};
 
 /// Folders for one test, and the environment that points to them.
 pub struct Desk {
@@ -70,6 +70,10 @@ impl Desk {
         let out =
             Command::new(binary()).args(["setup", name, "--yes"]).env_clear().envs(self.environment()).output().expect("interline starts");
         assert!(out.status.success(), "interline setup {name}: {}", String::from_utf8_lossy(&out.stderr));
+        if editor == Editor::Helix {
+            // What editors/helix/README.md has a user add, to see what Interline says.
+            self.write("home/.config/helix/config.toml", "[editor.lsp]\ndisplay-messages = true\ndisplay-progress-messages = true\n");
+        }
         self
     }
 
@@ -150,6 +154,27 @@ impl Person {
         Self { editor, terminal: desk.open(program, &[file]) }
     }
 
+    /// Waits until the editor has Interline running.
+    pub fn ready(&self) -> &Self {
+        match self.editor {
+            // The words are put together there, so that they are not seen in the command itself.
+            Editor::Neovim => self
+                .command("lua vim.wait(20000, function() return #vim.lsp.get_clients({ name = 'interline' }) > 0 end, 10) print('it' .. ' runs')")
+                .see("it runs"),
+            // Helix says nothing when a server is there; so it is asked for the server's commands until it has some.
+            Editor::Helix => loop {
+                const NONE_YET: &str = "No active language servers";
+                self.command("lsp-workspace-command");
+                self.terminal.wait_for("the server's commands", |screen| screen.has("interline.ask") || screen.has(NONE_YET));
+                let ready = self.terminal.look(|screen| screen.has("interline.ask"));
+                self.keys(ESC).miss("interline.ask").miss(NONE_YET);
+                if ready {
+                    return self;
+                }
+            },
+        }
+    }
+
     /// Waits until the text is on the screen.
     pub fn see(&self, text: &str) -> &Self {
         self.terminal.wait_text(text);
@@ -210,12 +235,19 @@ impl Person {
         }
     }
 
-    /// Goes to the file that was shown before.
-    pub fn other_file(&self) -> &Self {
-        self.keys(match self.editor {
-            Editor::Neovim => CTRL_CARET,
-            Editor::Helix => "ga",
-        })
+    /// Shows a file of the project, which may be open already and unsaved.
+    pub fn show(&self, file: &str) -> &Self {
+        self.command(&format!("e {file}"))
+    }
+
+    /// Shows the chat, which is made where there is none.
+    pub fn show_chat(&self) -> &Self {
+        self.server_command("interline.chat");
+        if self.editor == Editor::Helix {
+            // It cannot be told to show a document, so Interline tells the user.
+            self.see("to see the chat").show(".interline/chat.md");
+        }
+        self.see("## You")
     }
 
     /// Takes the last undo back.

@@ -49,23 +49,20 @@ pub fn ask_allow_undo_save(editor: Editor) {
     ]);
 
     let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).type_first_line(UNSAVED).keys("6G");
-    person.pick_on_line("explain this");
-    // The chat comes up, with the question in it.
-    person.see("## You");
+    person.see(OLD).ready().show_chat().show("circle.py").see(OLD);
+    person.type_first_line(UNSAVED).keys("6G").pick_on_line("explain this");
     let asked = model.request(1).to_string();
     assert!(asked.contains(UNSAVED), "the model was not told of the unsaved text: {asked}");
 
     // The prompt stands on the line that the edit is about, and nothing changes without a yes.
-    person.other_file().see_mark_on(OLD);
+    person.show("circle.py").see_mark_on(OLD);
     person.pick("Allow once");
     person.see(NEW).miss(OLD);
 
     // The shell sees what is on the screen.
     let told = model.request(3).to_string();
     assert!(told.contains(UNSAVED) && told.contains(NEW), "the shell saw another text: {told}");
-
-    person.other_file().see("The area is exact now.").other_file();
+    person.show_chat().see("The area is exact now.").show("circle.py").see(NEW);
 
     // One `u` takes back the edit and nothing else.
     person.keys("u").see(OLD).see(UNSAVED);
@@ -85,16 +82,15 @@ pub fn leave_and_resume(editor: Editor) {
     model.script([Reply::Hang("It is the area of "), Reply::Text("A circle, as I said.")]);
 
     let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).keys("5G").pick_on_line("explain this");
-    person.see("It is the area of");
+    person.see(OLD).ready().show_chat().show("circle.py").see(OLD);
+    person.keys("5G").pick_on_line("explain this").show(".interline/chat.md").see("It is the area of");
     let first = model.request(1);
     person.leave("qa!");
     assert_eq!(desk.read(FILE), BEFORE);
 
     let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).keys("5G").server_command("interline.session.open");
+    person.see(OLD).ready().keys("5G").server_command("interline.session.open");
     person.pick_on_line("explain this");
-    person.see("A circle, as I said.");
     let again = model.request(2);
     let (before, now) = (first["messages"].as_array(), again["messages"].as_array());
     let question = before.and_then(|messages| messages.last()).expect("a question");

@@ -21,8 +21,6 @@ pub const ESC: &str = "\x1b";
 pub const ENTER: &str = "\r";
 /// The Down key.
 pub const DOWN: &str = "\x1b[B";
-/// Control and ^.
-pub const CTRL_CARET: &str = "\x1e";
 /// Control and R.
 pub const CTRL_R: &str = "\x12";
 
