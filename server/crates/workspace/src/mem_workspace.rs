@@ -142,3 +142,29 @@ impl Workspace for MemWorkspace {
         Vec::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ropey::Rope;
+
+    use super::*;
+    use crate::{ChangeKind, TextEdit};
+
+    #[tokio::test]
+    async fn what_the_user_types_right_before_an_edit_stays() {
+        let workspace = MemWorkspace::new("/p");
+        workspace.open("a", "one\ntwo\n");
+        workspace.before_apply(|workspace| workspace.set("a", "user\none\ntwo\n"));
+        let read = workspace.read(&workspace.key("a")).await.unwrap();
+        let edits = vec![TextEdit { range: 4..7, text: "TWO".into() }];
+        let kind = ChangeKind::Edit { base: Rope::from_str("one\ntwo\n"), stamp: read.stamp(), edits };
+        let change = Change { key: workspace.key("a"), kind };
+        let applied = workspace.apply(vec![change], &CancellationToken::new()).await.unwrap();
+        assert_eq!(applied[0].route, Route::Editor);
+        assert_eq!(workspace.get("a").unwrap(), "user\none\nTWO\n");
+        let now = workspace.read(&workspace.key("a")).await.unwrap();
+        assert_eq!(now.origin, Origin::Buffer { version: 2, dirty: true });
+        workspace.remove("a");
+        assert!(matches!(workspace.read(&workspace.key("a")).await, Err(ReadError::NotFound(_))));
+    }
+}

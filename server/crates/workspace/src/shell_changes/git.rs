@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(super) struct Repository {
     root: PathBuf,
     /// The root below the work tree, with a slash at the end; empty if they are one.
     prefix: Vec<u8>,
+    /// The last tree, and the index that it was written from.
+    last: Option<(Option<(u64, i128)>, String)>,
 }
 
 impl Repository {
@@ -69,6 +72,7 @@ impl Repository {
             work_tree: PathBuf::from(OsStr::from_bytes(top)),
             root: root.to_owned(),
             prefix: prefix.to_vec(),
+            last: None,
         };
         let _lock = repository.lock().await?;
         repository.create(&real).await?;
@@ -109,23 +113,38 @@ impl Repository {
         Ok(())
     }
 
-    /// Writes the project as it is now; the tree's name.
-    pub async fn write_tree(&self) -> Result<String, Trouble> {
+    /// Writes the project as it is now; the tree's name. Most commands change nothing: that costs one process.
+    pub async fn write_tree(&mut self) -> Result<String, Trouble> {
         let _lock = self.lock().await?;
-        self.leave_out_large_files().await?;
+        let list = ["ls-files", "-t", "-o", "-m", "-d", "-z", "--exclude-standard", "--", "."];
+        let differing = self.git(&list, "ls-files", Vec::new()).await?;
+        if let Some((index, tree)) = &self.last
+            && differing.is_empty()
+            && *index == self.index_state()
+        {
+            return Ok(tree.clone());
+        }
+        self.leave_out_large_files(&differing)?;
         self.git(&["add", "-A", "--ignore-errors", "--", "."], "add", Vec::new()).await.or_else(|trouble| match trouble {
             // A file that may not be read: the others are in.
             Trouble::Failed { stderr, .. } if !stderr.contains("fatal:") => Ok(Vec::new()),
             other => Err(other),
         })?;
         let tree = self.git(&["write-tree"], "write-tree", Vec::new()).await?;
-        Ok(String::from_utf8_lossy(&tree).trim().to_owned())
+        let tree = String::from_utf8_lossy(&tree).trim().to_owned();
+        self.last = Some((self.index_state(), tree.clone()));
+        Ok(tree)
     }
 
-    async fn leave_out_large_files(&self) -> Result<(), Trouble> {
+    /// Tells whether the index was written since, by another process of this project.
+    fn index_state(&self) -> Option<(u64, i128)> {
+        fs::metadata(self.git_dir.join("index")).ok().map(|meta| (meta.ino(), disk::mtime_ns(&meta)))
+    }
+
+    /// `differing` is what differs from the index, as `ls-files -t -z` tells it.
+    fn leave_out_large_files(&self, differing: &[u8]) -> Result<(), Trouble> {
         let known = index_length(&self.git_dir.join("index"));
-        let new = self.git(&["ls-files", "-o", "-z", "--exclude-standard", "--", "."], "ls-files", Vec::new()).await?;
-        let new: Vec<&[u8]> = new.split(|byte| *byte == 0).filter(|path| !path.is_empty()).collect();
+        let new: Vec<&[u8]> = differing.split(|byte| *byte == 0).filter_map(|entry| entry.strip_prefix(b"? ")).collect();
         if known + new.len() > MAX_FILES {
             return Err(Trouble::TooMany(known + new.len()));
         }
@@ -202,8 +221,12 @@ impl Repository {
 
     async fn git(&self, arguments: &[&str], name: &str, input: Vec<u8>) -> Result<Vec<u8>, Trouble> {
         let mut command = bare_git(&self.root);
-        command.env("GIT_DIR", &self.git_dir).env("GIT_WORK_TREE", &self.work_tree).env("GIT_CONFIG_GLOBAL", "/dev/null");
-        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.autocrlf=false", "-c", "gc.auto=0"]);
+        command
+            .env("GIT_DIR", &self.git_dir)
+            .env("GIT_WORK_TREE", &self.work_tree)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        command.args(["-c", "core.autocrlf=false"]);
         run(command.args(arguments), name, input).await
     }
 
@@ -255,18 +278,14 @@ fn index_length(index: &Path) -> usize {
     }
 }
 
-/// git in a folder, with none of the variables that would lead it elsewhere.
+/// git in a folder, with none of the variables that would lead it elsewhere, and none of the user's programs.
 fn bare_git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"GIT_")) {
         command.env_remove(name);
     }
-    command
-        .current_dir(folder)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C");
+    command.current_dir(folder).env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+    command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
     command
 }
 

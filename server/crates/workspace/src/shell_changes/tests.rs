@@ -90,6 +90,7 @@ async fn changed_deleted_and_new_files_are_found() {
     // The next command's picture begins where this one's ended.
     assert_eq!(p.run(|p| p.write("a.txt", b"newer\n")).await, ["a.txt: \"new\\n\" → \"newer\\n\""]);
     assert!(p.run(|_| ()).await.is_empty());
+    assert_eq!(p.run(|p| p.write("a.txt", b"last!\n")).await, ["a.txt: \"newer\\n\" → \"last!\\n\""]);
     assert_eq!(fs::read(p.path(".git/index")).unwrap(), index);
     assert_eq!(status, "");
 }

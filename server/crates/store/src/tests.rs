@@ -1,9 +1,11 @@
 //! The store through its public face, over real files.
+//!
+//! **Invariant:** each test has a folder of its own.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use interline_store::{Approval, Blob, ChangeRecord, Store, StoreError};
+use crate::{Approval, Blob, ChangeRecord, Store, StoreError};
 use proto::{
     AssistantMessage, Event, Message, MessageId, MessagePath, MessageTime, ModelRef, Part, PartId, PartKind, Session, SessionId,
     SessionTime, Todo, Tokens, UserMessage,
