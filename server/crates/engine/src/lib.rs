@@ -4,7 +4,24 @@
 //!
 //! **Invariant:** everything about order, limits, retries and stopping is decided in `turn.rs`, which does no IO.
 
+mod agents;
 mod api;
+mod calls;
+mod commands;
+mod compaction;
+mod engine;
+mod events;
+mod history;
+mod prompt;
+mod prompts;
+mod request;
+mod rules;
+mod saver;
+mod session;
+mod shared;
 pub mod turn;
+mod undo;
+mod worker;
 
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, StopReason, UndoReport, Waiting};
+pub use engine::{Deps, Engine};

@@ -229,6 +229,12 @@ impl Turn {
         &self.calls
     }
 
+    /// How many tries of this step have failed.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     /// Whether it is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -458,8 +464,12 @@ impl Turn {
             return self.ask_model();
         }
         match reason {
-            FinishReason::Length => self.stop(StopReason::Limit("The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.".into())),
-            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Unknown => self.stop(StopReason::Done),
+            FinishReason::Length => {
+                self.stop(StopReason::Limit("The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.".into()))
+            }
+            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Unknown => {
+                self.stop(StopReason::Done)
+            }
         }
     }
 

@@ -191,6 +191,9 @@ pub enum PartKind {
     Compaction {
         /// True if nobody asked for it.
         auto: bool,
+        /// The first message that is still sent as it was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tail_start_id: Option<MessageId>,
     },
 }
 

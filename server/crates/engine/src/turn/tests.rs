@@ -3,11 +3,7 @@
 use super::*;
 
 fn turn(limits: Limits) -> Turn {
-    Turn::new(
-        limits,
-        Tokens::default(),
-        Box::new(|tool, _| if tool == "read" { ToolEffect::Reads } else { ToolEffect::Writes }),
-    )
+    Turn::new(limits, Tokens::default(), Box::new(|tool, _| if tool == "read" { ToolEffect::Reads } else { ToolEffect::Writes }))
 }
 
 fn call(turn: &mut Turn, index: usize, tool: &str, raw: &str) -> Vec<Effect> {

@@ -1,0 +1,188 @@
+//! One tool call: its name and arguments understood, its permission asked by rules that fit, its panic turned into an error.
+//!
+//! **Invariant:** a call always ends with one `CallEnd`, whatever the tool does.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use proto::{CallId, MessageId, SessionId, ToolRef};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tools::{Ask, Asker as _, Effect, SeenFiles, Tool, ToolContext, ToolError, ToolProgress};
+use workspace::Place;
+
+use crate::agents::Agent;
+use crate::prompts::CallAsker;
+use crate::shared::{SessionTodos, Shared};
+use crate::worker::CallEnd;
+
+/// A call that is to be run.
+pub struct CallJob {
+    /// What all sessions share.
+    pub shared: Arc<Shared>,
+    /// Who calls.
+    pub agent: Arc<Agent>,
+    /// In which session.
+    pub session: SessionId,
+    /// In which message.
+    pub message: MessageId,
+    /// Which call of the step.
+    pub call: usize,
+    /// The model's name for it.
+    pub id: CallId,
+    /// The tool, as the model wrote it.
+    pub name: String,
+    /// The arguments, or why they cannot be read.
+    pub input: Result<Value, String>,
+    /// Ask for `doom_loop` first.
+    pub doom: bool,
+    /// Where the user asked from.
+    pub asked_from: Option<Place>,
+    /// What the model has seen.
+    pub seen: Arc<SeenFiles>,
+    /// Set when the user cancels.
+    pub cancel: CancellationToken,
+    /// News while it runs.
+    pub news: mpsc::UnboundedSender<(usize, ToolProgress)>,
+}
+
+/// The tool of a name; other letter case is understood.
+#[must_use]
+pub fn tool(tools: &[Arc<dyn Tool>], name: &str) -> Option<Arc<dyn Tool>> {
+    let name = name.trim();
+    tools.iter().find(|t| t.id() == name).or_else(|| tools.iter().find(|t| t.id().eq_ignore_ascii_case(name))).cloned()
+}
+
+/// Whether a call may run beside others. One that cannot be understood changes nothing.
+#[must_use]
+pub fn classify(tools: &[Arc<dyn Tool>], name: &str, raw: &str) -> Effect {
+    match (tool(tools, name), arguments(raw)) {
+        (Some(tool), Ok(args)) => tool.effect(&args),
+        _ => Effect::Reads,
+    }
+}
+
+/// The arguments' object. Nothing at all is an empty one, and JSON within a JSON string is unwrapped, since some models write it so.
+///
+/// # Errors
+/// In words for the model.
+pub fn arguments(raw: &str) -> Result<Value, String> {
+    if raw.trim().is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    let value: Value = serde_json::from_str(raw)
+        .map_err(|e| format!("The arguments are not valid JSON ({e}). Call the tool again with a whole JSON object."))?;
+    match value {
+        Value::Object(_) => Ok(value),
+        Value::Null => Ok(Value::Object(serde_json::Map::new())),
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(value @ Value::Object(_)) => Ok(value),
+            _ => Err("The arguments are invalid: a JSON object is expected, not a string.".into()),
+        },
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => Err("The arguments are invalid: a JSON object is expected.".into()),
+    }
+}
+
+/// A number from 0 to 1 that differs from call to call, for the spread of retries.
+#[must_use]
+pub fn jitter() -> f64 {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    f64::from(nanos % 1_000_000) / 1_000_000.0
+}
+
+/// Runs it.
+pub async fn run(job: CallJob) -> CallEnd {
+    let call = job.call;
+    let result = match std::panic::AssertUnwindSafe(perform(job)).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let why = panic
+                .downcast_ref::<&str>()
+                .map(|s| (*s).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            tracing::error!("a tool panicked: {why}");
+            Err(ToolError::Model(format!("The tool failed by a fault of its own: {why}")))
+        }
+    };
+    CallEnd { call, result }
+}
+
+async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
+    let shared = &job.shared;
+    let Some(tool) = tool(&shared.tools, &job.name) else {
+        let known: Vec<_> = shared.tools.iter().map(|t| t.id()).collect();
+        return Err(ToolError::Model(format!("There is no tool `{}` (unknown tool). There are: {}.", job.name, known.join(", "))));
+    };
+    let args = job.input.map_err(ToolError::Model)?;
+    let asker = Arc::new(CallAsker {
+        prompts: Arc::clone(&shared.prompts),
+        rules: Arc::new(job.agent.rules.clone()),
+        session: job.session.clone(),
+        tool: ToolRef { message_id: job.message.clone(), call_id: job.id.clone() },
+        asked_from: job.asked_from,
+        interactive: shared.interactive,
+        cancel: job.cancel.clone(),
+    });
+    if job.agent.rules.hides(tool.permission()) {
+        return Err(tools::Denied::Rule { permission: tool.permission().to_owned(), pattern: "*".to_owned() }.into());
+    }
+    if job.doom {
+        asker
+            .ask(Ask {
+                permission: "doom_loop".into(),
+                patterns: vec![tool.id().to_owned()],
+                always: vec![tool.id().to_owned()],
+                metadata: serde_json::json!({"title": format!("{} {}, for the third time with the same arguments", tool.id(), tool.title(&args))}),
+                place: None,
+                always_ask: false,
+            })
+            .await?;
+    }
+    let (progress, mut news) = mpsc::unbounded_channel();
+    let context = ToolContext {
+        workspace: Arc::clone(&shared.workspace),
+        asker,
+        session: job.session.clone(),
+        message: job.message,
+        call: job.id,
+        cancel: job.cancel,
+        progress,
+        seen: job.seen,
+        todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
+        jobs: Arc::clone(&shared.jobs),
+        output_dir: shared.places.data.join("tool-output"),
+        limits: shared.limits,
+        shell: shared.shell.clone(),
+    };
+    let (call, out) = (job.call, job.news);
+    let forward = async move {
+        while let Some(item) = news.recv().await {
+            // The worker may have stopped listening.
+            let _ = out.send((call, item));
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = tool.run(args, &context) => result,
+        () = forward => unreachable!("it waits for ever"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_of_all_kinds() {
+        assert_eq!(arguments("").unwrap(), serde_json::json!({}));
+        assert_eq!(arguments("null").unwrap(), serde_json::json!({}));
+        assert_eq!(arguments(r#"{"a":1}"#).unwrap(), serde_json::json!({"a": 1}));
+        assert_eq!(arguments(r#""{\"a\":1}""#).unwrap(), serde_json::json!({"a": 1}));
+        for bad in [r#"{"a": "#, "[1]", "7", r#""text""#] {
+            let error = arguments(bad).unwrap_err();
+            assert!(error.contains("JSON"), "{bad}: {error}");
+        }
+    }
+}

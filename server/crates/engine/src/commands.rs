@@ -1,0 +1,55 @@
+//! Slash commands: `/name arguments` becomes the command's template.
+//!
+//! **Invariant:** a message that names no command stays as the user wrote it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use config::Piece;
+
+use crate::AskRequest;
+use crate::shared::Shared;
+
+/// How long a `` !`command` `` of a template may take.
+const SHELL: Duration = Duration::from_secs(60);
+
+/// Replaces a slash command by its template, and takes over the command's agent and model for this message.
+pub async fn expand(shared: &Shared, request: &mut AskRequest) {
+    let Some((name, arguments)) = config::parse_slash(&request.text) else { return };
+    let Some(command) = shared.config.command.get(name) else { return };
+    let mut text = String::new();
+    for piece in config::expand(&command.template, arguments) {
+        match piece {
+            Piece::Text(words) => text.push_str(&words),
+            Piece::Shell(line) => text.push_str(&output(shared, &line).await),
+            // Mentions are resolved with the message, from the buffers.
+            Piece::Mention(name) => {
+                text.push('@');
+                text.push_str(&name);
+            }
+        }
+    }
+    request.text = text;
+    request.agent = request.agent.take().or_else(|| command.agent.clone());
+    request.model = request.model.take().or_else(|| command.model.clone());
+}
+
+/// What a command of the user's own template prints.
+async fn output(shared: &Shared, line: &str) -> String {
+    let child = tokio::process::Command::new(&shared.shell)
+        .arg("-c")
+        .arg(line)
+        .current_dir(shared.main_root())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    match tokio::time::timeout(SHELL, child).await {
+        Ok(Ok(done)) => {
+            let mut text = String::from_utf8_lossy(&done.stdout).into_owned();
+            text.push_str(&String::from_utf8_lossy(&done.stderr));
+            text
+        }
+        Ok(Err(error)) => format!("(the command `{line}` could not be started: {error})"),
+        Err(_) => format!("(the command `{line}` took longer than {} s)", SHELL.as_secs()),
+    }
+}

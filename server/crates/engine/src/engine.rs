@@ -1,0 +1,416 @@
+//! The engine as faces see it: ask, cancel, permit, sessions, undo.
+//!
+//! Owns the table of session workers and which session is the current one. Must not know who calls, nor decide anything about a turn.
+//!
+//! **Invariant:** a message that was acknowledged is stored; a session has one worker in this process.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use config::Config;
+use permission::{Action, Rule};
+use proto::{Event, ModelRef, NumberedEvent, PermissionId, PermissionReply, Session, SessionId, SessionTime, Tokens, TurnId};
+use providers::{Client, KeySource, Registry};
+use tokio::sync::{mpsc, oneshot};
+use tools::Jobs;
+use workspace::Workspace;
+
+use crate::agents;
+use crate::events::Bus;
+use crate::prompts::Prompts;
+use crate::saver::Saver;
+use crate::session::{Author, SessionState, now};
+use crate::shared::Shared;
+use crate::undo;
+use crate::worker::{Command, Setup, Worker};
+use crate::{AskRequest, Asked, EngineError, Places, UndoReport, Waiting};
+
+/// What the engine is made of.
+pub struct Deps {
+    /// The project's text.
+    pub workspace: Arc<dyn Workspace>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Where keys come from.
+    pub keys: KeySource,
+    /// AGENTS.md and the like.
+    pub instructions: Vec<(PathBuf, String)>,
+    /// Where things are kept.
+    pub places: Places,
+    /// The user's home.
+    pub home: PathBuf,
+    /// Whether there is somebody to ask; if not, what would ask is refused.
+    pub interactive: bool,
+    /// Background commands; the face ends them with the process.
+    pub jobs: Arc<Jobs>,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    workers: Mutex<HashMap<SessionId, mpsc::UnboundedSender<Command>>>,
+    /// Sessions are looked up and made one at a time, so that a session never has two workers.
+    opening: tokio::sync::Mutex<()>,
+    chosen: Mutex<Chosen>,
+    failures: Mutex<Option<mpsc::UnboundedReceiver<String>>>,
+}
+
+#[derive(Default)]
+struct Chosen {
+    session: Option<SessionId>,
+    model: Option<String>,
+    agent: Option<String>,
+}
+
+impl Engine {
+    /// An engine; it opens and starts nothing before the first message.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let bus = Arc::new(Bus::default());
+        let (tx, failures) = mpsc::unbounded_channel();
+        let saver = Arc::new(Saver::new(deps.places.data.join("interline.db"), tx));
+        let prompts = Arc::new(Prompts::new(Arc::clone(&bus), Vec::new()));
+        let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
+        let output = deps.config.tool_output;
+        let shared = Shared {
+            workspace: deps.workspace,
+            registry: Registry::new(Arc::clone(&deps.config), deps.keys),
+            client: Client::new(),
+            tools: tools::all_tools(),
+            jobs: deps.jobs,
+            instructions: deps.instructions,
+            shell: usable_shell(shell),
+            home: deps.home,
+            interactive: deps.interactive,
+            limits: tools::Limits { lines: output.max_lines, bytes: output.max_bytes },
+            places: deps.places,
+            config: deps.config,
+            bus,
+            prompts,
+            saver,
+            todos: Mutex::default(),
+            busy: Mutex::default(),
+        };
+        Self(Arc::new(Inner {
+            shared: Arc::new(shared),
+            workers: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            chosen: Mutex::default(),
+            failures: Mutex::new(Some(failures)),
+        }))
+    }
+
+    /// All events from now on, in order.
+    #[must_use]
+    pub fn events(&self) -> mpsc::UnboundedReceiver<Arc<NumberedEvent>> {
+        self.0.shared.bus.subscribe()
+    }
+
+    /// The words of each write to the store that failed. Can be taken once.
+    #[must_use]
+    pub fn failures(&self) -> Option<mpsc::UnboundedReceiver<String>> {
+        self.0.failures.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The configuration that counts.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.shared.config
+    }
+
+    /// Takes a message. Returns when it is stored; its turn runs beside.
+    ///
+    /// # Errors
+    /// If the session, agent or model is unknown.
+    pub async fn ask(&self, mut request: AskRequest) -> Result<Asked, EngineError> {
+        crate::commands::expand(&self.0.shared, &mut request).await;
+        let setup = self.setup(request.agent.as_deref(), request.model.as_deref())?;
+        let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
+        let (reply, answer) = oneshot::channel();
+        let gone = || EngineError::Store("the session's worker has ended".into());
+        worker.send(Command::Ask { request, setup, reply }).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Stops the turn of a session; of the current one if none is named. False if none runs.
+    #[must_use]
+    pub fn cancel(&self, session: Option<&SessionId>) -> bool {
+        let Some(session) = session.cloned().or_else(|| self.current()) else { return false };
+        let running = self.0.shared.is_busy(&session);
+        let workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        running && workers.get(&session).is_some_and(|worker| worker.send(Command::Cancel).is_ok())
+    }
+
+    /// Whether a turn runs in a session; in the current one if none is named.
+    #[must_use]
+    pub fn is_busy(&self, session: Option<&SessionId>) -> bool {
+        session.cloned().or_else(|| self.current()).is_some_and(|session| self.0.shared.is_busy(&session))
+    }
+
+    /// The prompts that wait, the oldest first.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.0.shared.prompts.waiting()
+    }
+
+    /// Answers a prompt; the oldest if none is named.
+    ///
+    /// # Errors
+    /// If it does not wait.
+    pub fn permit(&self, id: Option<&PermissionId>, reply: PermissionReply, message: Option<String>) -> Result<(), EngineError> {
+        let kept = self.0.shared.prompts.settle(id, reply, message)?;
+        if !kept.is_empty() {
+            let directory = self.directory();
+            let store = self.0.shared.saver.store().map_err(EngineError::Store)?;
+            for rule in kept {
+                let approval = store::Approval { permission: rule.permission, pattern: rule.pattern, time: now() };
+                store.add_approval(&directory, &approval).map_err(store_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The session that a message without one goes to.
+    #[must_use]
+    pub fn current(&self) -> Option<SessionId> {
+        self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session.clone()
+    }
+
+    /// The next message begins a new session.
+    pub fn new_session(&self) {
+        self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = None;
+    }
+
+    /// Goes back to a session.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub async fn open_session(&self, session: &SessionId) -> Result<Session, EngineError> {
+        self.worker(Some(session.clone()), "").await?;
+        self.find(session)?.ok_or_else(|| EngineError::UnknownSession(session.to_string()))
+    }
+
+    /// The project's sessions, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn sessions(&self) -> Result<Vec<Session>, EngineError> {
+        self.0.shared.saver.store().map_err(EngineError::Store)?.sessions(Some(&self.directory()), 200).map_err(store_error)
+    }
+
+    /// The project's newest session.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn last_session(&self) -> Result<Option<Session>, EngineError> {
+        self.0.shared.saver.store().map_err(EngineError::Store)?.last_session(&self.directory()).map_err(store_error)
+    }
+
+    /// Makes a second session with the same history, and goes on in it.
+    ///
+    /// # Errors
+    /// If there is no session to fork.
+    pub async fn fork(&self, session: Option<&SessionId>) -> Result<Session, EngineError> {
+        let nothing = || EngineError::Nothing("There is no session to fork yet.".into());
+        let id = session.cloned().or_else(|| self.current()).ok_or_else(nothing)?;
+        self.0.shared.saver.flush().await.map_err(EngineError::Store)?;
+        let old = self.find(&id)?.ok_or_else(|| EngineError::UnknownSession(id.to_string()))?;
+        let time = SessionTime { created: now(), updated: now() };
+        let new = Session { id: SessionId::new(), parent_id: Some(old.id.clone()), time, ..old.clone() };
+        let store = self.0.shared.saver.store().map_err(EngineError::Store)?;
+        store.fork(&id, &new).map_err(store_error)?;
+        self.worker(Some(new.id.clone()), "").await?;
+        Ok(new)
+    }
+
+    /// Summarises a session now; the current one if none is named.
+    ///
+    /// # Errors
+    /// If there is none, or no model.
+    pub async fn compact(&self, session: Option<&SessionId>) -> Result<(), EngineError> {
+        let nothing = || EngineError::Nothing("There is no session to summarise yet.".into());
+        let id = session.cloned().or_else(|| self.current()).ok_or_else(nothing)?;
+        let setup = self.setup(None, None)?;
+        let worker = self.worker(Some(id), "").await?;
+        worker.send(Command::Compact(setup)).map_err(|_| EngineError::Store("the session's worker has ended".into()))
+    }
+
+    /// The model for the next messages.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn set_model(&self, model: &str) -> Result<(), EngineError> {
+        self.setup(None, Some(model))?;
+        self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).model = Some(model.to_owned());
+        Ok(())
+    }
+
+    /// The agent for the next messages.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn set_agent(&self, agent: &str) -> Result<(), EngineError> {
+        agents::find(&self.0.shared.config, &self.0.shared.home, Some(agent))?;
+        self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).agent = Some(agent.to_owned());
+        Ok(())
+    }
+
+    /// The models that the user can choose, as `provider/model`.
+    #[must_use]
+    pub fn models(&self) -> Vec<String> {
+        self.0.shared.registry.models().into_iter().map(|m| m.name).collect()
+    }
+
+    /// The agents that the user can choose.
+    #[must_use]
+    pub fn agents(&self) -> Vec<String> {
+        agents::names(&self.0.shared.config)
+    }
+
+    /// Takes a turn back; the newest one that changed something if none is named.
+    ///
+    /// # Errors
+    /// If there is nothing to undo, a turn runs, or the editor refuses.
+    pub async fn undo(&self, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
+        undo::undo(&self.0.shared, self.current().as_ref(), turn).await
+    }
+
+    /// Makes again what `undo` took back.
+    ///
+    /// # Errors
+    /// If there is nothing to redo, a turn runs, or the editor refuses.
+    pub async fn redo(&self, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
+        undo::redo(&self.0.shared, self.current().as_ref(), turn).await
+    }
+
+    /// Ends all turns and commands, and waits until everything is stored.
+    pub async fn shutdown(&self) {
+        let workers: Vec<_> = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        for (_, worker) in workers {
+            // Its worker may have ended.
+            let _ = worker.send(Command::Cancel);
+        }
+        let jobs = Arc::clone(&self.0.shared.jobs);
+        if let Err(error) = tokio::task::spawn_blocking(move || jobs.kill_all()).await {
+            tracing::error!("the commands could not be ended: {error}");
+        }
+        if let Err(why) = self.0.shared.saver.flush_if_open().await {
+            tracing::error!("{why}");
+        }
+    }
+
+    fn directory(&self) -> String {
+        self.0.shared.places.directory.to_string_lossy().into_owned()
+    }
+
+    fn find(&self, session: &SessionId) -> Result<Option<Session>, EngineError> {
+        let found = self.0.shared.saver.store().map_err(EngineError::Store)?.session(session).map_err(store_error)?;
+        Ok(found.filter(|s| s.directory == self.directory()))
+    }
+
+    /// Who answers: the named agent and model, else the chosen ones, else the configured ones.
+    fn setup(&self, agent: Option<&str>, model: Option<&str>) -> Result<Setup, EngineError> {
+        let shared = &self.0.shared;
+        let (chosen_agent, chosen_model) = {
+            let chosen = self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+            (chosen.agent.clone(), chosen.model.clone())
+        };
+        let agent = agents::find(&shared.config, &shared.home, agent.or(chosen_agent.as_deref()))?;
+        let name = match model.map(str::to_owned).or_else(|| agent.model.clone()).or(chosen_model) {
+            Some(name) => name,
+            None => shared.registry.default_model().map_err(|e| EngineError::Model(e.message))?,
+        };
+        let model = shared.registry.resolve(&name).map_err(|e| EngineError::Model(e.message))?;
+        let author = Author {
+            agent: agent.name.clone(),
+            model: ModelRef { provider_id: model.provider_id.clone(), model_id: model.model_id.clone() },
+        };
+        Ok(Setup { agent: Arc::new(agent), model: Arc::new(model), author })
+    }
+
+    /// The worker of a session, which becomes the current one; of a new session if none is named.
+    async fn worker(&self, session: Option<SessionId>, text: &str) -> Result<mpsc::UnboundedSender<Command>, EngineError> {
+        let _one_at_a_time = self.0.opening.lock().await;
+        let known = session.as_ref().and_then(|id| self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned());
+        if let (Some(id), Some(worker)) = (&session, known) {
+            self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = Some(id.clone());
+            return Ok(worker);
+        }
+        let state = match session {
+            Some(id) => self.load(&id)?,
+            None => self.create(text),
+        };
+        let id = state.info.id.clone();
+        let (tx, rx) = mpsc::unbounded_channel();
+        tokio::spawn(Worker::new(Arc::clone(&self.0.shared), state, rx).run());
+        self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), tx.clone());
+        self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = Some(id);
+        Ok(tx)
+    }
+
+    fn create(&self, text: &str) -> SessionState {
+        const TITLE: usize = 60;
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("New session").trim();
+        let title: String =
+            if first.chars().count() > TITLE { first.chars().take(TITLE - 1).chain(['…']).collect() } else { first.to_owned() };
+        let info = Session {
+            id: SessionId::new(),
+            directory: self.directory(),
+            parent_id: None,
+            title,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cost: 0.0,
+            tokens: Tokens::default(),
+            time: SessionTime { created: now(), updated: now() },
+        };
+        let shared = &self.0.shared;
+        self.recall_approvals();
+        shared.bus.publish(Event::SessionCreated { info: info.clone() });
+        let stored = info.clone();
+        shared.saver.write(move |tx| tx.put_session(&stored));
+        SessionState::new(info, Vec::new(), Arc::clone(&shared.bus), Arc::clone(&shared.saver))
+    }
+
+    fn load(&self, id: &SessionId) -> Result<SessionState, EngineError> {
+        let info = self.find(id)?.ok_or_else(|| EngineError::UnknownSession(id.to_string()))?;
+        let shared = &self.0.shared;
+        let store = shared.saver.store().map_err(EngineError::Store)?;
+        let history = store.messages(id).map_err(store_error)?;
+        let todos = store.todos(id).map_err(store_error)?;
+        shared.todos.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), todos);
+        shared.bus.resume(id, store.next_seq(id).map_err(store_error)?.saturating_sub(1));
+        self.recall_approvals();
+        Ok(SessionState::new(info, history, Arc::clone(&shared.bus), Arc::clone(&shared.saver)))
+    }
+
+    /// What was allowed for good before this process counts again. Where that cannot be read, the user is asked again.
+    fn recall_approvals(&self) {
+        let shared = &self.0.shared;
+        let approvals = shared.saver.store().and_then(|store| store.approvals(&self.directory()).map_err(|e| e.to_string()));
+        match approvals {
+            Ok(approvals) => shared.prompts.recall(
+                approvals.into_iter().map(|a| Rule { permission: a.permission, pattern: a.pattern, action: Action::Allow }).collect(),
+            ),
+            Err(why) => tracing::error!("what was allowed for good cannot be read: {why}"),
+        }
+    }
+}
+
+/// The user's shell, if it speaks the language that commands are checked in; else bash, else sh.
+fn usable_shell(named: Option<String>) -> PathBuf {
+    let named = named.map(PathBuf::from).filter(|path| {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        matches!(name, "bash" | "sh" | "dash" | "zsh" | "ksh") && (path.components().count() == 1 || path.exists())
+    });
+    named.unwrap_or_else(|| {
+        ["/bin/bash", "/usr/bin/bash"].map(PathBuf::from).into_iter().find(|p| p.exists()).unwrap_or_else(|| "/bin/sh".into())
+    })
+}
+
+fn store_error(error: store::StoreError) -> EngineError {
+    EngineError::Store(error.to_string())
+}

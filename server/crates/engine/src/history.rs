@@ -1,0 +1,244 @@
+//! What was said, as the model is to read it: from stored messages to the messages of a request. Pure.
+//!
+//! **Invariant:** every call has exactly one result in the message after it; what was interrupted says so; nothing before the last summary is sent.
+
+use proto::{Message, MessageWithParts, ModelRef, Part, PartKind, ToolState};
+use providers::{ChatMessage, ChatPart};
+use serde_json::Value;
+
+/// What the model is told of a call that has no result, since the process ended before it had one.
+pub const INTERRUPTED: &str = "The call was interrupted before it ended; its effects are unknown. It was not run again.";
+
+/// The messages of a request to `model`.
+#[must_use]
+pub fn messages(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessage> {
+    let mut out: Vec<ChatMessage> = Vec::new();
+    for message in relevant(history) {
+        match &message.info {
+            Message::User(_) => user(message, &mut out),
+            Message::Assistant(info) if info.summary == Some(true) => {
+                let text = words(message);
+                out.push(ChatMessage::User(vec![ChatPart::Text(format!(
+                    "<summary>\nThe conversation before this point was summarised:\n\n{text}\n</summary>"
+                ))]));
+            }
+            Message::Assistant(info) => assistant(message, info.model == *model, &mut out),
+        }
+    }
+    out
+}
+
+/// The messages that still count: the last summary, what it left as it was, and what came after.
+pub fn relevant(history: &[MessageWithParts]) -> impl Iterator<Item = &MessageWithParts> {
+    let summary = history.iter().rposition(is_summary);
+    let tail = summary.map_or(0, |at| tail_start(history, at));
+    let rest = history[tail..].iter().filter(|m| !is_summary(m) && !matches!(&m.info, Message::Assistant(i) if i.summary == Some(true)));
+    summary.map(|at| &history[at]).into_iter().chain(rest)
+}
+
+/// Where what a summary left as it was begins.
+fn tail_start(history: &[MessageWithParts], summary: usize) -> usize {
+    let id = history[summary].parts.iter().find_map(|part| match &part.kind {
+        PartKind::Compaction { tail_start_id, .. } => tail_start_id.as_ref(),
+        _ => None,
+    });
+    id.and_then(|id| history.iter().position(|m| m.info.id() == id)).unwrap_or(summary + 1)
+}
+
+/// Whether this is the summary that a compaction wrote.
+#[must_use]
+pub fn is_summary(message: &MessageWithParts) -> bool {
+    matches!(&message.info, Message::Assistant(info) if info.summary == Some(true) && info.error.is_none() && info.time.completed.is_some())
+}
+
+/// All words of a message.
+#[must_use]
+pub fn words(message: &MessageWithParts) -> String {
+    let mut out = String::new();
+    for part in &message.parts {
+        if let PartKind::Text { text, .. } = &part.kind {
+            out.push_str(text);
+        }
+    }
+    out
+}
+
+fn user(message: &MessageWithParts, out: &mut Vec<ChatMessage>) {
+    let parts: Vec<_> = message
+        .parts
+        .iter()
+        .filter_map(|part| match &part.kind {
+            PartKind::Text { text, .. } if !text.is_empty() => Some(ChatPart::Text(text.clone())),
+            _ => None,
+        })
+        .collect();
+    if !parts.is_empty() {
+        out.push(ChatMessage::User(parts));
+    }
+}
+
+fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMessage>) {
+    let mut said = Vec::new();
+    let mut results = Vec::new();
+    for Part { kind, .. } in &message.parts {
+        match kind {
+            PartKind::Text { text, .. } if !text.is_empty() => said.push(ChatPart::Text(text.clone())),
+            PartKind::Reasoning { text, metadata, .. } => {
+                said.push(ChatPart::Reasoning { text: text.clone(), metadata: if same_model { metadata.clone() } else { Value::Null } });
+            }
+            PartKind::Tool { call_id, tool, state, metadata } => {
+                let (input, output, is_error) = result(state);
+                said.push(ChatPart::ToolCall {
+                    id: call_id.clone(),
+                    name: tool.clone(),
+                    input,
+                    metadata: if same_model { metadata.clone() } else { Value::Null },
+                });
+                results.push(ChatPart::ToolResult { id: call_id.clone(), name: tool.clone(), output, is_error });
+            }
+            _ => {}
+        }
+    }
+    // Thoughts alone, with neither a word nor a call, are refused by every provider.
+    if !said.iter().any(|p| matches!(p, ChatPart::Text(_) | ChatPart::ToolCall { .. })) {
+        return;
+    }
+    out.push(ChatMessage::Assistant(said));
+    if !results.is_empty() {
+        out.push(ChatMessage::Tool(results));
+    }
+}
+
+fn result(state: &ToolState) -> (Value, String, bool) {
+    let object = |input: &Value| if input.is_object() { input.clone() } else { Value::Object(serde_json::Map::new()) };
+    match state {
+        ToolState::Completed { input, output, .. } => (object(input), output.clone(), false),
+        ToolState::Error { input, error, .. } => (object(input), error.clone(), true),
+        ToolState::Pending { input, .. } | ToolState::Running { input, .. } => (object(input), INTERRUPTED.to_owned(), true),
+    }
+}
+
+/// The conversation as plain text, for the summary. Long results are cut.
+#[must_use]
+pub fn transcript<'a>(history: impl Iterator<Item = &'a MessageWithParts>) -> String {
+    use std::fmt::Write as _;
+    const RESULT: usize = 2000;
+    let mut out = String::new();
+    for message in history {
+        let who = match &message.info {
+            Message::User(_) => "User",
+            Message::Assistant(info) if info.summary == Some(true) => "Summary of what was before",
+            Message::Assistant(_) => "Assistant",
+        };
+        for part in &message.parts {
+            // Writing to a string cannot fail.
+            let _ = match &part.kind {
+                PartKind::Text { text, .. } if !text.trim().is_empty() => writeln!(out, "{who}: {text}\n"),
+                PartKind::Tool { tool, state, .. } => {
+                    let (input, output, _) = result(state);
+                    let cut = output.char_indices().nth(RESULT).map_or(output.as_str(), |(at, _)| &output[..at]);
+                    writeln!(out, "Assistant called {tool} {input}\nResult: {cut}\n")
+                }
+                _ => Ok(()),
+            };
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{AssistantMessage, MessagePath, MessageTime, PartTime, Tokens, ToolTime, UserMessage};
+    use serde_json::json;
+
+    use super::*;
+
+    fn model() -> ModelRef {
+        "mock/test".parse().unwrap()
+    }
+
+    fn parts(kinds: Vec<PartKind>) -> Vec<Part> {
+        kinds.into_iter().map(|kind| Part { id: "prt".into(), session_id: "ses".into(), message_id: "msg".into(), kind }).collect()
+    }
+
+    fn user(text: &str) -> MessageWithParts {
+        MessageWithParts {
+            info: Message::User(UserMessage {
+                id: "msg_1".into(),
+                session_id: "ses".into(),
+                time: MessageTime::default(),
+                agent: "build".into(),
+                model: model(),
+            }),
+            parts: parts(vec![PartKind::Text { text: text.into(), synthetic: None, time: None }]),
+        }
+    }
+
+    fn assistant(kinds: Vec<PartKind>, summary: bool) -> MessageWithParts {
+        MessageWithParts {
+            info: Message::Assistant(AssistantMessage {
+                id: "msg_2".into(),
+                session_id: "ses".into(),
+                time: MessageTime { created: 1, completed: Some(2) },
+                parent_id: "msg_1".into(),
+                model: model(),
+                mode: "build".into(),
+                agent: "build".into(),
+                path: MessagePath::default(),
+                summary: summary.then_some(true),
+                cost: 0.0,
+                tokens: Tokens::default(),
+                finish: None,
+                error: None,
+            }),
+            parts: parts(kinds),
+        }
+    }
+
+    fn text(text: &str) -> PartKind {
+        PartKind::Text { text: text.into(), synthetic: None, time: None }
+    }
+
+    fn tool(state: ToolState) -> PartKind {
+        PartKind::Tool { call_id: "c1".into(), tool: "read".into(), state, metadata: Value::Null }
+    }
+
+    #[test]
+    fn a_call_without_a_result_gets_one() {
+        let running = ToolState::Running { input: json!({"filePath": "a"}), title: None, metadata: Value::Null, time: PartTime::default() };
+        let out = messages(&[user("go"), assistant(vec![text("I read"), tool(running)], false)], &model());
+        assert_eq!(out.len(), 3);
+        let ChatMessage::Tool(results) = &out[2] else { panic!("{out:?}") };
+        assert_eq!(results[0], ChatPart::ToolResult { id: "c1".into(), name: "read".into(), output: INTERRUPTED.into(), is_error: true });
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_become_an_empty_one() {
+        let failed = ToolState::Error {
+            input: Value::String("{bad".into()),
+            error: "no JSON".into(),
+            metadata: Value::Null,
+            time: ToolTime::default(),
+        };
+        let out = messages(&[user("go"), assistant(vec![tool(failed)], false)], &model());
+        let ChatMessage::Assistant(said) = &out[1] else { panic!("{out:?}") };
+        assert!(matches!(&said[0], ChatPart::ToolCall { input, .. } if *input == json!({})));
+    }
+
+    #[test]
+    fn nothing_before_the_last_summary_is_sent() {
+        let out =
+            messages(&[user("old"), assistant(vec![text("answer")], false), assistant(vec![text("SUM")], true), user("new")], &model());
+        let all = format!("{out:?}");
+        assert!(!all.contains("old") && all.contains("SUM") && all.contains("new"), "{all}");
+    }
+
+    #[test]
+    fn thoughts_alone_are_left_out_and_lose_their_signature_for_another_model() {
+        let thought = PartKind::Reasoning { text: "hm".into(), metadata: json!({"signature": "s"}), time: PartTime::default() };
+        assert_eq!(messages(&[user("go"), assistant(vec![thought.clone()], false)], &model()).len(), 1);
+        let out = messages(&[user("go"), assistant(vec![thought, text("x")], false)], &"other/model".parse().unwrap());
+        let ChatMessage::Assistant(said) = &out[1] else { panic!("{out:?}") };
+        assert_eq!(said[0], ChatPart::Reasoning { text: "hm".into(), metadata: Value::Null });
+    }
+}

@@ -1,0 +1,224 @@
+//! Permission prompts that wait for the user, and the one way to answer them.
+//!
+//! Owns the table of waiting prompts and the rules that decide without asking. Must not know how a prompt is shown.
+//!
+//! **Invariant:** a prompt is settled once: the first answer wins, and a prompt that is dropped, withdrawn or never answered is not allowed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use permission::{Action, Rule};
+use proto::{Event, PermissionId, PermissionReply, PermissionRequest, SessionId, ToolRef};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tools::{Ask, Asker, Denied};
+use workspace::Place;
+
+use crate::events::Bus;
+use crate::rules::Rules;
+use crate::{EngineError, Waiting};
+
+type Answer = Result<(), Denied>;
+
+struct Pending {
+    waiting: Waiting,
+    always_ask: bool,
+    rules: Arc<Rules>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The waiting prompts of all sessions.
+pub struct Prompts {
+    table: Mutex<Vec<Pending>>,
+    always: Mutex<Vec<Rule>>,
+    bus: Arc<Bus>,
+}
+
+impl Prompts {
+    /// No prompt waits. `always` is what was allowed for good before.
+    #[must_use]
+    pub fn new(bus: Arc<Bus>, always: Vec<Rule>) -> Self {
+        Self { table: Mutex::default(), always: Mutex::new(always), bus }
+    }
+
+    /// What was allowed for good before counts, and what was allowed here.
+    pub fn recall(&self, rules: Vec<Rule>) {
+        let mut always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
+        for rule in rules {
+            if !always.contains(&rule) {
+                always.push(rule);
+            }
+        }
+    }
+
+    fn remember(&self, rules: Vec<Rule>) {
+        self.always.lock().unwrap_or_else(PoisonError::into_inner).extend(rules);
+    }
+
+    /// All that wait, the oldest first.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.lock().iter().map(|p| p.waiting.clone()).collect()
+    }
+
+    /// Answers a prompt, or the oldest if none is named. Returns the rules that are to be kept for good.
+    ///
+    /// # Errors
+    /// If it does not wait: it was settled, withdrawn, or never was.
+    pub fn settle(&self, id: Option<&PermissionId>, reply: PermissionReply, message: Option<String>) -> Result<Vec<Rule>, EngineError> {
+        let pending = {
+            let mut table = self.lock();
+            let at = match id {
+                Some(id) => table.iter().position(|p| p.waiting.request.id == *id),
+                None => (!table.is_empty()).then_some(0),
+            };
+            table.remove(at.ok_or(EngineError::NotWaiting)?)
+        };
+        let session = pending.waiting.request.session_id.clone();
+        let mut kept = Vec::new();
+        match reply {
+            PermissionReply::Once => self.finish(pending, Ok(()), reply),
+            PermissionReply::Always => {
+                let request = &pending.waiting.request;
+                kept = request
+                    .always
+                    .iter()
+                    .map(|pattern| Rule { permission: request.permission.clone(), pattern: pattern.clone(), action: Action::Allow })
+                    .collect();
+                self.remember(kept.clone());
+                self.finish(pending, Ok(()), reply);
+                for other in self.take(|p| p.waiting.request.session_id == session && !p.always_ask && self.allowed(p)) {
+                    self.finish(other, Ok(()), PermissionReply::Always);
+                }
+            }
+            PermissionReply::Reject => {
+                let plain = message.is_none();
+                self.finish(pending, Err(Denied::User { message }), reply);
+                if plain {
+                    for other in self.take(|p| p.waiting.request.session_id == session) {
+                        self.finish(other, Err(Denied::User { message: None }), PermissionReply::Reject);
+                    }
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Withdraws one prompt.
+    fn withdraw(&self, id: &PermissionId) {
+        for pending in self.take(|p| p.waiting.request.id == *id) {
+            self.finish(pending, Err(Denied::Withdrawn), PermissionReply::Reject);
+        }
+    }
+
+    fn allowed(&self, pending: &Pending) -> bool {
+        let request = &pending.waiting.request;
+        request.patterns.iter().all(|pattern| self.decide(&pending.rules, &request.permission, pattern) == Action::Allow)
+    }
+
+    /// What the rules say, "always" included.
+    pub(crate) fn decide(&self, rules: &Rules, permission: &str, pattern: &str) -> Action {
+        let always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.evaluate(permission, pattern, &always)
+    }
+
+    pub(crate) fn decide_shell(&self, rules: &Rules, analysis: &permission::BashAnalysis) -> permission::BashDecision {
+        let always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.decide_shell(analysis, &always)
+    }
+
+    fn take(&self, which: impl Fn(&Pending) -> bool) -> Vec<Pending> {
+        let mut table = self.lock();
+        let (out, left) = std::mem::take(&mut *table).into_iter().partition(|p| which(p));
+        *table = left;
+        out
+    }
+
+    fn finish(&self, pending: Pending, answer: Answer, reply: PermissionReply) {
+        let request = pending.waiting.request;
+        // The one who asked may be gone: then there is nothing to tell.
+        let _ = pending.answer.send(answer);
+        self.bus.publish(Event::PermissionReplied { session_id: request.session_id, request_id: request.id, reply });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pending>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks for one call.
+pub struct CallAsker {
+    /// The waiting prompts.
+    pub prompts: Arc<Prompts>,
+    /// The rules that count for this call.
+    pub rules: Arc<Rules>,
+    /// Whose call.
+    pub session: SessionId,
+    /// Which call.
+    pub tool: ToolRef,
+    /// Where the user asked from.
+    pub asked_from: Option<Place>,
+    /// Whether there is somebody to ask.
+    pub interactive: bool,
+    /// Set when the user cancels.
+    pub cancel: CancellationToken,
+}
+
+/// Withdraws a prompt when the one who asked is dropped.
+struct Withdraw<'a>(&'a Prompts, PermissionId);
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        self.0.withdraw(&self.1);
+    }
+}
+
+#[async_trait]
+impl Asker for CallAsker {
+    async fn ask(&self, ask: Ask) -> Result<(), Denied> {
+        let mut allowed = !ask.always_ask;
+        for pattern in &ask.patterns {
+            match self.prompts.decide(&self.rules, &ask.permission, pattern) {
+                Action::Deny => return Err(Denied::Rule { permission: ask.permission, pattern: pattern.clone() }),
+                Action::Ask => allowed = false,
+                Action::Allow => {}
+            }
+        }
+        if allowed && !ask.patterns.is_empty() {
+            return Ok(());
+        }
+        if !self.interactive {
+            let pattern = ask.patterns.first().cloned().unwrap_or_default();
+            return Err(Denied::NobodyToAsk { permission: ask.permission, pattern });
+        }
+        if self.cancel.is_cancelled() {
+            return Err(Denied::Withdrawn);
+        }
+        let request = PermissionRequest {
+            id: PermissionId::new(),
+            session_id: self.session.clone(),
+            permission: ask.permission,
+            patterns: ask.patterns,
+            always: ask.always,
+            metadata: ask.metadata,
+            tool: Some(self.tool.clone()),
+        };
+        let (tx, rx) = oneshot::channel();
+        let waiting = Waiting { request: request.clone(), place: ask.place.or_else(|| self.asked_from.clone()) };
+        self.prompts.lock().push(Pending { waiting, always_ask: ask.always_ask, rules: Arc::clone(&self.rules), answer: tx });
+        let _withdraw = Withdraw(&self.prompts, request.id.clone());
+        self.prompts.bus.publish(Event::PermissionAsked(request));
+        tokio::select! {
+            answer = rx => answer.unwrap_or(Err(Denied::Withdrawn)),
+            () = self.cancel.cancelled() => Err(Denied::Withdrawn),
+        }
+    }
+
+    fn evaluate(&self, permission: &str, pattern: &str) -> Action {
+        self.prompts.decide(&self.rules, permission, pattern)
+    }
+
+    fn decide_shell(&self, analysis: &permission::BashAnalysis) -> permission::BashDecision {
+        self.prompts.decide_shell(&self.rules, analysis)
+    }
+}

@@ -1,0 +1,162 @@
+//! A request to the model, put together from what is known: prompt, conversation, tools, and what the editor shows.
+//!
+//! **Invariant:** two requests of one session differ only behind what both have in common, so that the provider's cache serves the rest.
+
+use proto::{Message, MessageWithParts, Tokens};
+use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
+use workspace::{DocKey, Place};
+
+use crate::prompt::{self, Selection, UserChange};
+use crate::session::SessionState;
+use crate::shared::Shared;
+use crate::turn::Limits;
+use crate::worker::Setup;
+use crate::{AskRequest, history};
+
+/// OpenCode's cap of an answer, in tokens.
+const MAX_OUTPUT: u64 = 32_000;
+/// OpenCode's reserve, in tokens.
+const RESERVED: u64 = 20_000;
+/// Tools that only some models are given: GPT models write patches better than replacements.
+const PATCHERS: &[&str] = &["edit", "write"];
+
+/// What bounds a turn.
+#[must_use]
+pub fn limits(config: &config::Config, setup: &Setup) -> Limits {
+    let limit = &setup.model.limit;
+    let output = if limit.output == 0 { MAX_OUTPUT } else { limit.output.min(MAX_OUTPUT) };
+    let reserved = config.compaction.reserved.unwrap_or(RESERVED.min(output));
+    let usable = match (limit.input, limit.context) {
+        (Some(input), _) => Some(input.saturating_sub(reserved)),
+        (None, 0) => None,
+        (None, context) => Some(context.saturating_sub(output)),
+    };
+    let experimental = config.other.get("experimental");
+    Limits {
+        steps: setup.agent.steps,
+        usable: usable.filter(|usable| *usable > 0 && config.compaction.auto),
+        compact: config.compaction.auto,
+        continue_on_deny: experimental.and_then(|e| e.get("continue_loop_on_deny")).and_then(serde_json::Value::as_bool) == Some(true),
+    }
+}
+
+/// What the conversation took at its last step.
+#[must_use]
+pub fn last_tokens(history: &[MessageWithParts]) -> Tokens {
+    let last = history.iter().rev().find_map(|m| match &m.info {
+        Message::Assistant(info) if info.finish.is_some() => Some(info),
+        _ => None,
+    });
+    last.filter(|info| info.summary != Some(true)).map_or_else(Tokens::default, |info| info.tokens)
+}
+
+/// OpenCode's word for a finish.
+#[must_use]
+pub fn finish_word(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::ToolCalls => "tool-calls",
+        FinishReason::Length => "length",
+        FinishReason::ContentFilter => "content-filter",
+        FinishReason::Unknown => "unknown",
+    }
+}
+
+/// The request for the next step.
+#[must_use]
+pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -> ModelRequest {
+    let wire = &setup.model.wire_id;
+    let persona = setup.agent.prompt.as_deref().unwrap_or_else(|| prompt::family(wire));
+    let mut messages = history::messages(&state.history, &setup.author.model);
+    if last {
+        messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
+    }
+    ModelRequest {
+        system: prompt::system(persona, &setup.author.model.to_string(), &shared.environment(), &shared.instructions),
+        messages,
+        tools: tools(shared, setup),
+        max_output: None,
+        temperature: setup.agent.temperature,
+        top_p: setup.agent.top_p,
+        options: setup.agent.options.clone(),
+        session: state.id().as_str().to_owned(),
+    }
+}
+
+fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
+    let name = setup.model.wire_id.to_ascii_lowercase();
+    // OpenCode's rule.
+    let patches = name.contains("gpt-") && !name.contains("oss") && !name.contains("gpt-4");
+    let mut out: Vec<_> = shared
+        .tools
+        .iter()
+        .filter(|tool| !setup.agent.rules.hides(tool.permission()))
+        .filter(|tool| if patches { !PATCHERS.contains(&tool.id()) } else { tool.id() != "apply_patch" })
+        .map(|tool| ToolDefinition {
+            name: tool.id().to_owned(),
+            description: tool.description().trim().to_owned(),
+            parameters: tool.parameters(),
+        })
+        .collect();
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
+/// What is said to the model beside the user's words: the selection, what the user changed, mentioned files, the agent's reminder.
+pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskRequest, setup: &Setup) -> Vec<String> {
+    let roots = shared.workspace.roots();
+    let mut out = Vec::new();
+    let selection = match &ask.place {
+        Some(place) => selection(shared, place, &roots).await,
+        None => None,
+    };
+    let changes = user_changes(shared, state, &roots).await;
+    let open = shared.workspace.open_documents().await;
+    let context = prompt::context(selection.as_ref(), &changes, &open, &roots, &ask.context);
+    if !context.is_empty() {
+        out.push(context);
+    }
+    for mention in config::mentions(&ask.text) {
+        let key = DocKey::from_tool_path(mention, shared.main_root());
+        if let Ok(snapshot) = shared.workspace.read(&key).await {
+            out.push(format!("<file path=\"{}\">\n{}\n</file>", prompt::name(&key, &roots), snapshot.text));
+            state.seen.set(key, snapshot.text);
+        }
+    }
+    if let Some(reminder) = setup.agent.reminder {
+        out.push(format!("<system-reminder>\n{}\n</system-reminder>", reminder.trim()));
+    }
+    out
+}
+
+async fn selection(shared: &Shared, place: &Place, roots: &[std::path::PathBuf]) -> Option<Selection> {
+    let snapshot = shared.workspace.read(&place.key).await.ok()?;
+    let end = place.range.end.min(snapshot.text.len_bytes());
+    let start = place.range.start.min(end);
+    let text = snapshot.text.get_byte_slice(start..end).map(|s| s.to_string()).unwrap_or_default();
+    Some(Selection { name: prompt::name(&place.key, roots), lines: place.lines, text })
+}
+
+/// What the user changed in texts that the model has seen. Told once: from then on the model is taken to know it.
+async fn user_changes(shared: &Shared, state: &SessionState, roots: &[std::path::PathBuf]) -> Vec<UserChange> {
+    let mut out = Vec::new();
+    let mut all = state.seen.all();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    for (key, seen) in all {
+        let name = prompt::name(&key, roots);
+        match shared.workspace.read(&key).await {
+            Ok(now) if now.text != seen => {
+                let diff = workspace::unified(&seen, &now.text, &name, &name, 2);
+                state.seen.set(key, now.text);
+                out.push(UserChange { name, diff });
+            }
+            Ok(_) => {}
+            Err(workspace::ReadError::NotFound(_)) => {
+                state.seen.forget(&key);
+                out.push(UserChange { name, diff: "(it does not exist any more)".into() });
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+    out
+}

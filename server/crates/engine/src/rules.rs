@@ -1,0 +1,70 @@
+//! Which rules count for an agent's calls.
+//!
+//! **Invariant:** what an agent of ours may not do (`restrict`) no other rule can allow, "always" included.
+
+use permission::{Action, BashAnalysis, BashDecision, Layers, Rule};
+
+/// The rules that count for an agent.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Built-in.
+    pub defaults: Vec<Rule>,
+    /// The user's.
+    pub user: Vec<Rule>,
+    /// The user's for this agent.
+    pub agent_user: Vec<Rule>,
+    /// What the agent itself must not do.
+    pub restrict: Vec<Rule>,
+}
+
+impl Rules {
+    fn layers<'a>(&'a self, approved: &'a [Rule]) -> Layers<'a> {
+        Layers { defaults: &self.defaults, user: &self.user, agent_user: &self.agent_user, approved, restrict: &self.restrict }
+    }
+
+    /// What is to be done for one pattern. `always` counts after all others, but never over a denial.
+    #[must_use]
+    pub fn evaluate(&self, permission: &str, pattern: &str, always: &[Rule]) -> Action {
+        self.layers(always).evaluate(permission, pattern).0
+    }
+
+    /// What is to be done for a shell command.
+    #[must_use]
+    pub fn decide_shell(&self, analysis: &BashAnalysis, always: &[Rule]) -> BashDecision {
+        permission::decide(analysis, &self.layers(always))
+    }
+
+    /// Whether a tool is not even offered: its permission is denied for everything.
+    #[must_use]
+    pub fn hides(&self, permission: &str) -> bool {
+        self.layers(&[]).is_hidden(permission)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(permission: &str, pattern: &str, action: Action) -> Rule {
+        Rule { permission: permission.into(), pattern: pattern.into(), action }
+    }
+
+    #[test]
+    fn always_counts_over_ask_but_not_over_deny() {
+        let rules = Rules { user: vec![rule("bash", "*", Action::Ask), rule("bash", "rm *", Action::Deny)], ..Rules::default() };
+        let always = [rule("bash", "npm test *", Action::Allow), rule("bash", "rm *", Action::Allow)];
+        assert_eq!(rules.evaluate("bash", "npm test --silent", &always), Action::Allow);
+        assert_eq!(rules.evaluate("bash", "rm x", &always), Action::Deny);
+        assert_eq!(rules.evaluate("bash", "ls", &always), Action::Ask);
+    }
+
+    #[test]
+    fn what_the_agent_may_not_do_nothing_allows() {
+        let rules =
+            Rules { user: vec![rule("*", "*", Action::Allow)], restrict: vec![rule("edit", "*", Action::Deny)], ..Rules::default() };
+        let always = [rule("edit", "*", Action::Allow)];
+        assert_eq!(rules.evaluate("edit", "a.txt", &always), Action::Deny);
+        assert_eq!(rules.evaluate("read", "a.txt", &always), Action::Allow);
+        assert!(rules.hides("edit") && !rules.hides("read"));
+    }
+}

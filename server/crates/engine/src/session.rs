@@ -1,0 +1,416 @@
+//! One session as its worker holds it: the conversation, and how each piece of an answer becomes a part that is shown and stored.
+//!
+//! Owns the history in memory and the step that is being written. Must not know models' wire formats, nor decide anything about the turn.
+//!
+//! **Invariant:** what is published is what is stored: a part or message is never changed without both.
+
+use std::sync::Arc;
+
+use proto::{
+    AssistantMessage, Event, Message, MessageError, MessageId, MessagePath, MessageTime, MessageWithParts, ModelRef, Part, PartId,
+    PartKind, PartTime, Session, SessionId, Tokens, ToolState, ToolTime, TurnId, UserMessage,
+};
+use serde_json::{Value, json};
+use tools::{SeenFiles, ToolOutput};
+
+use crate::events::Bus;
+use crate::saver::Saver;
+
+/// Milliseconds since 1970.
+pub fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Who answers.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// The agent's name.
+    pub agent: String,
+    /// The model.
+    pub model: ModelRef,
+}
+
+/// A summary, and what it cost.
+pub struct SummaryText {
+    /// The words.
+    pub text: String,
+    /// The first message that is still sent as it was said.
+    pub tail: Option<MessageId>,
+    /// Tokens of the request.
+    pub tokens: Tokens,
+    /// In US dollars.
+    pub cost: f64,
+}
+
+/// A session in memory.
+pub struct SessionState {
+    /// Its record.
+    pub info: Session,
+    /// All messages, in order.
+    pub history: Vec<MessageWithParts>,
+    /// What the model has seen.
+    pub seen: Arc<SeenFiles>,
+    bus: Arc<Bus>,
+    saver: Arc<Saver>,
+    step: Option<Step>,
+}
+
+/// Where the pieces of the answer that is being written go: indices into the last message's parts.
+#[derive(Default)]
+struct Step {
+    text: Option<usize>,
+    reasoning: Option<usize>,
+    calls: Vec<usize>,
+}
+
+impl SessionState {
+    /// A session with what was said before.
+    #[must_use]
+    pub fn new(info: Session, history: Vec<MessageWithParts>, bus: Arc<Bus>, saver: Arc<Saver>) -> Self {
+        Self { info, history, seen: Arc::default(), bus, saver, step: None }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &SessionId {
+        &self.info.id
+    }
+
+    /// Publishes an event that leaves no trace in the store.
+    pub fn publish(&self, event: Event) {
+        self.bus.publish(event);
+    }
+
+    /// Stores and publishes the record.
+    pub fn touch(&mut self) {
+        self.info.time.updated = now();
+        let info = self.info.clone();
+        self.publish(Event::SessionUpdated { info: info.clone() });
+        self.saver.write(move |tx| tx.put_session(&info));
+    }
+
+    /// Adds what the user said.
+    pub fn add_user(&mut self, text: &str, author: &Author) -> TurnId {
+        let id = MessageId::new();
+        let info = Message::User(UserMessage {
+            id: id.clone(),
+            session_id: self.info.id.clone(),
+            time: MessageTime { created: now(), completed: None },
+            agent: author.agent.clone(),
+            model: author.model.clone(),
+        });
+        self.history.push(MessageWithParts { info, parts: Vec::new() });
+        let at = self.history.len() - 1;
+        self.put_message(at);
+        self.add_part(at, PartKind::Text { text: text.to_owned(), synthetic: None, time: None });
+        id
+    }
+
+    /// Adds words of ours to what the user said.
+    pub fn add_context(&mut self, turn: &TurnId, text: String) {
+        if let Some(at) = self.position(turn) {
+            self.add_part(at, PartKind::Text { text, synthetic: Some(true), time: None });
+        }
+    }
+
+    /// Adds a finished message of the model: a summary.
+    pub fn add_summary(&mut self, turn: &TurnId, author: &Author, summary: SummaryText, auto: bool) {
+        self.end_step();
+        self.begin_step(turn, author);
+        let at = self.history.len() - 1;
+        if let Message::Assistant(info) = &mut self.history[at].info {
+            info.summary = Some(true);
+            info.finish = Some("stop".into());
+            info.tokens = summary.tokens;
+            info.cost = summary.cost;
+        }
+        self.add_part(at, PartKind::Text { text: summary.text, synthetic: None, time: None });
+        self.add_part(at, PartKind::Compaction { auto, tail_start_id: summary.tail });
+        self.end_step();
+        self.info.cost += summary.cost;
+        self.info.tokens += summary.tokens;
+        self.touch();
+        self.publish(Event::SessionCompacted { session_id: self.info.id.clone() });
+    }
+
+    /// Begins a step's message.
+    pub fn begin_step(&mut self, turn: &TurnId, author: &Author) {
+        let info = Message::Assistant(AssistantMessage {
+            id: MessageId::new(),
+            session_id: self.info.id.clone(),
+            time: MessageTime { created: now(), completed: None },
+            parent_id: turn.clone(),
+            model: author.model.clone(),
+            mode: author.agent.clone(),
+            agent: author.agent.clone(),
+            path: MessagePath { cwd: self.info.directory.clone(), root: self.info.directory.clone() },
+            summary: None,
+            cost: 0.0,
+            tokens: Tokens::default(),
+            finish: None,
+            error: None,
+        });
+        self.history.push(MessageWithParts { info, parts: Vec::new() });
+        self.step = Some(Step::default());
+        let at = self.history.len() - 1;
+        self.put_message(at);
+        self.add_part(at, PartKind::StepStart {});
+    }
+
+    /// Throws the step's message away.
+    pub fn discard_step(&mut self) {
+        if self.step.take().is_none() {
+            return;
+        }
+        if let Some(message) = self.history.pop() {
+            let (session_id, message_id) = (self.info.id.clone(), message.info.id().clone());
+            let removed = message_id.clone();
+            let session = session_id.clone();
+            let seq = self.bus.publish(Event::MessageRemoved { session_id, message_id });
+            self.saver.write(move |tx| tx.remove_message(&session, &removed, seq));
+        }
+    }
+
+    /// The step's message.
+    #[must_use]
+    pub fn step_message(&self) -> Option<&MessageId> {
+        self.step.as_ref().and(self.history.last()).map(|m| m.info.id())
+    }
+
+    /// Adds words to the answer.
+    pub fn text(&mut self, delta: String) {
+        self.close_reasoning(Value::Null);
+        let Some(step) = &self.step else { return };
+        let at = self.history.len() - 1;
+        let part = match step.text {
+            Some(part) => part,
+            None => {
+                let part = self.open_part(
+                    at,
+                    PartKind::Text { text: String::new(), synthetic: None, time: Some(PartTime { start: now(), end: None }) },
+                );
+                if let Some(step) = &mut self.step {
+                    step.text = Some(part);
+                }
+                part
+            }
+        };
+        if let PartKind::Text { text, .. } = &mut self.history[at].parts[part].kind {
+            text.push_str(&delta);
+        }
+        self.publish_delta(at, part, delta);
+    }
+
+    /// Adds thoughts to the answer.
+    pub fn reasoning(&mut self, delta: String) {
+        self.close_text();
+        let Some(step) = &self.step else { return };
+        let at = self.history.len() - 1;
+        let part = match step.reasoning {
+            Some(part) => part,
+            None => {
+                let part = self.open_part(
+                    at,
+                    PartKind::Reasoning { text: String::new(), metadata: Value::Null, time: PartTime { start: now(), end: None } },
+                );
+                if let Some(step) = &mut self.step {
+                    step.reasoning = Some(part);
+                }
+                part
+            }
+        };
+        if let PartKind::Reasoning { text, .. } = &mut self.history[at].parts[part].kind {
+            text.push_str(&delta);
+        }
+        self.publish_delta(at, part, delta);
+    }
+
+    /// The thoughts are whole.
+    pub fn reasoning_end(&mut self, metadata: Value) {
+        if self.step.as_ref().is_some_and(|s| s.reasoning.is_none()) && !metadata.is_null() {
+            // Thoughts that are only a signature or encrypted.
+            self.reasoning(String::new());
+        }
+        self.close_reasoning(metadata);
+    }
+
+    fn close_text(&mut self) {
+        let Some(part) = self.step.as_mut().and_then(|s| s.text.take()) else { return };
+        let at = self.history.len() - 1;
+        if let PartKind::Text { time: Some(time), .. } = &mut self.history[at].parts[part].kind {
+            time.end = Some(now());
+        }
+        self.put_part(at, part);
+    }
+
+    fn close_reasoning(&mut self, data: Value) {
+        let Some(part) = self.step.as_mut().and_then(|s| s.reasoning.take()) else { return };
+        let at = self.history.len() - 1;
+        if let PartKind::Reasoning { time, metadata, .. } = &mut self.history[at].parts[part].kind {
+            time.end = Some(now());
+            *metadata = data;
+        }
+        self.put_part(at, part);
+    }
+
+    /// A call is being written.
+    pub fn call_begun(&mut self, id: &str, tool: &str) {
+        self.close_text();
+        self.close_reasoning(Value::Null);
+        if self.step.is_none() {
+            return;
+        }
+        let at = self.history.len() - 1;
+        let part = self.add_part(
+            at,
+            PartKind::Tool {
+                call_id: id.to_owned(),
+                tool: tool.to_owned(),
+                state: ToolState::Pending { input: json!({}), raw: String::new() },
+                metadata: Value::Null,
+            },
+        );
+        if let Some(step) = &mut self.step {
+            step.calls.push(part);
+        }
+    }
+
+    /// Changes the state of a call of this step.
+    pub fn call_state(&mut self, call: usize, name: Option<&str>, provider: Option<Value>, state: ToolState) {
+        let Some(&part) = self.step.as_ref().and_then(|s| s.calls.get(call)) else { return };
+        let at = self.history.len() - 1;
+        if let PartKind::Tool { tool, state: old, metadata, .. } = &mut self.history[at].parts[part].kind {
+            *old = state;
+            if let Some(name) = name {
+                name.clone_into(tool);
+            }
+            if let Some(provider) = provider {
+                *metadata = provider;
+            }
+        }
+        self.put_part(at, part);
+    }
+
+    /// News of a running call: shown, not stored.
+    pub fn call_progress(&mut self, call: usize, news: Value) {
+        let Some(&part) = self.step.as_ref().and_then(|s| s.calls.get(call)) else { return };
+        let at = self.history.len() - 1;
+        if let PartKind::Tool { state: ToolState::Running { metadata, .. }, .. } = &mut self.history[at].parts[part].kind {
+            *metadata = news;
+            let part = self.history[at].parts[part].clone();
+            self.publish(Event::PartUpdated { part });
+        }
+    }
+
+    /// A call ended well.
+    pub fn call_completed(&mut self, call: usize, start: i64, input: Value, output: &ToolOutput) {
+        let state = ToolState::Completed {
+            input,
+            output: output.output.clone(),
+            title: output.title.clone(),
+            metadata: output.metadata.clone(),
+            time: ToolTime { start, end: now(), compacted: None },
+        };
+        self.call_state(call, None, None, state);
+    }
+
+    /// A call ended badly.
+    pub fn call_failed(&mut self, call: usize, start: i64, input: Value, error: String, interrupted: bool) {
+        let metadata = if interrupted { json!({"interrupted": true}) } else { Value::Null };
+        let state = ToolState::Error { input, error, metadata, time: ToolTime { start, end: now(), compacted: None } };
+        self.call_state(call, None, None, state);
+    }
+
+    /// The answer is whole.
+    pub fn finish_step(&mut self, reason: &str, tokens: Tokens, cost: f64) {
+        self.close_text();
+        self.close_reasoning(Value::Null);
+        if self.step.is_none() {
+            return;
+        }
+        let at = self.history.len() - 1;
+        self.add_part(at, PartKind::StepFinish { reason: reason.to_owned(), cost, tokens });
+        if let Message::Assistant(info) = &mut self.history[at].info {
+            info.finish = Some(reason.to_owned());
+            info.tokens = tokens;
+            info.cost = cost;
+        }
+        self.put_message(at);
+        self.info.cost += cost;
+        self.info.tokens += tokens;
+        self.touch();
+    }
+
+    /// Notes an error at the step's message.
+    pub fn error(&mut self, error: MessageError) {
+        self.close_text();
+        self.close_reasoning(Value::Null);
+        if self.step.is_none() {
+            return;
+        }
+        let at = self.history.len() - 1;
+        if let Message::Assistant(info) = &mut self.history[at].info {
+            info.error = Some(error);
+        }
+        self.put_message(at);
+    }
+
+    /// The step's message is finished.
+    pub fn end_step(&mut self) {
+        self.close_text();
+        self.close_reasoning(Value::Null);
+        if self.step.take().is_none() {
+            return;
+        }
+        let at = self.history.len() - 1;
+        if let Message::Assistant(info) = &mut self.history[at].info {
+            info.time.completed = Some(now());
+        }
+        self.put_message(at);
+    }
+
+    fn position(&self, id: &MessageId) -> Option<usize> {
+        self.history.iter().rposition(|m| m.info.id() == id)
+    }
+
+    fn put_message(&self, at: usize) {
+        let info = self.history[at].info.clone();
+        let seq = self.bus.publish(Event::MessageUpdated { info: info.clone() });
+        self.saver.write(move |tx| tx.put_message(&info, seq));
+    }
+
+    /// A part that is published now and stored when it is closed.
+    fn open_part(&mut self, at: usize, kind: PartKind) -> usize {
+        let message_id = self.history[at].info.id().clone();
+        let part = Part { id: PartId::new(), session_id: self.info.id.clone(), message_id, kind };
+        self.history[at].parts.push(part.clone());
+        self.publish(Event::PartUpdated { part });
+        self.history[at].parts.len() - 1
+    }
+
+    fn add_part(&mut self, at: usize, kind: PartKind) -> usize {
+        let message_id = self.history[at].info.id().clone();
+        self.history[at].parts.push(Part { id: PartId::new(), session_id: self.info.id.clone(), message_id, kind });
+        let part = self.history[at].parts.len() - 1;
+        self.put_part(at, part);
+        part
+    }
+
+    fn put_part(&self, at: usize, part: usize) {
+        let position = u32::try_from(part).unwrap_or(u32::MAX);
+        let part = self.history[at].parts[part].clone();
+        let seq = self.bus.publish(Event::PartUpdated { part: part.clone() });
+        self.saver.write(move |tx| tx.put_part(&part, seq, position));
+    }
+
+    fn publish_delta(&self, at: usize, part: usize, delta: String) {
+        let part = &self.history[at].parts[part];
+        self.bus.publish(Event::PartDelta {
+            session_id: part.session_id.clone(),
+            message_id: part.message_id.clone(),
+            part_id: part.id.clone(),
+            field: "text".into(),
+            delta,
+        });
+    }
+}

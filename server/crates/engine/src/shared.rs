@@ -1,0 +1,171 @@
+//! What all sessions of one project share.
+//!
+//! **Invariant:** nothing here belongs to one session.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use config::Config;
+use proto::{Event, SessionId, Todo, TurnId};
+use providers::{Client, Registry};
+use store::{Blob, ChangeRecord};
+use tools::{Jobs, Limits, TodoStore, Tool};
+use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
+
+use crate::events::Bus;
+use crate::prompt::Environment;
+use crate::prompts::Prompts;
+use crate::saver::Saver;
+use crate::{Places, StopReason};
+
+/// What all sessions share.
+pub struct Shared {
+    /// The project's text.
+    pub workspace: Arc<dyn Workspace>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The models.
+    pub registry: Registry,
+    /// Asks them.
+    pub client: Client,
+    /// The tools, by no order.
+    pub tools: Vec<Arc<dyn Tool>>,
+    /// Background commands.
+    pub jobs: Arc<Jobs>,
+    /// AGENTS.md and the like.
+    pub instructions: Vec<(PathBuf, String)>,
+    /// Where things are kept.
+    pub places: Places,
+    /// The shell that runs commands.
+    pub shell: PathBuf,
+    /// The user's home, for `~` in rules.
+    pub home: PathBuf,
+    /// Whether there is somebody to ask.
+    pub interactive: bool,
+    /// How much of an output the model is given.
+    pub limits: Limits,
+    /// Events.
+    pub bus: Arc<Bus>,
+    /// Waiting prompts.
+    pub prompts: Arc<Prompts>,
+    /// The store.
+    pub saver: Arc<Saver>,
+    /// To-do lists.
+    pub todos: Mutex<HashMap<SessionId, Vec<Todo>>>,
+    /// Sessions that a turn runs in.
+    pub busy: Mutex<HashSet<SessionId>>,
+}
+
+impl Shared {
+    /// The folder where commands run.
+    #[must_use]
+    pub fn main_root(&self) -> &Path {
+        &self.places.directory
+    }
+
+    /// For the system prompt.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        Environment {
+            roots: self.workspace.roots(),
+            git: self.places.directory.ancestors().any(|folder| folder.join(".git").exists()),
+            platform: std::env::consts::OS,
+            date: jiff::Zoned::now().date().to_string(),
+        }
+    }
+
+    /// Keeps what a turn changed, for undo.
+    pub fn record_changes(&self, session: &SessionId, turn: &TurnId, changes: Vec<Applied>) {
+        let (session, turn) = (session.clone(), turn.clone());
+        self.saver.write(move |tx| {
+            let records: Vec<_> = changes.iter().map(record).collect();
+            tx.add_changes(&session, &turn, "", &records)
+        });
+    }
+
+    /// A turn begins.
+    pub fn turn_began(&self, session: &SessionId) {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone());
+    }
+
+    /// A turn ended.
+    pub fn turn_ended(&self, session: &SessionId, turn: &TurnId, reason: &StopReason) {
+        tracing::info!(%session, %turn, reason = reason.word(), "{}", reason.message());
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
+    }
+
+    /// Whether a turn runs in a session.
+    #[must_use]
+    pub fn is_busy(&self, session: &SessionId) -> bool {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).contains(session)
+    }
+}
+
+/// As it is stored.
+fn record(applied: &Applied) -> ChangeRecord {
+    ChangeRecord {
+        key: applied.key.to_uri(),
+        before: applied.before.as_ref().map(blob),
+        after: applied.after.as_ref().map(blob),
+        route: match applied.route {
+            Route::Editor => "editor".into(),
+            Route::Disk => "disk".into(),
+        },
+    }
+}
+
+fn blob(content: &Content) -> Blob {
+    let (bytes, is_text) = match &content.data {
+        Data::Text(text) => (text.as_bytes().to_vec(), true),
+        Data::Binary(bytes) => (bytes.to_vec(), false),
+    };
+    Blob { bytes, is_text, bom: content.bom, mode: content.mode }
+}
+
+/// As it was recorded.
+#[must_use]
+pub fn applied(record: ChangeRecord) -> Applied {
+    Applied {
+        key: DocKey::from_uri(&record.key),
+        before: record.before.map(content),
+        after: record.after.map(content),
+        route: if record.route == "editor" { Route::Editor } else { Route::Disk },
+    }
+}
+
+fn content(blob: Blob) -> Content {
+    let data = match (blob.is_text, String::from_utf8(blob.bytes)) {
+        (true, Ok(text)) => Data::Text(text.into()),
+        (false, Ok(text)) => Data::Binary(text.into_bytes().into()),
+        (_, Err(error)) => Data::Binary(error.into_bytes().into()),
+    };
+    Content { data, bom: blob.bom, mode: blob.mode }
+}
+
+/// A session's to-do list.
+pub struct SessionTodos {
+    shared: Arc<Shared>,
+    session: SessionId,
+}
+
+impl SessionTodos {
+    /// Of that session.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, session: SessionId) -> Self {
+        Self { shared, session }
+    }
+}
+
+impl TodoStore for SessionTodos {
+    fn set(&self, todos: Vec<Todo>) {
+        self.shared.todos.lock().unwrap_or_else(PoisonError::into_inner).insert(self.session.clone(), todos.clone());
+        self.shared.bus.publish(Event::TodoUpdated { session_id: self.session.clone(), todos: todos.clone() });
+        let session = self.session.clone();
+        self.shared.saver.write(move |tx| tx.put_todos(&session, &todos));
+    }
+
+    fn get(&self) -> Vec<Todo> {
+        self.shared.todos.lock().unwrap_or_else(PoisonError::into_inner).get(&self.session).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,72 @@
+//! Undo and redo of a turn: what it changed is taken back, what the user did since stays.
+//!
+//! **Invariant:** what could not be taken back is named; nothing is guessed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use proto::{SessionId, TurnId};
+use tokio_util::sync::CancellationToken;
+use workspace::{Applied, DocKey};
+
+use crate::shared::{Shared, applied};
+use crate::{EngineError, KeptText, UndoReport};
+
+/// Takes a turn back.
+pub async fn undo(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
+    act(shared, session, turn, false).await
+}
+
+/// Makes it again.
+pub async fn redo(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
+    act(shared, session, turn, true).await
+}
+
+async fn act(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>, again: bool) -> Result<UndoReport, EngineError> {
+    if session.is_some_and(|session| shared.is_busy(session)) {
+        return Err(EngineError::Busy);
+    }
+    shared.saver.flush().await.map_err(EngineError::Store)?;
+    let store = shared.saver.store().map_err(EngineError::Store)?;
+    let failed = |e: store::StoreError| EngineError::Store(e.to_string());
+    let word = if again { "redo" } else { "undo" };
+    let turn = match turn {
+        Some(turn) => turn,
+        None => {
+            let last = || store.last_session(&shared.places.directory.to_string_lossy()).map(|s| s.map(|s| s.id));
+            let session = match session.cloned() {
+                Some(session) => Some(session),
+                None => last().map_err(failed)?,
+            };
+            let turns = session.map_or_else(|| Ok(Vec::new()), |s| store.turns(&s)).map_err(failed)?;
+            // The newest one that stands, to undo; of those that were undone, the oldest of the newest run, to redo.
+            let found = if again { turns.iter().take_while(|t| t.undone).last() } else { turns.iter().find(|t| !t.undone) };
+            found.map(|t| t.turn.clone()).ok_or_else(|| EngineError::Nothing(format!("There is nothing to {word}.")))?
+        }
+    };
+    if store.is_undone(&turn).map_err(failed)? != again {
+        return Err(EngineError::Nothing(format!(
+            "There is nothing to {word}: the turn {}.",
+            if again { "was not undone" } else { "is undone already" }
+        )));
+    }
+    let records: Vec<Applied> = store.changes(&turn).map_err(failed)?.into_iter().map(|c| applied(c.record)).collect();
+    if records.is_empty() {
+        return Err(EngineError::Nothing(format!("There is nothing to {word}: the turn changed no file.")));
+    }
+    let mut current = HashMap::new();
+    for record in &records {
+        if !current.contains_key(&record.key) {
+            current.insert(record.key.clone(), workspace::current_state(shared.workspace.as_ref(), &record.key).await);
+        }
+    }
+    let state = |key: &DocKey| current.get(key).cloned().flatten();
+    let plan = if again { workspace::plan_redo(&records, state) } else { workspace::plan_undo(&records, state) };
+    let changed = plan.changes.iter().map(|c| c.key.clone()).collect();
+    if !plan.changes.is_empty() {
+        shared.workspace.apply(plan.changes, &CancellationToken::new()).await?;
+    }
+    store.set_undone(&turn, !again).map_err(failed)?;
+    let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
+    Ok(UndoReport { changed, kept })
+}

@@ -1,0 +1,444 @@
+//! The runner: one task a session, which performs what the step machine decides.
+//!
+//! Owns the request that streams, the calls that run, and the timer; all as futures of one loop. Must decide nothing itself: what comes next is `turn.rs`'s to say.
+//!
+//! **Invariant:** a turn's inputs are taken one at a time, and its effects are performed in order before the next input.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use proto::{ErrorData, Event, MessageError, SessionStatus, ToolState, TurnId};
+use providers::{ModelEvent, ModelStream, ProviderError, ResolvedModel};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tools::{ToolError, ToolOutput, ToolProgress};
+use workspace::Place;
+
+use crate::agents::Agent;
+use crate::calls::{self, CallJob};
+use crate::session::{Author, SessionState, SummaryText, now};
+use crate::shared::Shared;
+use crate::turn::{Effect, Input, Outcome, Turn};
+use crate::{AskRequest, Asked, EngineError, StopReason, compaction, request};
+
+/// What a session's worker is told.
+pub enum Command {
+    /// The user said something.
+    Ask {
+        /// What.
+        request: AskRequest,
+        /// Who is to answer.
+        setup: Setup,
+        /// Where the reply goes, when the message is stored.
+        reply: oneshot::Sender<Result<Asked, EngineError>>,
+    },
+    /// Stop the turn.
+    Cancel,
+    /// Summarise the conversation.
+    Compact(Setup),
+}
+
+/// Who answers, with what.
+#[derive(Clone)]
+pub struct Setup {
+    /// The agent.
+    pub agent: Arc<Agent>,
+    /// The model.
+    pub model: Arc<ResolvedModel>,
+    /// Both, for messages.
+    pub author: Author,
+}
+
+/// A session's worker.
+pub struct Worker {
+    shared: Arc<Shared>,
+    state: SessionState,
+    commands: mpsc::UnboundedReceiver<Command>,
+    /// Messages that the model has not been shown yet.
+    fresh: VecDeque<(TurnId, AskRequest)>,
+    /// The engine is gone: no command will come.
+    closed: bool,
+}
+
+/// What runs while a turn runs.
+struct Running {
+    turn: Turn,
+    id: TurnId,
+    setup: Setup,
+    asked_from: Option<Place>,
+    answer: Option<ModelStream>,
+    wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    summary: Option<std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>>,
+    calls: JoinSet<CallEnd>,
+    started: Vec<(i64, Value)>,
+    cancel: CancellationToken,
+    news: (mpsc::UnboundedSender<(usize, ToolProgress)>, mpsc::UnboundedReceiver<(usize, ToolProgress)>),
+}
+
+/// How a call ended.
+pub struct CallEnd {
+    /// Which call of the step.
+    pub call: usize,
+    /// What it brought.
+    pub result: Result<ToolOutput, ToolError>,
+}
+
+impl Worker {
+    /// A worker for a session; `run` is its task.
+    pub fn new(shared: Arc<Shared>, state: SessionState, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+        Self { shared, state, commands, fresh: VecDeque::new(), closed: false }
+    }
+
+    /// Takes commands until the engine is gone.
+    pub async fn run(mut self) {
+        while let Some(command) = self.commands.recv().await {
+            match command {
+                Command::Ask { request, setup, reply } => {
+                    self.take(request, &setup, reply).await;
+                    self.turn(setup).await;
+                }
+                Command::Compact(setup) => self.compact_now(setup).await,
+                Command::Cancel => {}
+            }
+        }
+    }
+
+    /// Stores what the user said, and says so.
+    async fn take(&mut self, request: AskRequest, setup: &Setup, reply: oneshot::Sender<Result<Asked, EngineError>>) {
+        let turn = self.state.add_user(&request.text, &setup.author);
+        self.state.touch();
+        let stored = self.shared.saver.flush().await;
+        if let Err(why) = stored {
+            // The turn runs all the same: the user's words are in memory, and the failure is told.
+            tracing::error!("{why}");
+        }
+        self.fresh.push_back((turn.clone(), request));
+        // The face may be gone.
+        let _ = reply.send(Ok(Asked { session: self.state.id().clone(), turn }));
+    }
+
+    async fn turn(&mut self, setup: Setup) {
+        let Some((id, first)) = self.fresh.back().map(|(id, request)| (id.clone(), request.place.clone())) else { return };
+        let shared = Arc::clone(&self.shared);
+        let limits = request::limits(&shared.config, &setup);
+        let tokens = request::last_tokens(&self.state.history);
+        let classify = Box::new(move |tool: &str, raw: &str| calls::classify(&shared.tools, tool, raw));
+        let mut run = Running {
+            turn: Turn::new(limits, tokens, classify),
+            id,
+            setup,
+            asked_from: first,
+            answer: None,
+            wait: None,
+            summary: None,
+            calls: JoinSet::new(),
+            started: Vec::new(),
+            cancel: CancellationToken::new(),
+            news: mpsc::unbounded_channel(),
+        };
+        self.shared.turn_began(self.state.id());
+        self.status(SessionStatus::Busy);
+        let mut inputs = VecDeque::from([Input::Start]);
+        loop {
+            while let Some(input) = inputs.pop_front() {
+                for effect in run.turn.step(input) {
+                    self.perform(&mut run, effect, &mut inputs).await;
+                }
+            }
+            if run.turn.is_over() {
+                break;
+            }
+            inputs.push_back(self.next(&mut run).await);
+        }
+    }
+
+    /// The next thing that happens to the turn.
+    async fn next(&mut self, run: &mut Running) -> Input {
+        loop {
+            tokio::select! {
+                biased;
+                command = self.commands.recv(), if !self.closed => match command {
+                    None => {
+                        self.closed = true;
+                        return Input::Cancel;
+                    }
+                    Some(Command::Cancel) => return Input::Cancel,
+                    Some(Command::Ask { request, setup, reply }) => {
+                        self.take(request, &setup, reply).await;
+                        run.setup = setup;
+                        return Input::Message;
+                    }
+                    Some(Command::Compact(_)) => {
+                        tracing::info!("a summary was asked for while a turn runs; the turn goes on");
+                    }
+                },
+                Some(done) = run.calls.join_next() => match done {
+                    Ok(end) => return self.call_ended(run, end),
+                    // `calls::run` catches panics; what is left is the abort at the runtime's end.
+                    Err(error) => tracing::error!("a call was lost: {error}"),
+                },
+                Some((call, news)) = run.news.1.recv() => self.state.call_progress(call, news.metadata),
+                event = next_event(&mut run.answer), if run.answer.is_some() => match event {
+                    Some(Ok(event)) => {
+                        if matches!(event, ModelEvent::Finish(_)) {
+                            run.answer = None;
+                        }
+                        return Input::Model(event);
+                    }
+                    Some(Err(error)) => {
+                        run.answer = None;
+                        return self.failed(run, error);
+                    }
+                    None => {
+                        run.answer = None;
+                        return self.failed(run, ProviderError {
+                            kind: providers::ProviderErrorKind::Connection,
+                            message: "The provider's answer was cut before its end.".into(),
+                            status: None,
+                            retry_after: None,
+                        });
+                    }
+                },
+                () = wait(&mut run.wait), if run.wait.is_some() => {
+                    run.wait = None;
+                    self.status(SessionStatus::Busy);
+                    return Input::Waited;
+                }
+                summary = summarised(&mut run.summary), if run.summary.is_some() => {
+                    run.summary = None;
+                    return Input::Compacted(self.keep_summary(&run.id, &run.setup, summary, true));
+                }
+            }
+        }
+    }
+
+    fn failed(&self, run: &Running, error: ProviderError) -> Input {
+        let attempt = run.turn.attempt();
+        let delay = providers::retry::delay(attempt + 1, &error, calls::jitter());
+        tracing::warn!(attempt, kind = ?error.kind, "{}", error.message);
+        Input::Failed { error, delay }
+    }
+
+    async fn perform(&mut self, run: &mut Running, effect: Effect, inputs: &mut VecDeque<Input>) {
+        match effect {
+            Effect::CallModel { last, .. } => self.call_model(run, last).await,
+            Effect::DropModel => {
+                run.answer = None;
+                run.wait = None;
+                run.summary = None;
+            }
+            Effect::Discard => {
+                run.answer = None;
+                self.state.discard_step();
+            }
+            Effect::Text(text) => self.state.text(text),
+            Effect::Reasoning(text) => self.state.reasoning(text),
+            Effect::ReasoningEnd(metadata) => self.state.reasoning_end(metadata),
+            Effect::CallBegun { call } => {
+                let begun = &run.turn.calls()[call];
+                self.state.call_begun(&begun.id, &begun.tool);
+            }
+            Effect::CallWhole { call } => {
+                let whole = &run.turn.calls()[call];
+                let input = calls::arguments(&whole.raw).unwrap_or_default();
+                let state = ToolState::Pending { input, raw: String::new() };
+                self.state.call_state(call, None, Some(whole.metadata.clone()), state);
+            }
+            Effect::StepFinished { reason, tokens } => {
+                let cost = providers::cost(&run.setup.model.cost, &tokens);
+                self.state.finish_step(request::finish_word(reason), tokens, cost);
+            }
+            Effect::RunTool { call, doom } => self.run_tool(run, call, doom).await,
+            Effect::SkipTool { call, why } => {
+                let input = run.turn.calls().get(call).and_then(|c| calls::arguments(&c.raw).ok()).unwrap_or_default();
+                self.state.call_failed(call, now(), input, why.to_owned(), true);
+            }
+            Effect::CancelTools => run.cancel.cancel(),
+            Effect::Wait { delay, attempt, reason } => {
+                let next = now() + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+                self.status(SessionStatus::Retry { attempt, message: reason, next });
+                run.wait = Some(Box::pin(tokio::time::sleep(delay)));
+            }
+            Effect::Compact => match compaction::plan(&self.state.history, &run.setup, true) {
+                Some(plan) => {
+                    run.summary =
+                        Some(Box::pin(compaction::summarise(plan, run.setup.clone(), self.state.id().clone(), self.shared.client.clone())))
+                }
+                None => inputs.push_back(Input::Compacted(false)),
+            },
+            Effect::Error(error) => {
+                self.state.error(error.clone());
+                if !matches!(error, MessageError::MessageAbortedError(_)) {
+                    self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
+                }
+            }
+            Effect::Stop(reason) => self.stop(run, &reason),
+        }
+    }
+
+    async fn call_model(&mut self, run: &mut Running, last: bool) {
+        self.state.end_step();
+        while let Some((turn, ask)) = self.fresh.pop_front() {
+            let context = request::user_context(&self.shared, &self.state, &ask, &run.setup).await;
+            for text in context {
+                self.state.add_context(&turn, text);
+            }
+            run.asked_from = ask.place.or(run.asked_from.take());
+            run.id = turn;
+        }
+        let model_request = request::build(&self.shared, &self.state, &run.setup, last);
+        self.state.begin_step(&run.id, &run.setup.author);
+        run.started.clear();
+        run.answer = Some(self.shared.client.stream(&run.setup.model, &model_request));
+    }
+
+    async fn run_tool(&mut self, run: &mut Running, call: usize, doom: bool) {
+        let whole = &run.turn.calls()[call];
+        let (id, name, raw) = (whole.id.clone(), whole.tool.clone(), whole.raw.clone());
+        let start = now();
+        if run.started.len() <= call {
+            run.started.resize(call + 1, (start, Value::Null));
+        }
+        let tool = calls::tool(&self.shared.tools, &name);
+        let input = calls::arguments(&raw);
+        let shown = input.clone().unwrap_or_default();
+        run.started[call] = (start, shown.clone());
+        let title = tool.as_ref().map(|t| t.title(&shown));
+        let state = ToolState::Running { input: shown, title, metadata: Value::Null, time: proto::PartTime { start, end: None } };
+        self.state.call_state(call, tool.as_ref().map(|t| t.id()), None, state);
+        if calls::classify(&self.shared.tools, &name, &raw) == tools::Effect::Writes {
+            // What it does must not be forgotten: the call is on record before it begins.
+            if let Err(why) = self.shared.saver.flush().await {
+                tracing::error!("{why}");
+            }
+        }
+        let Some(message) = self.state.step_message().cloned() else { return };
+        let job = CallJob {
+            shared: Arc::clone(&self.shared),
+            agent: Arc::clone(&run.setup.agent),
+            session: self.state.id().clone(),
+            message,
+            call,
+            id,
+            name,
+            input,
+            doom,
+            asked_from: run.asked_from.clone(),
+            seen: Arc::clone(&self.state.seen),
+            cancel: run.cancel.clone(),
+            news: run.news.0.clone(),
+        };
+        run.calls.spawn(calls::run(job));
+    }
+
+    fn call_ended(&mut self, run: &mut Running, end: CallEnd) -> Input {
+        let (start, input) = run.started.get(end.call).cloned().unwrap_or_default();
+        let mut changes = Vec::new();
+        let outcome = match end.result {
+            Ok(mut output) => {
+                changes = std::mem::take(&mut output.changes);
+                self.state.call_completed(end.call, start, input, &output);
+                Outcome::Result
+            }
+            Err(ToolError::Model(why)) => {
+                self.state.call_failed(end.call, start, input, why, false);
+                Outcome::Result
+            }
+            Err(ToolError::Denied(denied)) => {
+                let outcome = match &denied {
+                    tools::Denied::User { message: None } => Outcome::Rejected,
+                    tools::Denied::Withdrawn => Outcome::Cancelled,
+                    tools::Denied::User { .. } | tools::Denied::Rule { .. } | tools::Denied::NobodyToAsk { .. } => Outcome::Result,
+                };
+                self.state.call_failed(end.call, start, input, denied.to_string(), outcome == Outcome::Cancelled);
+                outcome
+            }
+            Err(ToolError::Cancelled(mut output)) => {
+                changes = std::mem::take(&mut output.changes);
+                let text = format!("{}\n(interrupted: the user cancelled)", output.output);
+                self.state.call_failed(end.call, start, input, text.trim_start().to_owned(), true);
+                Outcome::Cancelled
+            }
+        };
+        if !changes.is_empty() {
+            self.shared.record_changes(self.state.id(), &run.id, changes);
+        }
+        Input::ToolDone { call: end.call, outcome }
+    }
+
+    fn stop(&mut self, run: &mut Running, reason: &StopReason) {
+        run.answer = None;
+        self.state.end_step();
+        if let StopReason::Provider(message) = reason
+            && !self.state.history.last().is_some_and(|m| matches!(&m.info, proto::Message::Assistant(a) if a.error.is_some()))
+        {
+            let error = MessageError::UnknownError(ErrorData { message: message.clone(), ..ErrorData::default() });
+            self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
+        }
+        self.status(SessionStatus::Idle);
+        self.shared.turn_ended(self.state.id(), &run.id, reason);
+        self.state.publish(Event::SessionIdle {
+            session_id: self.state.id().clone(),
+            reason: match reason.message() {
+                "" => reason.word().to_owned(),
+                message => format!("{}: {message}", reason.word()),
+            },
+        });
+    }
+
+    async fn compact_now(&mut self, setup: Setup) {
+        self.status(SessionStatus::Busy);
+        let turn = self.state.history.last().map_or_else(TurnId::new, |m| m.info.id().clone());
+        if let Some(plan) = compaction::plan(&self.state.history, &setup, false) {
+            let summary = compaction::summarise(plan, setup.clone(), self.state.id().clone(), self.shared.client.clone()).await;
+            self.keep_summary(&turn, &setup, summary, false);
+        }
+        self.status(SessionStatus::Idle);
+        self.state.publish(Event::SessionIdle { session_id: self.state.id().clone(), reason: "done".into() });
+    }
+
+    /// Keeps a summary; false if there is none.
+    fn keep_summary(&mut self, turn: &TurnId, setup: &Setup, summary: compaction::Outcome, auto: bool) -> bool {
+        match summary {
+            Ok(summary) => {
+                let cost = providers::cost(&setup.model.cost, &summary.tokens);
+                let text = SummaryText { text: summary.text, tail: summary.tail, tokens: summary.tokens, cost };
+                self.state.add_summary(turn, &setup.author, text, auto);
+                true
+            }
+            Err(error) => {
+                let data = ErrorData { message: error.message, status_code: error.status, is_retryable: None };
+                let error = MessageError::ContextOverflowError(data);
+                self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
+                false
+            }
+        }
+    }
+
+    fn status(&self, status: SessionStatus) {
+        self.state.publish(Event::SessionStatus { session_id: self.state.id().clone(), status });
+    }
+}
+
+async fn next_event(answer: &mut Option<ModelStream>) -> Option<Result<ModelEvent, ProviderError>> {
+    match answer {
+        Some(answer) => answer.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wait(timer: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn summarised(summary: &mut Option<std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>>) -> compaction::Outcome {
+    match summary {
+        Some(summary) => summary.await,
+        None => std::future::pending().await,
+    }
+}
