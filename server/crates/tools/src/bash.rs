@@ -231,7 +231,9 @@ fn report(request: &Request, context: &ToolContext, job: &Job, end: &End) -> Too
     let note = match end {
         End::Exit(0) if !going_on => None,
         End::Exit(0) => Some(format!("what the command left in the background goes on as job {}", job.id)),
-        End::Exit(code) if going_on => Some(format!("exit code: {code}\nwhat the command left in the background goes on as job {}", job.id)),
+        End::Exit(code) if going_on => {
+            Some(format!("exit code: {code}\nwhat the command left in the background goes on as job {}", job.id))
+        }
         End::Exit(code) => Some(format!("exit code: {code}")),
         End::TimedOut => Some(format!(
             "the command timed out after {} ms and was killed; for more time give `timeout`, or use `run_in_background`",

@@ -24,7 +24,9 @@ pub(crate) struct Proposal {
     /// What it is to hold; none if it is to be deleted.
     pub after: Option<Rope>,
     /// Whether a new file begins with a byte order mark.
-    pub bom: bool,
+    bom: bool,
+    /// What makes the one of the other, if both are there.
+    edits: Option<Edits>,
 }
 
 /// What was done.
@@ -37,8 +39,15 @@ pub(crate) struct Done {
 }
 
 impl Proposal {
-    fn edits(&self) -> Option<Edits> {
-        Some(diff(&self.before.as_ref()?.text, self.after.as_ref()?))
+    /// Of what it holds, and what it is to hold.
+    pub fn new(target: Target, before: Option<Snapshot>, after: Option<Rope>) -> Self {
+        let edits = before.as_ref().zip(after.as_ref()).map(|(before, after)| diff(&before.text, after));
+        Self { target, before, after, bom: false, edits }
+    }
+
+    /// A new file begins with a byte order mark.
+    pub fn with_bom(self, bom: bool) -> Self {
+        Self { bom, ..self }
     }
 
     fn diff(&self) -> String {
@@ -63,8 +72,7 @@ impl Proposal {
     /// Where in the text the change is.
     fn place(&self) -> Option<Place> {
         let before = self.before.as_ref()?;
-        let edits = self.edits();
-        let edits = edits.as_ref().map_or(&[][..], Edits::edits);
+        let edits = self.edits.as_ref().map_or(&[][..], Edits::edits);
         let (start, end) = (edits.first().map_or(0, |e| e.range.start), edits.last().map_or(0, |e| e.range.end));
         let last = if end > start { end - 1 } else { end };
         let lines = (before.text.byte_to_line(start), before.text.byte_to_line(last));
@@ -74,7 +82,7 @@ impl Proposal {
     fn change(&self) -> Option<Change> {
         let kind = match (&self.before, &self.after) {
             (Some(before), Some(_)) => {
-                ChangeKind::Edit { base: before.text.clone(), stamp: before.stamp(), edits: self.edits()?.into_vec() }
+                ChangeKind::Edit { base: before.text.clone(), stamp: before.stamp(), edits: self.edits.clone()?.into_vec() }
             }
             (Some(before), None) => ChangeKind::Delete { stamp: before.stamp() },
             (None, Some(after)) => ChangeKind::Create { content: Content { bom: self.bom, ..Content::text(after.to_string()) } },

@@ -50,7 +50,8 @@ impl Tool for Job {
         let title = self.title(&args);
         let args = Args(&args);
         let number = args.opt_number("id")?.ok_or_else(|| wrong("id", "the number of a job", None))?;
-        let job = u32::try_from(number).ok().and_then(|id| context.jobs.get(id, &context.session)).ok_or_else(|| unknown(number, context))?;
+        let job =
+            u32::try_from(number).ok().and_then(|id| context.jobs.get(id, &context.session)).ok_or_else(|| unknown(number, context))?;
         let mut state = job.state.subscribe();
         match args.text("action")? {
             "output" => {

@@ -6,7 +6,9 @@
 
 mod args;
 mod bash;
+mod change;
 mod context;
+mod edit;
 mod glob;
 mod grep;
 mod job;
@@ -15,8 +17,11 @@ mod list;
 mod paths;
 mod read;
 mod text;
+mod todo;
 mod tool;
+mod truncate;
 mod walk;
+mod write;
 
 #[cfg(test)]
 mod testing;
@@ -25,16 +30,31 @@ use std::sync::Arc;
 
 pub use bash::Bash;
 pub use context::{Ask, Asker, Denied, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
+pub use edit::Edit;
 pub use glob::Glob;
 pub use grep::Grep;
 pub use job::Job;
 pub use jobs::Jobs;
 pub use list::List;
 pub use read::Read;
+pub use todo::{TodoRead, TodoWrite};
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
+pub use truncate::truncate;
+pub use write::Write;
 
 /// All tools, in the order in which they are offered.
 #[must_use]
 pub fn all_tools() -> Vec<Arc<dyn Tool>> {
-    vec![Arc::new(Bash), Arc::new(Glob), Arc::new(Grep), Arc::new(Job), Arc::new(List), Arc::new(Read)]
+    vec![
+        Arc::new(Bash),
+        Arc::new(Edit),
+        Arc::new(Glob),
+        Arc::new(Grep),
+        Arc::new(Job),
+        Arc::new(List),
+        Arc::new(Read),
+        Arc::new(TodoRead),
+        Arc::new(TodoWrite),
+        Arc::new(Write),
+    ]
 }

@@ -83,7 +83,10 @@ impl Tool for TodoRead {
 async fn ask(permission: &str, context: &ToolContext) -> Result<(), ToolError> {
     let all = vec!["*".to_owned()];
     let metadata = json!({ "title": "to-do list" });
-    Ok(context.asker.ask(Ask { permission: permission.to_owned(), patterns: all.clone(), always: all, metadata, place: None, always_ask: false }).await?)
+    Ok(context
+        .asker
+        .ask(Ask { permission: permission.to_owned(), patterns: all.clone(), always: all, metadata, place: None, always_ask: false })
+        .await?)
 }
 
 fn parse(args: Args<'_>) -> Result<Vec<Todo>, ToolError> {

@@ -31,7 +31,13 @@ pub fn truncate(output: String, limits: Limits, folder: &Path) -> std::io::Resul
     std::fs::write(&path, &output)?;
     let (lines, bytes) = (output[end..].lines().count(), output.len() - end);
     let head = output[..end].trim_end();
-    Ok((format!("{head}\n\n(truncated: {lines} lines, {bytes} bytes more; the whole is in {} : grep it, or read it with offset)", path.display()), true))
+    Ok((
+        format!(
+            "{head}\n\n(truncated: {lines} lines, {bytes} bytes more; the whole is in {} : grep it, or read it with offset)",
+            path.display()
+        ),
+        true,
+    ))
 }
 
 #[cfg(test)]

@@ -63,7 +63,11 @@ impl Tool for Write {
                 let after = Rope::from(if crlf { with_line_ends(content, true) } else { content.to_owned() });
                 if after == now.text {
                     context.seen.set(now.key.clone(), after);
-                    return Ok(ToolOutput { title: relative, output: "The file has exactly this content already.".into(), ..ToolOutput::default() });
+                    return Ok(ToolOutput {
+                        title: relative,
+                        output: "The file has exactly this content already.".into(),
+                        ..ToolOutput::default()
+                    });
                 }
                 after
             }
@@ -72,7 +76,7 @@ impl Tool for Write {
         let lines = crate::text::lines_of(&after);
         let verb = if before.is_some() { "Replaced" } else { "Created" };
         let title = format!("{} {relative}", if before.is_some() { "Write" } else { "Create" });
-        let done = carry_out(&[Proposal { target, before, after: Some(after), bom }], &title, context).await?;
+        let done = carry_out(&[Proposal::new(target, before, Some(after)).with_bom(bom)], &title, context).await?;
         Ok(ToolOutput {
             output: format!("{verb} {relative} ({lines} lines)."),
             title: relative,
