@@ -12,10 +12,17 @@ use std::path::{Path, PathBuf};
 pub struct Env(HashMap<String, String>);
 
 impl Env {
-    /// The process' own. Variables that are not UTF-8 are left out.
+    /// The process' own. Variables that are not UTF-8 are left out; `HOME` is what the system says where it is not set.
     #[must_use]
     pub fn from_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let mut env = Self(variables.collect());
+        if env.get("HOME").is_none()
+            && let Some(home) = std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok())
+        {
+            env.0.insert("HOME".to_owned(), home);
+        }
+        env
     }
 
     /// The given ones.
@@ -73,7 +80,8 @@ impl Dirs {
     /// everywhere.
     #[must_use]
     pub fn from_env(env: &Env) -> Self {
-        let home = env.get("HOME").or_else(|| env.get("USERPROFILE")).map_or_else(std::env::temp_dir, PathBuf::from);
+        // Without a home nothing is found: a folder that others may write to, such as the temporary one, would let them configure us.
+        let home = PathBuf::from(env.get("HOME").or_else(|| env.get("USERPROFILE")).unwrap_or("/"));
         let xdg = |variable: &str, default: &str| {
             let given = env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
             let set = given.is_some();

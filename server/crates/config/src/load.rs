@@ -22,7 +22,7 @@ use crate::node::{Entry, Kind, Node};
 use crate::problem::place;
 use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
 use crate::substitute::{reason, substitute};
-use crate::{Config, Dirs, Env, Problem, Severity};
+use crate::{Config, Dirs, Env, OneOrMany, Problem, Severity};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -281,10 +281,20 @@ fn decode(merged: Map<String, Value>, problems: &mut Vec<Problem>) -> Config {
         }
         serde_json::from_value(kept.into()).unwrap_or_default()
     });
-    for provider in config.provider.values_mut() {
-        // What `{env:NAME}` gives for a variable that is not set.
-        provider.options.api_key = provider.options.api_key.take().filter(|key| !key.is_empty());
+    // An empty text is what `{env:NAME}` gives for a variable that is not set.
+    let empty = |text: &mut Option<String>| *text = text.take().filter(|text| !text.trim().is_empty());
+    let empty_model = |model: &mut Option<OneOrMany>| *model = model.take().filter(|model| !model.first().trim().is_empty());
+    [&mut config.small_model, &mut config.default_agent, &mut config.shell].into_iter().for_each(empty);
+    empty_model(&mut config.model);
+    config
+        .provider
+        .values_mut()
+        .for_each(|provider| [&mut provider.options.api_key, &mut provider.options.base_url].into_iter().for_each(empty));
+    for agent in config.agent.values_mut() {
+        empty(&mut agent.prompt);
+        empty_model(&mut agent.model);
     }
+    config.command.values_mut().for_each(|command| [&mut command.model, &mut command.agent].into_iter().for_each(empty));
     config
 }
 

@@ -205,9 +205,12 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn an_absent_variable_is_no_key() {
-    let place = Place::new(&[("p/opencode.json", r#"{"provider": {"p": {"options": {"apiKey": "{env:NOT_SET}"}}}}"#)]);
-    assert_eq!(place.load("p", &[]).config.provider["p"].options.api_key, None);
+fn an_absent_variable_counts_as_nothing() {
+    let text = r#"{"model": "{env:NONE}", "small_model": "", "provider": {"p": {"options": {"apiKey": "{env:NONE}"}}},
+        "agent": {"a": {"prompt": "", "model": ["{env:NONE}"]}}, "command": {"c": {"template": "t", "model": ""}}}"#;
+    let config = Place::new(&[("p/opencode.json", text)]).load("p", &[]).config;
+    assert_eq!((config.model, config.small_model, &config.provider["p"].options.api_key), (None, None, &None));
+    assert_eq!((&config.agent["a"].prompt, &config.agent["a"].model, &config.command["c"].model), (&None, &None, &None));
 }
 
 #[test]
