@@ -29,7 +29,7 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if let Some(budget) = budget {
         // The limit holds thoughts too.
         let most = if model.limit.output > 0 { model.limit.output } else { u64::MAX };
-        limit = (limit + budget).min(most);
+        limit = limit.saturating_add(budget).min(most);
     }
     let mut messages = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
@@ -72,7 +72,8 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if options.shift_remove("disableParallelToolUse") == Some(Value::Bool(true)) && body.contains_key("tools") {
         body["tool_choice"]["disable_parallel_tool_use"] = json!(true);
     }
-    for (name, value) in options {
+    // Names with capitals are options for other providers, which this API would refuse.
+    for (name, value) in options.into_iter().filter(|(name, _)| !name.contains(char::is_uppercase)) {
         body.insert(name, value);
     }
 

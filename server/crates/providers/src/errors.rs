@@ -34,7 +34,8 @@ const OVERFLOW: &[&str] = &[
     "exceeds the context",
     "exceeds the maximum number of tokens",
     "exceeds the model's context",
-    "exceeds the limit of",
+    "prompt token count",
+    "input or output tokens must be reduced",
     "greater than the context length",
     "exceeded max context length",
     "exceed context limit",
@@ -86,10 +87,10 @@ pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8], now: 
     ProviderError { kind, message, status: Some(status), retry_after }
 }
 
-/// An error object inside an answer that began well; the whole event's data, so that codes beside it count.
+/// An event with an error inside an answer that began well.
 pub(crate) fn from_stream(event: &Value) -> ProviderError {
-    let text = event.to_string();
     let error = event.get("error").filter(|error| !error.is_null()).unwrap_or(event);
+    let text = error.to_string();
     let status = ["code", "status", "status_code"].iter().find_map(|name| {
         let value = error.get(name)?;
         let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
@@ -251,9 +252,13 @@ fn hint(model: &ResolvedModel, error: &ProviderError) -> String {
         Kind::BadRequest if error.status == Some(404) => {
             format!("Check the model's name and the address ({}): `interline models` lists what is known.", model.base_url)
         }
-        Kind::Connection if error.status.is_none() && lower.contains("connect") => {
+        Kind::Connection if lower.starts_with("cannot connect") => {
             format!("Is {} running and reachable? `interline doctor` looks closer.", model.base_url)
         }
+        Kind::RateLimit | Kind::Overloaded => match error.retry_after {
+            Some(wait) if wait > Duration::from_secs(60) => format!("The provider wants {} minutes of rest.", wait.as_secs().div_ceil(60)),
+            _ => String::new(),
+        },
         _ => String::new(),
     }
 }

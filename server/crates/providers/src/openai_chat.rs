@@ -74,6 +74,10 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     }
     for (name, value) in options(model, request) {
         let name = NAMES.iter().find(|(ours, _)| *ours == name).map_or(name.as_str(), |(_, wire)| wire).to_owned();
+        // OpenAI refuses names that it does not know, such as options of its other API.
+        if model.provider_id == "openai" && name.contains(char::is_uppercase) {
+            continue;
+        }
         if name == "max_completion_tokens" {
             body.shift_remove("max_tokens");
         }

@@ -8,8 +8,10 @@ use crate::ProviderError;
 
 /// Most attempts after the first.
 pub const MAX_RETRIES: u32 = 5;
-/// A provider that wants us to wait for longer is not waited for: the user is told instead.
+/// No single wait is longer, whatever the provider wants: the user sees it and may cancel.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A provider that wants more than this is not asked again: retries would be over before it answers.
+const HOPELESS: Duration = Duration::from_secs(300);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// How long to wait before attempt `attempt + 1`, where `attempt` attempts (from 1) have failed, the last one with `error`. `jitter` is 0 to 1.
@@ -20,8 +22,8 @@ pub fn delay(attempt: u32, error: &ProviderError, jitter: f64) -> Option<Duratio
         return None;
     }
     match error.retry_after {
-        Some(wait) if wait > LONGEST_WAIT => None,
-        Some(wait) => Some(wait),
+        Some(wait) if wait > HOPELESS => None,
+        Some(wait) => Some(wait.min(LONGEST_WAIT)),
         None => {
             let base = Duration::from_millis(500) * 2u32.pow(attempt - 1);
             Some(base.mul_f64(1.0 + jitter.clamp(0.0, 1.0)).min(LONGEST_BACKOFF))
@@ -50,7 +52,8 @@ mod tests {
         check(1, RateLimit, Some(300), 1.0, Some(300));
         check(1, RateLimit, Some(0), 0.0, Some(0));
         check(1, RateLimit, Some(60_000), 0.0, Some(60_000));
-        check(1, RateLimit, Some(60_001), 0.0, None);
+        check(1, RateLimit, Some(90_000), 0.0, Some(60_000));
+        check(1, RateLimit, Some(300_001), 0.0, None);
         check(1, Auth, None, 0.0, None);
         check(1, BadRequest, Some(5), 0.0, None);
     }

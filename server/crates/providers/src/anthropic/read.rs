@@ -177,7 +177,7 @@ impl Reader {
         let keep = |name: &str, known: u64| usage[name].as_u64().filter(|&number| number > 0).unwrap_or(known);
         let known = self.usage;
         let reasoning = usage.pointer("/output_tokens_details/thinking_tokens").and_then(Value::as_u64).unwrap_or(known.reasoning);
-        let output = keep("output_tokens", known.output + known.reasoning);
+        let output = keep("output_tokens", known.output.saturating_add(known.reasoning));
         self.usage = Tokens {
             input: keep("input_tokens", known.input),
             output: output.saturating_sub(reasoning),

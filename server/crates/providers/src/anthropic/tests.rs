@@ -41,6 +41,7 @@ fn options_and_limits() {
     check(&nothing, thinking.clone(), "/max_tokens", json!(48_000));
     check(&nothing, thinking.clone(), "/temperature", json!(null));
     check(&nothing, thinking, "/output_config/effort", json!("low"));
+    check(&nothing, json!({"reasoningEffort": "high"}), "/reasoningEffort", json!(null));
     check(&|model| model.base_url = "http://h".into(), json!({"metadata": {"user_id": "u"}}), "/metadata/user_id", json!("u"));
 }
 

@@ -54,6 +54,7 @@ fn kinds_and_words() {
         Kind::ContextOverflow,
         "prompt is too long: 9 tokens > 8 maximum",
     );
+    check(400, r#"{"error":{"message":"image exceeds the limit of 5 MB"}}"#, Kind::BadRequest, "image exceeds the limit of 5 MB");
     check(404, r#"{"error":{"message":"model: nope"}}"#, Kind::BadRequest, "model: nope");
     check(400, r#"{"error":{"code":"content_filter","message":"filtered"}}"#, Kind::ContentFilter, "filtered");
     check(
@@ -117,6 +118,8 @@ fn what_the_user_reads() {
     let model = model(Api::OpenAiChat, "mock", "test", "http://h/v1");
     let check = |status: u16, body: &str, expect: &str| assert_eq!(for_user(&model, response(status, &[], body)).message, expect);
     check(401, r#"{"error":"wrong key"}"#, "mock: wrong key (HTTP 401). Check the key: SAMPLE_API_KEY, or `interline auth add mock`.");
+    let long = r#"{"error":{"message":"slow","details":[{"retryDelay":"90s"}]}}"#;
+    check(429, long, "mock: slow (HTTP 429). The provider wants 2 minutes of rest.");
     check(400, r#"{"error":"QUAGGA."}"#, "mock: QUAGGA (HTTP 400).");
     check(
         404,

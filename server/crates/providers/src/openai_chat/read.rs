@@ -344,8 +344,8 @@ fn tokens(usage: &Value) -> Option<Tokens> {
     let write = number("/prompt_tokens_details/cache_write_tokens").or_else(|| number("/cache_creation_input_tokens"));
     let reasoning = number("/completion_tokens_details/reasoning_tokens").or_else(|| number("/reasoning_tokens")).unwrap_or(0);
     let (read, write) = (read.unwrap_or(0), write.unwrap_or(0));
-    let counted_apart = reasoning > 0 && number("/total_tokens") == Some(prompt + completion + reasoning);
+    let counted_apart = reasoning > 0 && number("/total_tokens") == Some(prompt.saturating_add(completion).saturating_add(reasoning));
     let output = if counted_apart { completion } else { completion.saturating_sub(reasoning) };
-    let input = prompt.saturating_sub(read + write);
+    let input = prompt.saturating_sub(read).saturating_sub(write);
     Some(Tokens { input, output, reasoning, cache: CacheTokens { read, write } })
 }

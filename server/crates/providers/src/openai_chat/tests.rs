@@ -29,6 +29,13 @@ fn dialects() {
     check("openai", "gpt-5", &nothing, "/max_completion_tokens", json!(32000));
     check("openai", "gpt-5", &nothing, "/max_tokens", json!(null));
     check("openai", "gpt-5", &nothing, "/prompt_cache_key", json!("ses_1"));
+    let options = |model: &mut ResolvedModel| {
+        model.options = serde_json::from_value(json!({"reasoningSummary": "auto", "maxCompletionTokens": 5})).unwrap()
+    };
+    check("openai", "gpt-4o", &options, "/reasoningSummary", json!(null));
+    check("mock", "test", &options, "/reasoningSummary", json!("auto"));
+    check("mock", "test", &options, "/max_completion_tokens", json!(5));
+    check("mock", "test", &options, "/max_tokens", json!(null));
     check("openai", "gpt-4o", &nothing, "/max_tokens", json!(32000));
     check("mock", "test", &|model| model.limit.output = 0, "/max_tokens", json!(null));
     check("mock", "test", &|model| model.limit.output = 900, "/max_tokens", json!(900));
