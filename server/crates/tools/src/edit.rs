@@ -53,7 +53,7 @@ impl Tool for Edit {
         if path.trim().is_empty() {
             return Err(wrong("filePath", "a path", args.get("filePath")));
         }
-        let target = Roots::of(context).resolve(path);
+        let target = Roots::of(context).resolve(path).under_open_name(context).await;
         target.ask_outside(context, false).await?;
         let name = target.relative.clone();
         let fault = |error: &dyn std::fmt::Display| ToolError::model(format!("{name}: {error}"));
@@ -156,5 +156,8 @@ mod tests {
         std::os::unix::fs::symlink("real/a.txt", world.root.join("link.txt")).expect("link");
         world.text(&Edit, json!({ "filePath": "link.txt", "oldString": "one", "newString": "two" })).await;
         assert_eq!(world.asked(), [("edit".to_owned(), vec!["link.txt".to_owned(), "real/a.txt".to_owned()])]);
+        world.files.open("real/a.txt", "open under its own name\n");
+        world.text(&Edit, json!({ "filePath": "link.txt", "oldString": "own", "newString": "real" })).await;
+        assert_eq!(world.files.text("real/a.txt"), "open under its real name\n");
     }
 }

@@ -58,3 +58,19 @@ pub fn all_tools() -> Vec<Arc<dyn Tool>> {
         Arc::new(Write),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_model_is_told_of_all_tools_is_short() {
+        let spec = |tool: &Arc<dyn Tool>| serde_json::json!({ "name": tool.id(), "description": tool.description(), "parameters": tool.parameters() });
+        let specs: Vec<_> = all_tools().iter().map(spec).collect();
+        let bytes = serde_json::json!(specs).to_string().len();
+        assert!(bytes <= 6500, "{bytes} bytes");
+        for tool in all_tools() {
+            assert!(!tool.description().is_empty() && tool.parameters()["type"] == "object", "{}", tool.id());
+        }
+    }
+}

@@ -79,6 +79,20 @@ impl Roots {
 }
 
 impl Target {
+    /// The same file under the name that the editor has it open by, if it is open under another one.
+    pub async fn under_open_name(self, context: &ToolContext) -> Self {
+        let Some(real) = &self.real else { return self };
+        let open = context.workspace.open_documents().await;
+        if open.iter().any(|document| document.key == self.key) {
+            return self;
+        }
+        let same = |path: &Path| path.file_name().is_some() && real_path(path) == *real;
+        match open.into_iter().map(|document| document.key).find(|key| key.path().is_some_and(same)) {
+            Some(key) => Self { key, ..self },
+            None => self,
+        }
+    }
+
     /// The patterns that rules are asked for: how it is spelled and where it leads.
     pub fn patterns(&self) -> Vec<String> {
         std::iter::once(self.relative.clone()).chain(self.real_relative.clone()).collect()

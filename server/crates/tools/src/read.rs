@@ -70,7 +70,7 @@ impl Tool for Read {
             offset: size(args.opt_number("offset")?.unwrap_or(1)).max(1),
             limit: size(args.opt_number("limit")?.unwrap_or(context.limits.lines as u64)).max(1),
         };
-        let target = Roots::of(context).resolve(path);
+        let target = Roots::of(context).resolve(path).under_open_name(context).await;
         let folder = target.key.path().is_some_and(Path::is_dir);
         target.ask_outside_to_read(context, folder).await?;
         ask_to_read(&target, context).await?;

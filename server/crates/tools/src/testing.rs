@@ -39,16 +39,11 @@ pub struct User {
     pub rules: Mutex<HashMap<(String, String), Action>>,
     /// The rules for the shell.
     pub shell_rules: Mutex<Vec<Rule>>,
-    /// Called at each ask, before the answer.
-    pub on_ask: Mutex<Option<Box<dyn FnMut(&Ask) + Send>>>,
 }
 
 #[async_trait]
 impl Asker for User {
     async fn ask(&self, ask: Ask) -> Result<(), Denied> {
-        if let Some(hook) = self.on_ask.lock().expect("lock").as_mut() {
-            hook(&ask);
-        }
         let denied = self.deny.lock().expect("lock").iter().any(|name| *name == ask.permission);
         self.asks.lock().expect("lock").push(ask);
         if denied { Err(Denied::User { message: None }) } else { Ok(()) }

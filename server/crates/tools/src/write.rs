@@ -47,7 +47,7 @@ impl Tool for Write {
         if path.trim().is_empty() {
             return Err(wrong("filePath", "a path", args.get("filePath")));
         }
-        let target = Roots::of(context).resolve(path);
+        let target = Roots::of(context).resolve(path).under_open_name(context).await;
         target.ask_outside(context, false).await?;
         let before = current(&target, context).await?;
         let (bom, content) = content.strip_prefix('\u{feff}').map_or((false, content), |rest| (true, rest));
