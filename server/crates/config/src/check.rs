@@ -30,6 +30,16 @@ impl Checker<'_> {
             },
             shape => shape,
         };
+        if let Shape::Needs(names, inner) = shape {
+            let at = node.at;
+            let whole = self.value(node, inner)?;
+            let missing = names.iter().find(|name| whole.get(name).is_none());
+            if let Some(missing) = missing {
+                let name = self.path.join(".");
+                self.findings.push((at, format!("\"{name}\": expected \"{missing}\" in it; it is left out"), Severity::Error));
+            }
+            return missing.is_none().then_some(whole);
+        }
         match (shape, node.kind) {
             (Shape::Any, kind) => Some(Node { at: node.at, kind }.into_value()),
             // Null means: as if it did not stand there.
@@ -98,6 +108,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
         | (Kind::Object(_), Shape::Map(_) | Shape::Object(..))
         | (Kind::Scalar(Value::Null), _)
         | (Kind::Scalar(Value::String(_)), Shape::Word(_)) => true,
+        (_, Shape::Needs(_, inner)) => same_type(node, inner),
         (Kind::Scalar(value), shape) => fits(value, shape),
         _ => false,
     }
@@ -123,7 +134,7 @@ fn describe(shape: &Shape) -> String {
         Shape::Whole => "a whole number of 0 or more".into(),
         Shape::Word(words) => alternatives(words.iter().map(|word| format!("\"{word}\""))),
         Shape::List(inner) => format!("a list ({} each)", describe(inner)),
-        Shape::Map(_) | Shape::Object(..) => "an object".into(),
+        Shape::Map(_) | Shape::Object(..) | Shape::Needs(..) => "an object".into(),
         Shape::Either(shapes) => alternatives(shapes.iter().map(describe)),
     }
 }

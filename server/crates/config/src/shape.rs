@@ -16,6 +16,8 @@ pub(crate) enum Shape {
     List(&'static Shape),
     Map(&'static Shape),
     Object(&'static [(&'static str, &'static Shape)], Rest),
+    /// An object with at least these keys.
+    Needs(&'static [&'static str], &'static Shape),
     /// The first whose JSON type it is.
     Either(&'static [Shape]),
 }
@@ -29,7 +31,7 @@ pub(crate) enum Rest {
     Keep,
 }
 
-use Shape::{Any, Either, Flag, List, Map, Number, Object, Text, Whole, Word};
+use Shape::{Any, Either, Flag, List, Map, Needs, Number, Object, Text, Whole, Word};
 
 const ANY: Shape = Any;
 const TEXT: Shape = Text;
@@ -47,7 +49,8 @@ const ACTION: Shape = Word(&["allow", "ask", "deny"]);
 /// `permission`.
 pub(crate) const PERMISSION: Shape =
     Either(&[Word(&["allow", "ask", "deny"]), Map(&Either(&[Word(&["allow", "ask", "deny"]), Map(&ACTION)]))]);
-const PERMISSIONS: Shape = List(&Object(&[("action", &TEXT), ("resource", &TEXT), ("effect", &ACTION)], Rest::Warn));
+const PERMISSIONS: Shape =
+    List(&Needs(&["action", "effect"], &Object(&[("action", &TEXT), ("resource", &TEXT), ("effect", &ACTION)], Rest::Warn)));
 
 const MODEL: Shape = Either(&[
     Text,
@@ -166,8 +169,8 @@ pub(crate) const CONFIG: Shape = Object(
         ("shell", &TEXT),
         ("logLevel", &Word(&["DEBUG", "INFO", "WARN", "ERROR"])),
         ("server", &MAP),
-        ("command", &Map(&COMMAND)),
-        ("commands", &Map(&COMMAND)),
+        ("command", &Map(&Needs(&["template"], &COMMAND))),
+        ("commands", &Map(&Needs(&["template"], &COMMAND))),
         ("skills", &Either(&[List(&TEXT), Object(&[("paths", &TEXTS), ("urls", &TEXTS)], Rest::Warn)])),
         ("references", &MAP),
         ("reference", &MAP),

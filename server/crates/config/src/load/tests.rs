@@ -178,6 +178,14 @@ fn only_what_is_wrong_is_left_out() {
 }
 
 #[test]
+fn what_must_be_there() {
+    insta::assert_snapshot!(check_file(
+        r#"{"permissions": [{"action": "edit", "effect": "ask"}, {"action": "bash"}, {"action": "x", "effect": "maybe"}], "command": {"c": {"description": "d"}}}"#,
+        &[]
+    ));
+}
+
+#[test]
 fn a_secret_stands_in_no_problem() {
     let shown = check_file(
         "{\"provider\": {\"p\": {\"options\": {\"apiKey\": [\"sk-SECRET\"], \"timeout\": \"{env:KEY}\"}}}, \"share\": \"{env:KEY}\"}",
