@@ -1,4 +1,5 @@
-//! The providers and models that are built in, in models.dev's schema.
+//! The providers and models that are built in: a selection of models.dev's data, in its schema. `reasoning`, `attachment`: false where absent;
+//! `temperature`, `tool_call`: true. The best model of a provider stands first.
 //!
 //! **Invariant:** nothing is parsed before a provider is asked for, and then that one only.
 
