@@ -2,8 +2,48 @@
 //!
 //! **Invariant:** translates; decides nothing.
 
+mod actions;
+mod backend;
+mod chat;
 pub mod client;
 pub mod codec;
+mod commands;
+mod comments;
+mod completion;
 pub mod documents;
+pub mod editor_workspace;
+mod face;
+mod marks;
 pub mod positions;
+mod progress;
+mod pump;
 pub mod serve;
+
+use config::Env;
+use tower_lsp::LspService;
+
+use backend::Backend;
+use client::Client;
+use documents::Documents;
+use face::Face;
+use serve::{Ending, RawInitialize};
+
+/// Serves the editor until it is gone.
+pub async fn run(env: Env) -> Ending {
+    let documents = Documents::start();
+    let raw = RawInitialize::default();
+    let mut face = None;
+    let (service, socket) = LspService::build(|wire| {
+        let made = Face::new(Client::new(wire), documents.clone(), env);
+        face = Some(made.clone());
+        Backend::new(made, raw.clone())
+    })
+    .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
+    .finish();
+    let stop = async move {
+        if let Some(face) = face {
+            face.stop().await;
+        }
+    };
+    serve::serve_stdio(service, socket, raw, stop).await
+}

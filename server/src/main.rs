@@ -1,4 +1,120 @@
-//! The binary.
-mod lsp;
+//! `interline`: reads the command line and picks a face.
+//!
+//! **Invariant:** as a language server nothing but LSP goes to standard output; logs go to standard error.
 
-fn main() {}
+mod auth_cli;
+mod demo;
+mod doctor;
+mod log;
+mod lsp;
+mod models_cli;
+mod output;
+mod paths;
+mod run;
+mod sessions_cli;
+mod setup;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use config::{Dirs, Env};
+
+/// A coding agent that your editor starts like a language server.
+#[derive(Parser)]
+#[command(name = "interline", version, about, long_about = None, after_help = "Without a command it is a language server: your editor starts it. `interline setup helix` or `interline setup neovim` tells your editor how.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve an editor over standard input and output (what is done without a command)
+    Lsp {
+        /// What many editors pass to every language server; there is no other way
+        #[arg(long)]
+        stdio: bool,
+    },
+    /// Answer one prompt on the files on disk, without an editor
+    Run(run::RunArgs),
+    /// See the main job at work: no key, no editor, no network
+    Demo(demo::DemoArgs),
+    /// Tell an editor how to start Interline
+    Setup(setup::SetupArgs),
+    /// Say what is found, what is missing, and what to do about it
+    Doctor(doctor::DoctorArgs),
+    /// List models
+    Models(models_cli::ModelsArgs),
+    /// Keep, list and remove keys
+    #[command(subcommand)]
+    Auth(auth_cli::AuthCommand),
+    /// List this project's sessions
+    Sessions(sessions_cli::SessionsArgs),
+    /// Print a session as OpenCode's JSON
+    Export(sessions_cli::ExportArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env = Env::from_process();
+    let dirs = Dirs::from_env(&env);
+    let cwd = match std::env::current_dir() {
+        Ok(cwd) => cwd,
+        Err(error) => {
+            output::note(&format!("interline: the current folder cannot be used: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match cli.command {
+        None if std::io::stdin().is_terminal() => {
+            output::write(ABOUT);
+            ExitCode::SUCCESS
+        }
+        None | Some(Command::Lsp { .. }) => {
+            log::start(&env, &dirs);
+            let Some(runtime) = runtime() else { return ExitCode::FAILURE };
+            let ending = runtime.block_on(lsp::run(env));
+            // A thread still waits for input that will not come.
+            runtime.shutdown_background();
+            std::process::exit(ending.exit_code())
+        }
+        Some(Command::Run(args)) => {
+            log::start(&env, &dirs);
+            let Some(runtime) = runtime() else { return ExitCode::FAILURE };
+            let code = runtime.block_on(run::run(args, env, dirs, cwd));
+            runtime.shutdown_background();
+            code
+        }
+        Some(Command::Demo(args)) => demo::demo(&args),
+        Some(Command::Setup(args)) => setup::setup(&args, &env, &dirs),
+        Some(Command::Doctor(args)) => doctor::doctor(&args, &env, &dirs, &cwd),
+        Some(Command::Models(args)) => models_cli::models(&args, &env, &dirs, &cwd),
+        Some(Command::Auth(command)) => auth_cli::auth(&command, &env, &dirs),
+        Some(Command::Sessions(args)) => sessions_cli::sessions(&args, &dirs, &cwd),
+        Some(Command::Export(args)) => sessions_cli::export(&args, &dirs, &cwd),
+    }
+}
+
+/// Two threads: one for the editor, one for a turn. More would only cost memory; heavy work has threads of its own.
+fn runtime() -> Option<tokio::runtime::Runtime> {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => Some(runtime),
+        Err(error) => {
+            output::note(&format!("interline: the runtime cannot be started: {error}"));
+            None
+        }
+    }
+}
+
+const ABOUT: &str = "\
+Interline is a coding agent that your editor starts like a language server.
+It is waiting for an editor on standard input; on a terminal there is none.
+
+  interline demo            see it at work: no key, no editor, no network
+  interline setup helix     tell Helix how to start it      (shows the change first)
+  interline setup neovim    tell Neovim how to start it     (shows the change first)
+  interline doctor          what is found, what is missing
+  interline run \"prompt\"    one prompt on the files on disk, without an editor
+  interline --help          everything else
+";

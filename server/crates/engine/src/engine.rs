@@ -220,7 +220,7 @@ impl Engine {
         self.0.shared.saver.flush().await.map_err(EngineError::Store)?;
         let old = self.find(&id)?.ok_or_else(|| EngineError::UnknownSession(id.to_string()))?;
         let time = SessionTime { created: now(), updated: now() };
-        let new = Session { id: SessionId::new(), parent_id: Some(old.id.clone()), time, ..old.clone() };
+        let new = Session { id: SessionId::new(), time, ..old };
         let store = self.0.shared.saver.store().map_err(EngineError::Store)?;
         store.fork(&id, &new).map_err(store_error)?;
         self.worker(Some(new.id.clone()), "").await?;

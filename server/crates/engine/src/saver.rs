@@ -10,6 +10,9 @@ use std::sync::{Arc, OnceLock};
 use store::{Store, StoreError, Tx};
 use tokio::sync::{mpsc, oneshot};
 
+/// An open store and the queue of its thread, or why there is none.
+type Opened = Result<(Arc<Store>, mpsc::UnboundedSender<Message>), String>;
+
 type Job = Box<dyn FnOnce(&Tx<'_>) -> Result<(), StoreError> + Send>;
 
 enum Message {
@@ -20,7 +23,7 @@ enum Message {
 /// The store and the thread that writes to it. Opened at the first use.
 pub struct Saver {
     path: PathBuf,
-    opened: OnceLock<Result<(Arc<Store>, mpsc::UnboundedSender<Message>), String>>,
+    opened: OnceLock<Opened>,
     failures: mpsc::UnboundedSender<String>,
 }
 
@@ -31,7 +34,7 @@ impl Saver {
         Self { path, opened: OnceLock::new(), failures }
     }
 
-    fn open(&self) -> &Result<(Arc<Store>, mpsc::UnboundedSender<Message>), String> {
+    fn open(&self) -> &Opened {
         self.opened.get_or_init(|| {
             let store = Arc::new(Store::open(&self.path).map_err(|e| e.to_string())?);
             let (tx, rx) = mpsc::unbounded_channel();

@@ -51,6 +51,9 @@ pub struct Setup {
     pub author: Author,
 }
 
+/// News of a call, by its number in the step.
+type News = (usize, ToolProgress);
+
 /// A session's worker.
 pub struct Worker {
     shared: Arc<Shared>,
@@ -74,7 +77,7 @@ struct Running {
     calls: JoinSet<CallEnd>,
     started: Vec<(i64, Value)>,
     cancel: CancellationToken,
-    news: (mpsc::UnboundedSender<(usize, ToolProgress)>, mpsc::UnboundedReceiver<(usize, ToolProgress)>),
+    news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
 }
 
 /// How a call ended.

@@ -216,6 +216,7 @@ pub struct AssistantMessage {
 }
 
 /// A message of a session.
+#[expect(clippy::large_enum_variant, reason = "values live in vectors of a conversation; a box each would cost more")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "role", rename_all = "lowercase")]
 pub enum Message {

@@ -110,6 +110,7 @@ pub enum FileSource {
 }
 
 /// What a part is.
+#[expect(clippy::large_enum_variant, reason = "values live in vectors of a conversation; a box each would cost more")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum PartKind {

@@ -1,0 +1,123 @@
+//! tower-lsp's trait: which message goes where.
+//!
+//! Owns the announced capabilities. Must not wait: a notification is one push, a request awaits only its own answer.
+//!
+//! **Invariant:** commands are carried out one after the other, in the order in which they came.
+
+use lsp_types::{
+    CodeActionOptions, CodeActionParams, CodeActionProviderCapability, CodeActionResponse, CompletionOptions, CompletionParams,
+    CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
+    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams, SaveOptions, ServerCapabilities,
+    ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
+    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tower_lsp::LanguageServer;
+use tower_lsp::jsonrpc::Result;
+
+use crate::lsp::commands::{self, COMMANDS};
+use crate::lsp::face::Face;
+use crate::lsp::serve::RawInitialize;
+use crate::lsp::{actions, completion};
+
+/// The service's backend.
+pub struct Backend {
+    face: Face,
+    raw: RawInitialize,
+    /// Fair: the first to wait is the first to go on.
+    commands: Mutex<()>,
+}
+
+impl Backend {
+    /// A backend of that face.
+    #[must_use]
+    pub fn new(face: Face, raw: RawInitialize) -> Self {
+        Self { face, raw, commands: Mutex::new(()) }
+    }
+
+    /// `window/workDoneProgress/cancel`: the user cancels in the editor's own way.
+    pub async fn cancel_progress(&self, _params: Value) {
+        if let Some(started) = self.face.if_started()
+            && !started.engine.cancel(None)
+        {
+            tracing::info!("a progress was cancelled, but no turn runs");
+        }
+    }
+}
+
+#[tower_lsp::async_trait]
+impl LanguageServer for Backend {
+    async fn initialize(&self, _: InitializeParams) -> Result<InitializeResult> {
+        let caps = self.face.client().learn(&self.raw.get());
+        self.face.documents().set_encoding(caps.encoding);
+        Ok(InitializeResult {
+            server_info: Some(ServerInfo { name: "interline".into(), version: Some(env!("CARGO_PKG_VERSION").into()) }),
+            capabilities: ServerCapabilities {
+                position_encoding: Some(caps.encoding.name().to_owned().into()),
+                text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+                    open_close: Some(true),
+                    change: Some(TextDocumentSyncKind::INCREMENTAL),
+                    save: Some(TextDocumentSyncSaveOptions::SaveOptions(SaveOptions { include_text: Some(false) })),
+                    ..TextDocumentSyncOptions::default()
+                })),
+                execute_command_provider: Some(ExecuteCommandOptions {
+                    commands: COMMANDS.iter().map(|c| (*c).to_owned()).collect(),
+                    work_done_progress_options: WorkDoneProgressOptions::default(),
+                }),
+                code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
+                    resolve_provider: Some(false),
+                    ..CodeActionOptions::default()
+                })),
+                completion_provider: Some(CompletionOptions {
+                    trigger_characters: Some(vec!["/".into(), "@".into()]),
+                    ..CompletionOptions::default()
+                }),
+                workspace: Some(WorkspaceServerCapabilities {
+                    workspace_folders: Some(WorkspaceFoldersServerCapabilities { supported: Some(true), change_notifications: None }),
+                    file_operations: None,
+                }),
+                ..ServerCapabilities::default()
+            },
+        })
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        let face = self.face.clone();
+        tokio::spawn(async move { face.recover().await });
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        self.face.documents().did_open(params);
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        self.face.documents().did_change(params);
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.face.documents().did_close(params);
+    }
+
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        self.face.documents().did_save(params);
+    }
+
+    async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        Ok(Some(actions::list(&self.face, params).await))
+    }
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        let items = completion::list(&self.face, params).await;
+        Ok((!items.is_empty()).then_some(CompletionResponse::Array(items)))
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        let _in_order = self.commands.lock().await;
+        commands::execute(&self.face, &params.command, params.arguments).await
+    }
+}

@@ -1,0 +1,248 @@
+//! The chat buffer: a Markdown document of the editor's, into which answers stream.
+//!
+//! Owns the words that still have to be written. Must not know where they come from. One task writes, a few times a second, by versioned edits.
+//!
+//! **Invariant:** words are written once and in order; what the user typed in the meantime stays; where the chat is not open nothing is written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use workspace::{DocKey, TextEdit};
+
+use crate::lsp::documents::{DocEvent, Documents};
+use crate::lsp::editor_workspace::EditorWorkspace;
+
+pub mod text;
+
+/// Between two edits: about four a second.
+const PACE: Duration = Duration::from_millis(280);
+/// How long the user's hands must be still, where they type into the answer itself.
+const STILL: Duration = Duration::from_millis(600);
+
+/// A handle to the chat. Cheap to clone.
+#[derive(Clone)]
+pub struct Chat {
+    queue: mpsc::UnboundedSender<Order>,
+}
+
+enum Order {
+    /// The draft was sent.
+    CloseDraft(oneshot::Sender<bool>),
+    /// A question that was asked elsewhere.
+    Question(String),
+    /// Words of the answer.
+    Words(String),
+    /// What was said since the last `StepEnd` will be said again.
+    TakeBack,
+    /// What was said so far stays.
+    StepEnd,
+    /// Write what is left now.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Chat {
+    /// Starts the task.
+    #[must_use]
+    pub fn start(path: PathBuf, documents: Documents, workspace: Arc<EditorWorkspace>) -> Self {
+        let (queue, orders) = mpsc::unbounded_channel();
+        let key = DocKey::file(path);
+        let writer =
+            Writer { key, documents, workspace, pending: String::new(), held: String::new(), step: String::new(), user_edit: None };
+        tokio::spawn(writer.run(orders));
+        Self { queue }
+    }
+
+    /// Closes the draft: an answer's section follows it, and a new `## You`. False if the chat is not open.
+    pub async fn close_draft(&self) -> bool {
+        let (tx, rx) = oneshot::channel();
+        self.send(Order::CloseDraft(tx));
+        rx.await.unwrap_or(false)
+    }
+
+    /// Shows a question that was asked elsewhere.
+    pub fn question(&self, question: String) {
+        self.send(Order::Question(question));
+    }
+
+    /// Adds words to the answer.
+    pub fn words(&self, words: String) {
+        self.send(Order::Words(words));
+    }
+
+    /// What was said since the last `step_end` will be said again.
+    pub fn take_back(&self) {
+        self.send(Order::TakeBack);
+    }
+
+    /// What was said so far stays.
+    pub fn step_end(&self) {
+        self.send(Order::StepEnd);
+    }
+
+    /// Writes what is left, now; returns when it is written.
+    pub async fn flush(&self) {
+        let (tx, rx) = oneshot::channel();
+        self.send(Order::Flush(tx));
+        // The task is gone only at the process' end.
+        let _ = rx.await;
+    }
+
+    fn send(&self, order: Order) {
+        // The task is gone only at the process' end.
+        let _ = self.queue.send(order);
+    }
+}
+
+struct Writer {
+    key: DocKey,
+    documents: Documents,
+    workspace: Arc<EditorWorkspace>,
+    /// Words to be written at the next beat.
+    pending: String,
+    /// White space that is written only when words follow it.
+    held: String,
+    /// What was written since the last `StepEnd`.
+    step: String,
+    /// When the user last typed into the answer.
+    user_edit: Option<Instant>,
+}
+
+impl Writer {
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut events = self.documents.subscribe();
+        let mut beat: Option<Instant> = None;
+        loop {
+            let due = async {
+                match beat {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                order = orders.recv() => match order {
+                    None => return,
+                    Some(Order::Words(words)) => {
+                        self.pending.push_str(&words);
+                        beat.get_or_insert_with(|| Instant::now() + PACE);
+                    }
+                    Some(Order::CloseDraft(done)) => {
+                        self.write().await;
+                        self.new_section();
+                        let written = self.edit(|text| Some(text::close_draft(text))).await;
+                        // The one who asked may be gone.
+                        let _ = done.send(written);
+                    }
+                    Some(Order::Question(question)) => {
+                        self.write().await;
+                        self.new_section();
+                        self.edit(|text| Some(text::insert_question(text, &question))).await;
+                    }
+                    Some(Order::TakeBack) => {
+                        self.pending.clear();
+                        self.held.clear();
+                        let step = std::mem::take(&mut self.step);
+                        if !step.trim().is_empty() {
+                            self.edit(|text| text::take_back(text, &step)).await;
+                        }
+                    }
+                    Some(Order::StepEnd) => {
+                        self.write().await;
+                        self.step.clear();
+                    }
+                    Some(Order::Flush(done)) => {
+                        self.write().await;
+                        beat = None;
+                        // The one who asked may be gone.
+                        let _ = done.send(());
+                    }
+                },
+                Some(event) = events.recv() => self.note(&event),
+                () = due => {
+                    let still = self.user_edit.is_none_or(|at| at.elapsed() >= STILL);
+                    beat = if !still || !self.write().await { Some(Instant::now() + PACE) } else { None };
+                }
+            }
+        }
+    }
+
+    fn new_section(&mut self) {
+        self.held.clear();
+        self.step.clear();
+    }
+
+    fn note(&mut self, event: &DocEvent) {
+        let DocEvent::Changed { key, edits, text, .. } = event else { return };
+        if *key != self.key || edits.iter().any(|e| !e.text.is_empty() && self.step.contains(e.text.trim())) {
+            return;
+        }
+        let line = text::prompt_line(text);
+        let end = text::answer_end(text);
+        let start = text.try_line_to_byte(line).unwrap_or(0);
+        if edits.iter().any(|e| e.range.start >= start && e.range.start <= end) {
+            self.user_edit = Some(Instant::now());
+        }
+    }
+
+    /// Writes what is pending. False if it has to be tried again.
+    async fn write(&mut self) -> bool {
+        if self.pending.is_empty() {
+            return true;
+        }
+        let words = format!("{}{}", self.held, text::escape(&self.pending));
+        let solid = words.trim_end().len();
+        if solid == 0 {
+            self.held = words;
+            self.pending.clear();
+            return true;
+        }
+        let (now, later) = words.split_at(solid);
+        if self.documents.find(&self.key).await.is_none() {
+            // Nobody looks: the words are in the session.
+            self.pending.clear();
+            self.new_section();
+            return true;
+        }
+        let (now, later) = (now.to_owned(), later.to_owned());
+        self.step.push_str(&now);
+        if self.edit(|text| Some(text::append(text, &now))).await {
+            self.pending.clear();
+            self.held = later;
+            return true;
+        }
+        let kept = self.step.len() - now.len();
+        self.step.truncate(kept);
+        false
+    }
+
+    /// One edit of the chat as it is now. False if the chat is not open or the editor refused.
+    async fn edit(&self, edit: impl Fn(&ropey::Rope) -> Option<TextEdit>) -> bool {
+        let Some(document) = self.documents.find(&self.key).await else { return false };
+        let Some(edit) = edit(&document.text) else { return false };
+        match self.workspace.edit_open(&document.key, &document.text, vec![edit], &CancellationToken::new()).await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!("the chat could not be written: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// Makes the chat's file, and the folder that keeps itself out of git, where they are not there.
+///
+/// # Errors
+/// What the system says.
+pub fn ensure_file(root: &Path, path: &Path) -> std::io::Result<()> {
+    workspace::ensure_interline_dir(root)?;
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, text::EMPTY)
+}

@@ -1,0 +1,200 @@
+//! The chat's Markdown: where the user's message stands, and where an answer goes. Pure.
+//!
+//! **Invariant:** nothing here removes or changes a letter of the user's; an edit only inserts, replaces blank lines, or takes back what was streamed.
+
+use ropey::Rope;
+use workspace::TextEdit;
+
+/// What the chat begins with.
+pub const EMPTY: &str = "# Interline\n\n## You\n\n";
+/// The heading above what the user writes.
+pub const YOU: &str = "## You";
+/// The heading above an answer.
+pub const INTERLINE: &str = "## Interline";
+
+/// The last line that is exactly `heading`: its number.
+fn last_heading(text: &Rope, heading: &str) -> Option<usize> {
+    let mut line = text.len_lines();
+    for slice in text.lines_at(text.len_lines()).reversed() {
+        line -= 1;
+        // A cheap look before the line is copied.
+        if slice.len_bytes() <= heading.len() + 4 && slice.to_string().trim_end() == heading {
+            return Some(line);
+        }
+    }
+    None
+}
+
+/// Where a line ends, without its line end.
+fn line_end(text: &Rope, line: usize) -> usize {
+    let start = text.line_to_byte(line);
+    let slice = text.line(line).to_string();
+    start + slice.trim_end_matches(['\n', '\r']).len()
+}
+
+/// The byte after the last one of `range` that is no white space; its start if there is none.
+fn trimmed_end(text: &Rope, start: usize, end: usize) -> usize {
+    let (mut at, from) = (text.byte_to_char(end), text.byte_to_char(start));
+    while at > from && text.char(at - 1).is_whitespace() {
+        at -= 1;
+    }
+    text.char_to_byte(at)
+}
+
+/// What stands under the last `## You`, trimmed; none if there is no such heading.
+#[must_use]
+pub fn draft(text: &Rope) -> Option<String> {
+    let line = last_heading(text, YOU)?;
+    let start = text.line_to_byte((line + 1).min(text.len_lines()));
+    Some(text.byte_slice(start..).to_string().trim().to_owned())
+}
+
+/// The line of the newest answer's heading, or of the last `## You`; where prompts are shown.
+#[must_use]
+pub fn prompt_line(text: &Rope) -> usize {
+    last_heading(text, INTERLINE).or_else(|| last_heading(text, YOU)).unwrap_or(0)
+}
+
+/// Below the draft: an answer's section, and a new `## You`.
+#[must_use]
+pub fn close_draft(text: &Rope) -> TextEdit {
+    let end = text.len_bytes();
+    let from = trimmed_end(text, 0, end);
+    TextEdit { range: from..end, text: format!("\n\n{INTERLINE}\n\n{YOU}\n\n") }
+}
+
+/// Above the draft, which stays: a question that was asked elsewhere, and its answer's section.
+#[must_use]
+pub fn insert_question(text: &Rope, question: &str) -> TextEdit {
+    let section = format!("{YOU}\n\n{}\n\n{INTERLINE}\n\n", escape(question.trim()));
+    match last_heading(text, YOU) {
+        Some(line) => {
+            let at = text.line_to_byte(line);
+            TextEdit { range: at..at, text: section }
+        }
+        None => {
+            let end = text.len_bytes();
+            let from = trimmed_end(text, 0, end);
+            let before = if from == 0 { "" } else { "\n\n" };
+            TextEdit { range: from..end, text: format!("{before}{section}{YOU}\n\n") }
+        }
+    }
+}
+
+/// The newest answer's section: the end of its heading, and the end of its words.
+fn answer(text: &Rope) -> Option<(usize, usize)> {
+    let heading = last_heading(text, INTERLINE)?;
+    let start = line_end(text, heading);
+    let mut end = text.len_bytes();
+    for line in heading + 1..text.len_lines() {
+        let slice = text.line(line);
+        if slice.len_bytes() <= YOU.len() + 4 && slice.to_string().trim_end() == YOU {
+            end = text.line_to_byte(line);
+            break;
+        }
+    }
+    Some((start, trimmed_end(text, start, end)))
+}
+
+/// Where the newest answer's words end.
+#[must_use]
+pub fn answer_end(text: &Rope) -> usize {
+    answer(text).map_or(0, |(_, end)| end)
+}
+
+/// Adds words to the newest answer; makes a section for them where somebody removed it.
+#[must_use]
+pub fn append(text: &Rope, words: &str) -> TextEdit {
+    match answer(text) {
+        Some((start, end)) if start == end => TextEdit { range: end..end, text: format!("\n\n{}", words.trim_start_matches('\n')) },
+        Some((_, end)) => TextEdit { range: end..end, text: words.to_owned() },
+        None => {
+            let end = text.len_bytes();
+            let from = trimmed_end(text, 0, end);
+            TextEdit { range: from..end, text: format!("\n\n{INTERLINE}\n\n{}\n\n{YOU}\n\n", words.trim_start_matches('\n')) }
+        }
+    }
+}
+
+/// Takes back words that the newest answer ends with; none if it does not (somebody changed them).
+#[must_use]
+pub fn take_back(text: &Rope, words: &str) -> Option<TextEdit> {
+    let words = words.trim_end();
+    let (start, end) = answer(text)?;
+    let from = end.checked_sub(words.len()).filter(|from| *from >= start)?;
+    let same = text.get_byte_slice(from..end).is_some_and(|slice| slice == words);
+    let from = if same { trimmed_end(text, start, from) } else { return None };
+    Some(TextEdit { range: from..end, text: String::new() })
+}
+
+/// Words in which no line is taken for one of our headings.
+#[must_use]
+pub fn escape(words: &str) -> String {
+    let mut out = String::with_capacity(words.len());
+    for line in words.split_inclusive('\n') {
+        if matches!(line.trim_end(), YOU | INTERLINE) {
+            out.push('\\');
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(text: &str, edit: &TextEdit) -> String {
+        format!("{}{}{}", &text[..edit.range.start], edit.text, &text[edit.range.end..])
+    }
+
+    fn check(text: &str, act: impl Fn(&Rope) -> TextEdit, want: &str) {
+        assert_eq!(apply(text, &act(&Rope::from_str(text))), want);
+    }
+
+    #[test]
+    fn the_draft_is_what_stands_under_the_last_heading() {
+        let draft = |text: &str| draft(&Rope::from_str(text));
+        assert_eq!(draft("# Interline\n\n## You\n\n").as_deref(), Some(""));
+        assert_eq!(draft("## You\nold\n\n## Interline\nx\n\n## You\n\n a\n\nb \n").as_deref(), Some("a\n\nb"));
+        assert_eq!(draft("## You").as_deref(), Some(""));
+        assert_eq!(draft("no heading"), None);
+    }
+
+    #[test]
+    fn a_sent_message_gets_an_answer_and_a_new_heading() {
+        check("## You\n\nhello\n", close_draft, "## You\n\nhello\n\n## Interline\n\n## You\n\n");
+    }
+
+    #[test]
+    fn words_are_added_above_what_the_user_writes_next() {
+        let text = "## You\n\nhello\n\n## Interline\n\n## You\n\nnext quest";
+        check(text, |t| append(t, "one"), "## You\n\nhello\n\n## Interline\n\none\n\n## You\n\nnext quest");
+        let text = "## You\n\nhello\n\n## Interline\n\none\n\n## You\n\nnext quest";
+        check(text, |t| append(t, " two\n\nthree"), "## You\n\nhello\n\n## Interline\n\none two\n\nthree\n\n## You\n\nnext quest");
+    }
+
+    #[test]
+    fn words_are_not_lost_where_the_headings_are_gone() {
+        check("everything else", |t| append(t, "one"), "everything else\n\n## Interline\n\none\n\n## You\n\n");
+    }
+
+    #[test]
+    fn a_question_from_elsewhere_stands_above_the_draft() {
+        check("## You\n\ndraft", |t| insert_question(t, "Q"), "## You\n\nQ\n\n## Interline\n\n## You\n\ndraft");
+        check("", |t| insert_question(t, "Q"), "## You\n\nQ\n\n## Interline\n\n## You\n\n");
+    }
+
+    #[test]
+    fn what_was_streamed_can_be_taken_back_unless_somebody_changed_it() {
+        let text = Rope::from_str("## Interline\n\nkeep\n\npartial answ\n\n## You\n\n");
+        let edit = take_back(&text, "partial answ").unwrap();
+        assert_eq!(apply(&text.to_string(), &edit), "## Interline\n\nkeep\n\n## You\n\n");
+        assert_eq!(take_back(&text, "other"), None);
+    }
+
+    #[test]
+    fn no_line_of_an_answer_is_taken_for_a_heading() {
+        assert_eq!(escape("a\n## You\nb ## You\n## Interline"), "a\n\\## You\nb ## You\n\\## Interline");
+    }
+}

@@ -1,0 +1,366 @@
+//! `workspace/executeCommand`: every command takes at most one object, all keys optional, and replies at once.
+//!
+//! Owns what a command's arguments mean, and what it acts on without any (Helix 25.01 can send none). Must not do the work itself.
+//!
+//! **Invariant:** no command waits for a turn; commands are carried out in the order in which they came.
+
+use engine::{AskRequest, EngineError};
+use lsp_types::{MessageType, Range};
+use proto::{PermissionId, PermissionReply, SessionId, TurnId};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tower_lsp::jsonrpc::{Error, Result};
+use workspace::Place;
+
+use crate::lsp::chat::text;
+use crate::lsp::face::{Face, Started};
+
+/// All commands, as they are announced.
+pub const COMMANDS: &[&str] = &[
+    "interline.ask",
+    "interline.send",
+    "interline.chat",
+    "interline.cancel",
+    "interline.permit",
+    "interline.answer",
+    "interline.hunk.accept",
+    "interline.hunk.reject",
+    "interline.hunks.accept",
+    "interline.hunks.reject",
+    "interline.undo",
+    "interline.redo",
+    "interline.session.new",
+    "interline.session.list",
+    "interline.session.open",
+    "interline.session.fork",
+    "interline.session.compact",
+    "interline.session.share",
+    "interline.model",
+    "interline.agent",
+];
+
+/// Slash commands of the chat that are ours, with what they do.
+pub const SLASH: &[(&str, &str)] = &[
+    ("new", "begin a new session"),
+    ("undo", "take the last turn back"),
+    ("redo", "make the last undone turn again"),
+    ("compact", "summarise the conversation"),
+    ("cancel", "stop the running turn"),
+    ("model", "choose the model: /model provider/model"),
+    ("agent", "choose the agent: /agent name"),
+    ("sessions", "list this project's sessions"),
+];
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Ask {
+    text: Option<String>,
+    uri: Option<String>,
+    range: Option<Range>,
+    session: Option<SessionId>,
+    agent: Option<String>,
+    model: Option<String>,
+    /// Show the chat, since the user asked from a menu and wants to see the answer.
+    show: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Permit {
+    id: Option<PermissionId>,
+    reply: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OfSession {
+    session: Option<SessionId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OfTurn {
+    turn: Option<TurnId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Name {
+    model: Option<String>,
+    agent: Option<String>,
+}
+
+/// Carries a command out.
+///
+/// # Errors
+/// In one sentence for the user.
+pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Result<Option<Value>> {
+    let argument = arguments.into_iter().next().unwrap_or(Value::Null);
+    match command {
+        "interline.ask" => ask(face, parse(argument)?).await,
+        "interline.send" => send(face).await,
+        "interline.chat" => {
+            face.started().await;
+            face.show_chat().await;
+            Ok(None)
+        }
+        "interline.cancel" => {
+            let of: OfSession = parse(argument)?;
+            let cancelled = face.if_started().is_some_and(|s| s.engine.cancel(of.session.as_ref()));
+            if cancelled { Ok(None) } else { Err(sentence("No turn is running.")) }
+        }
+        "interline.permit" => permit(face, parse(argument)?).await,
+        "interline.answer" => Err(sentence("No question is waiting.")),
+        "interline.hunk.accept" | "interline.hunk.reject" | "interline.hunks.accept" | "interline.hunks.reject" => Err(sentence(
+            "There is no change to review: changes are not kept for review one by one yet. interline.undo takes back a whole turn.",
+        )),
+        "interline.undo" => undo(face, parse(argument)?, false).await,
+        "interline.redo" => undo(face, parse(argument)?, true).await,
+        "interline.session.new" => {
+            face.started().await.engine.new_session();
+            Ok(None)
+        }
+        "interline.session.list" => {
+            let sessions = face.started().await.engine.sessions().map_err(failed)?;
+            Ok(Some(serde_json::to_value(sessions).map_err(|e| sentence(&e.to_string()))?))
+        }
+        "interline.session.open" => {
+            let of: OfSession = parse(argument)?;
+            let started = face.started().await;
+            let session = match of.session {
+                Some(session) => session,
+                None => {
+                    started.engine.last_session().map_err(failed)?.ok_or_else(|| sentence("There is no session in this project yet."))?.id
+                }
+            };
+            let session = started.engine.open_session(&session).await.map_err(failed)?;
+            Ok(Some(json!({"session": session.id})))
+        }
+        "interline.session.fork" => {
+            let of: OfSession = parse(argument)?;
+            let session = face.started().await.engine.fork(of.session.as_ref()).await.map_err(failed)?;
+            Ok(Some(json!({"session": session.id})))
+        }
+        "interline.session.compact" => {
+            let of: OfSession = parse(argument)?;
+            face.started().await.engine.compact(of.session.as_ref()).await.map_err(failed)?;
+            Ok(None)
+        }
+        "interline.session.share" => Err(sentence("Sharing is not available: sessions stay on this machine.")),
+        "interline.model" | "interline.agent" => choose(face, command, parse(argument)?).await,
+        other => Err(Error::invalid_params(format!("There is no command `{other}`."))),
+    }
+}
+
+async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
+    let started = face.started().await;
+    let place = match &ask.uri {
+        Some(uri) => face.place(uri, ask.range).await,
+        None => None,
+    };
+    let Some(text) = ask.text.filter(|text| !text.trim().is_empty()) else {
+        face.show_chat().await;
+        return Ok(None);
+    };
+    if ask.show {
+        face.show_chat().await;
+    }
+    if let Some(done) = slash(face, &started, &text).await {
+        return done;
+    }
+    let request = AskRequest { text, place, context: Vec::new(), session: ask.session, agent: ask.agent, model: ask.model };
+    let question = question(face, &request);
+    if ask.show || face.documents().find(&face.chat_key()).await.is_some() {
+        if ask.show {
+            wait_for_chat(face).await;
+        }
+        started.chat.question(question);
+    }
+    let asked = started.engine.ask(request).await.map_err(failed)?;
+    Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
+}
+
+/// Sends what stands under the last `## You` of the chat.
+async fn send(face: &Face) -> Result<Option<Value>> {
+    let started = face.started().await;
+    let Some(document) = face.documents().find(&face.chat_key()).await else {
+        face.show_chat().await;
+        return Err(sentence("The chat was not open; it is shown now. Write under the last \"## You\" and send again."));
+    };
+    let draft = text::draft(&document.text).filter(|draft| !draft.is_empty());
+    let Some(text) = draft else { return Err(sentence("Nothing is written under the last \"## You\" of the chat.")) };
+    let is_slash = is_own_slash(&text);
+    if !started.chat.close_draft().await {
+        return Err(sentence("The chat could not be written, so nothing was sent. Try again."));
+    }
+    if is_slash && let Some(done) = slash(face, &started, &text).await {
+        return done;
+    }
+    let place = Place { key: document.key.clone(), range: 0..0, lines: (0, 0) };
+    let request = AskRequest { text, ..AskRequest::default() };
+    let asked = started.engine.ask(request).await.map_err(|error| {
+        started.chat.words(format!("\n\n> **Error:** {error}"));
+        failed(error)
+    })?;
+    tracing::debug!(%asked.turn, key = %place.key, "sent from the chat");
+    Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
+}
+
+/// What the chat shows of a question that was asked elsewhere.
+fn question(face: &Face, request: &AskRequest) -> String {
+    match &request.place {
+        Some(place) => {
+            let root = face.root();
+            let path = place.key.path().map(|p| p.strip_prefix(&root).unwrap_or(p).display().to_string());
+            let name = path.unwrap_or_else(|| place.key.to_string());
+            let (first, last) = (place.lines.0 + 1, place.lines.1 + 1);
+            let lines = if first == last { first.to_string() } else { format!("{first}-{last}") };
+            format!("`{name}:{lines}`\n\n{}", request.text)
+        }
+        None => request.text.clone(),
+    }
+}
+
+/// The editor opens the chat on request; a moment is allowed for it, so that the question stands in it.
+async fn wait_for_chat(face: &Face) {
+    const MOMENT: std::time::Duration = std::time::Duration::from_millis(700);
+    let mut events = face.documents().subscribe();
+    let key = face.chat_key();
+    if face.documents().find(&key).await.is_some() {
+        return;
+    }
+    let opened = async {
+        while let Some(event) = events.recv().await {
+            if *event.key() == key {
+                return;
+            }
+        }
+    };
+    // Where it does not come the answer is told all the same, by progress and messages.
+    let _ = tokio::time::timeout(MOMENT, opened).await;
+}
+
+fn is_own_slash(text: &str) -> bool {
+    config::parse_slash(text).is_some_and(|(name, _)| SLASH.iter().any(|(own, _)| *own == name))
+}
+
+/// Carries out a slash command of ours; none if the text is none.
+async fn slash(face: &Face, started: &Started, text: &str) -> Option<Result<Option<Value>>> {
+    if !is_own_slash(text) {
+        return None;
+    }
+    let (name, rest) = config::parse_slash(text)?;
+    if started.loaded.config.command.contains_key(name) {
+        return None;
+    }
+    let rest = rest.to_owned();
+    let command = |command: &'static str, argument: Value| Box::pin(execute(face, command, vec![argument]));
+    let result = match name {
+        "new" => command("interline.session.new", Value::Null).await,
+        "undo" => command("interline.undo", Value::Null).await,
+        "redo" => command("interline.redo", Value::Null).await,
+        "compact" => command("interline.session.compact", Value::Null).await,
+        "cancel" => command("interline.cancel", Value::Null).await,
+        "model" => command("interline.model", json!({"model": (!rest.is_empty()).then_some(rest)})).await,
+        "agent" => command("interline.agent", json!({"agent": (!rest.is_empty()).then_some(rest)})).await,
+        _ => command("interline.session.list", Value::Null).await,
+    };
+    let told = match &result {
+        Ok(None) => format!("/{name}: done."),
+        Ok(Some(Value::Array(items))) => {
+            items.iter().filter_map(|s| Some(format!("- `{}` {}", s["id"].as_str()?, s["title"].as_str()?))).collect::<Vec<_>>().join("\n")
+        }
+        Ok(Some(value)) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        Err(error) => error.message.to_string(),
+    };
+    started.chat.words(told);
+    Some(result)
+}
+
+async fn permit(face: &Face, permit: Permit) -> Result<Option<Value>> {
+    let reply = permit.reply.as_deref().unwrap_or("once").parse::<PermissionReply>().map_err(Error::invalid_params)?;
+    // Without a word of what to do nothing is allowed: a bare command shows what waits.
+    let Some(started) = face.if_started() else { return Err(sentence("No prompt is waiting.")) };
+    if permit.reply.is_none() {
+        let waiting = started.engine.waiting();
+        let Some(first) = waiting.first() else { return Err(sentence("No prompt is waiting.")) };
+        let title = first.request.metadata["title"].as_str().map_or_else(|| first.request.patterns.join(", "), str::to_owned);
+        return Err(sentence(&format!("Say once, always or reject; waiting is: {title}")));
+    }
+    let message = permit.message.filter(|m| !m.trim().is_empty());
+    started.engine.permit(permit.id.as_ref(), reply, message).map_err(failed)?;
+    Ok(None)
+}
+
+/// Undo and redo reply at once; the edits follow, and then a message that says what was done.
+async fn undo(face: &Face, of: OfTurn, again: bool) -> Result<Option<Value>> {
+    let started = face.started().await;
+    if started.engine.is_busy(None) {
+        return Err(failed(EngineError::Busy));
+    }
+    let face = face.clone();
+    tokio::spawn(async move {
+        let report = if again { started.engine.redo(of.turn).await } else { started.engine.undo(of.turn).await };
+        let word = if again { "Redone" } else { "Undone" };
+        let (typ, message) = match report {
+            Ok(report) => {
+                let names: Vec<_> = report.changed.iter().map(|key| relative(&face, key)).collect();
+                let done = if names.is_empty() { "nothing had to be changed".to_owned() } else { names.join(", ") };
+                let kept: Vec<_> = report.kept.iter().map(|k| format!("{}: {}", relative(&face, &k.key), k.why)).collect();
+                if kept.is_empty() {
+                    (MessageType::INFO, format!("Interline: {word}: {done}."))
+                } else {
+                    (MessageType::WARNING, format!("Interline: {word}: {done}. Kept as it is: {}", kept.join("; ")))
+                }
+            }
+            Err(error) => (MessageType::WARNING, format!("Interline: {error}")),
+        };
+        face.client().show_message(typ, message).await;
+    });
+    Ok(None)
+}
+
+async fn choose(face: &Face, command: &str, name: Name) -> Result<Option<Value>> {
+    let engine = face.started().await.engine.clone();
+    match (command, name.model, name.agent) {
+        ("interline.model", Some(model), _) => {
+            engine.set_model(&model).map_err(failed)?;
+            Ok(Some(json!(format!("The model is {model} now."))))
+        }
+        ("interline.model", None, _) => Ok(Some(json!(engine.models()))),
+        (_, _, Some(agent)) => {
+            engine.set_agent(&agent).map_err(failed)?;
+            Ok(Some(json!(format!("The agent is {agent} now."))))
+        }
+        (_, _, None) => Ok(Some(json!(engine.agents()))),
+    }
+}
+
+fn relative(face: &Face, key: &workspace::DocKey) -> String {
+    let root = face.root();
+    key.path().map_or_else(|| key.to_string(), |path| path.strip_prefix(&root).unwrap_or(path).display().to_string())
+}
+
+fn parse<T: DeserializeOwned + Default>(argument: Value) -> Result<T> {
+    match argument {
+        Value::Null => Ok(T::default()),
+        Value::Object(map) => {
+            // A key that is null counts as absent.
+            let map: serde_json::Map<_, _> = map.into_iter().filter(|(_, value)| !value.is_null()).collect();
+            serde_json::from_value(Value::Object(map)).map_err(|e| Error::invalid_params(format!("The command's argument is wrong: {e}.")))
+        }
+        other => Err(Error::invalid_params(format!("The command's argument must be an object, not {other}."))),
+    }
+}
+
+fn failed(error: EngineError) -> Error {
+    sentence(&error.to_string())
+}
+
+fn sentence(text: &str) -> Error {
+    let mut error = Error::new(tower_lsp::jsonrpc::ErrorCode::ServerError(-32803));
+    error.message = text.to_owned().into();
+    error
+}

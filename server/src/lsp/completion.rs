@@ -1,0 +1,109 @@
+//! Completion in the chat buffer: `/` commands, `@` files and agents. Nowhere else, so that nobody's completion is in the way.
+//!
+//! **Invariant:** listing changes nothing, and takes a bounded time in any project.
+
+use ignore::WalkBuilder;
+use lsp_types::{CompletionItem, CompletionItemKind, CompletionParams, CompletionTextEdit, Range, TextEdit};
+use workspace::DocKey;
+
+use crate::lsp::commands::SLASH;
+use crate::lsp::face::Face;
+use crate::lsp::positions;
+
+/// Most files that are looked at, and most that are offered.
+const LOOKED_AT: usize = 20_000;
+const OFFERED: usize = 200;
+
+/// What can stand where the cursor is.
+pub async fn list(face: &Face, params: CompletionParams) -> Vec<CompletionItem> {
+    let at = params.text_document_position;
+    let key = DocKey::from_uri(at.text_document.uri.as_str());
+    if key != face.chat_key() {
+        return Vec::new();
+    }
+    let Some(document) = face.documents().find(&key).await else { return Vec::new() };
+    let encoding = face.client().caps().encoding;
+    let cursor = positions::offset(&document.text, at.position, encoding);
+    let line = document.text.try_byte_to_line(cursor).unwrap_or(0);
+    let start = document.text.try_line_to_byte(line).unwrap_or(0);
+    let Some(before) = document.text.get_byte_slice(start..cursor).map(|s| s.to_string()) else { return Vec::new() };
+    let Some((mark, typed)) = token(&before) else { return Vec::new() };
+    let from = cursor - typed.len();
+    let range = positions::lsp_range(&document.text, &(from..cursor), encoding);
+    match mark {
+        '/' => commands(face, range).await,
+        _ => files(face, typed, range).await,
+    }
+}
+
+/// The mark before the cursor, and what was typed after it. A slash counts at the line's beginning only.
+fn token(before: &str) -> Option<(char, &str)> {
+    let at = before.rfind(|c: char| c.is_whitespace()).map_or(0, |at| at + 1);
+    let word = before.get(at..)?;
+    if let Some(typed) = word.strip_prefix('@') {
+        return Some(('@', typed));
+    }
+    let typed = word.strip_prefix('/')?;
+    (at == 0).then_some(('/', typed))
+}
+
+fn item(label: &str, kind: CompletionItemKind, detail: Option<String>, range: Range) -> CompletionItem {
+    CompletionItem {
+        label: label.to_owned(),
+        kind: Some(kind),
+        detail,
+        text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: label.to_owned() })),
+        ..CompletionItem::default()
+    }
+}
+
+async fn commands(face: &Face, range: Range) -> Vec<CompletionItem> {
+    let started = face.started().await;
+    let own = SLASH.iter().map(|(name, what)| item(name, CompletionItemKind::FUNCTION, Some((*what).to_owned()), range));
+    let users =
+        started.loaded.config.command.iter().map(|(name, c)| item(name, CompletionItemKind::FUNCTION, c.description.clone(), range));
+    own.chain(users).collect()
+}
+
+async fn files(face: &Face, typed: &str, range: Range) -> Vec<CompletionItem> {
+    let agents = face.started().await.engine.agents();
+    let mut out: Vec<_> = agents.iter().map(|name| item(name, CompletionItemKind::CLASS, Some("agent".into()), range)).collect();
+    let (root, typed) = (face.root(), typed.to_ascii_lowercase());
+    let walk = move || {
+        let mut found = Vec::new();
+        for entry in WalkBuilder::new(&root).require_git(false).build().flatten().take(LOOKED_AT) {
+            if !entry.file_type().is_some_and(|t| t.is_file()) {
+                continue;
+            }
+            let Ok(path) = entry.path().strip_prefix(&root) else { continue };
+            let name = path.to_string_lossy().into_owned();
+            if name.to_ascii_lowercase().contains(&typed) {
+                found.push(name);
+                if found.len() == OFFERED {
+                    break;
+                }
+            }
+        }
+        found
+    };
+    match tokio::task::spawn_blocking(walk).await {
+        Ok(found) => out.extend(found.iter().map(|name| item(name, CompletionItemKind::FILE, None, range))),
+        Err(error) => tracing::error!("the files could not be listed: {error}"),
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks() {
+        assert_eq!(token("/"), Some(('/', "")));
+        assert_eq!(token("/un"), Some(('/', "un")));
+        assert_eq!(token("look at @src/ma"), Some(('@', "src/ma")));
+        assert_eq!(token("a / b"), None);
+        assert_eq!(token("see /usr"), None);
+        assert_eq!(token("mail@host"), None);
+    }
+}

@@ -1,0 +1,216 @@
+//! What the editor's requests are answered with: one project, one editor, one engine that is started by the first need.
+//!
+//! Owns nothing but the handles. Must not decide anything about a turn.
+//!
+//! **Invariant:** nothing is read, opened or started before a request needs it, but the recovery of what a crash left behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use config::{Dirs, Env, Loaded, Severity};
+use engine::{Deps, Engine, Places};
+use lsp_types::{MessageType, Position, Range, Url};
+use providers::KeySource;
+use tokio::sync::OnceCell;
+use tools::Jobs;
+use workspace::{DocKey, Place};
+
+use crate::lsp::chat::Chat;
+use crate::lsp::client::Client;
+use crate::lsp::documents::{Documents, OpenDocument};
+use crate::lsp::editor_workspace::EditorWorkspace;
+use crate::lsp::marks::Marks;
+use crate::lsp::positions;
+
+/// The face. Cheap to clone.
+#[derive(Clone)]
+pub struct Face(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    documents: Documents,
+    env: Env,
+    dirs: Dirs,
+    jobs: Arc<Jobs>,
+    workspace: OnceCell<Arc<EditorWorkspace>>,
+    started: OnceCell<Arc<Started>>,
+}
+
+/// What the first message starts.
+pub struct Started {
+    /// The engine.
+    pub engine: Engine,
+    /// The configuration, for commands and completions.
+    pub loaded: Loaded,
+    /// The chat buffer.
+    pub chat: Chat,
+    /// Prompts, as diagnostics.
+    pub marks: Marks,
+}
+
+impl Face {
+    /// A face that has started nothing.
+    #[must_use]
+    pub fn new(client: Client, documents: Documents, env: Env) -> Self {
+        let dirs = Dirs::from_env(&env);
+        Self(Arc::new(Inner { client, documents, env, dirs, jobs: Arc::default(), workspace: OnceCell::new(), started: OnceCell::new() }))
+    }
+
+    /// The editor.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The open documents.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.0.documents
+    }
+
+    /// The project's folders, absolute, at least one.
+    #[must_use]
+    pub fn roots(&self) -> Vec<PathBuf> {
+        let roots = self.client().caps().roots.clone();
+        if roots.is_empty() { vec![std::env::current_dir().unwrap_or_else(|_| "/".into())] } else { roots }
+    }
+
+    /// The project's first folder.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.roots().swap_remove(0)
+    }
+
+    /// The project's text.
+    pub async fn workspace(&self) -> Arc<EditorWorkspace> {
+        let make =
+            || async { EditorWorkspace::start(self.client().clone(), self.documents().clone(), self.roots(), self.0.dirs.data.clone()) };
+        Arc::clone(self.0.workspace.get_or_init(make).await)
+    }
+
+    /// The engine and what goes with it; made at the first call.
+    pub async fn started(&self) -> Arc<Started> {
+        Arc::clone(self.0.started.get_or_init(|| self.start()).await)
+    }
+
+    /// The same, if it was made.
+    #[must_use]
+    pub fn if_started(&self) -> Option<Arc<Started>> {
+        self.0.started.get().cloned()
+    }
+
+    async fn start(&self) -> Arc<Started> {
+        let root = self.root();
+        let loaded = config::load(&self.0.env, &self.0.dirs, &root);
+        let instructions = config::instructions(&loaded.config, &self.0.env, &self.0.dirs, &root, &loaded.root);
+        let auth = config::Auth::load(&self.0.env, &self.0.dirs);
+        let workspace = self.workspace().await;
+        let engine = Engine::new(Deps {
+            workspace: Arc::clone(&workspace) as Arc<dyn workspace::Workspace>,
+            config: Arc::new(loaded.config.clone()),
+            keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
+            instructions: instructions.into_iter().map(|i| (i.path, i.text)).collect(),
+            places: Places { data: self.0.dirs.data.clone(), directory: root.clone() },
+            home: self.0.dirs.home.clone(),
+            interactive: true,
+            jobs: Arc::clone(&self.0.jobs),
+        });
+        if let Some(model) = self.client().caps().options["model"].as_str()
+            && let Err(error) = engine.set_model(model)
+        {
+            self.client().show_message(MessageType::WARNING, format!("Interline: initializationOptions.model: {error}")).await;
+        }
+        if let Some(agent) = self.client().caps().options["agent"].as_str()
+            && let Err(error) = engine.set_agent(agent)
+        {
+            self.client().show_message(MessageType::WARNING, format!("Interline: initializationOptions.agent: {error}")).await;
+        }
+        for problem in &loaded.problems {
+            let typ = if problem.severity == Severity::Error { MessageType::ERROR } else { MessageType::WARNING };
+            self.client().show_message(typ, format!("Interline: {problem}")).await;
+        }
+        let chat = Chat::start(self.chat_path(), self.documents().clone(), workspace);
+        let marks = Marks::start(self.client().clone(), self.documents().clone(), engine.clone(), self.chat_key());
+        let started = Arc::new(Started { engine, loaded, chat, marks });
+        crate::lsp::pump::start(self.clone(), Arc::clone(&started));
+        started
+    }
+
+    /// The chat's file.
+    #[must_use]
+    pub fn chat_path(&self) -> PathBuf {
+        let named = self.client().caps().options["chat"].as_str().map(|name| self.root().join(name));
+        named.unwrap_or_else(|| self.root().join(".interline").join("chat.md"))
+    }
+
+    /// The chat's document.
+    #[must_use]
+    pub fn chat_key(&self) -> DocKey {
+        DocKey::file(self.chat_path())
+    }
+
+    /// Shows the chat in the editor; makes its file where there is none. The text, if given, is put under `## You`.
+    pub async fn show_chat(&self) {
+        if let Err(error) = crate::lsp::chat::ensure_file(&self.root(), &self.chat_path()) {
+            self.client().show_message(MessageType::ERROR, format!("Interline: the chat's file cannot be made: {error}")).await;
+            return;
+        }
+        let Ok(uri) = Url::parse(&self.chat_key().to_uri()) else { return };
+        let client = self.client().clone();
+        let open = self.documents().find(&self.chat_key()).await.is_some();
+        tokio::spawn(async move {
+            if !client.show_document(uri, None, true).await && !open {
+                client.show_message(MessageType::INFO, "Interline: open .interline/chat.md to see the chat").await;
+            }
+        });
+    }
+
+    /// A place that the editor names: a document and a range in it.
+    pub async fn place(&self, uri: &str, range: Option<Range>) -> Option<Place> {
+        let key = DocKey::from_uri(uri);
+        let zero = Range::new(Position::new(0, 0), Position::new(0, 0));
+        let wanted = range.unwrap_or(zero);
+        let Some(document) = self.documents().find(&key).await else {
+            let lines = (wanted.start.line as usize, wanted.end.line as usize);
+            return Some(Place { key, range: 0..0, lines });
+        };
+        let bytes = positions::byte_range(&document.text, wanted, self.client().caps().encoding);
+        Some(place_in(&document, bytes))
+    }
+
+    /// Puts right what a crash left behind, and says so.
+    pub async fn recover(&self) {
+        for recovered in self.workspace().await.recover().await {
+            let (path, unsaved) = (recovered.path.display(), recovered.unsaved.display());
+            let rest =
+                if recovered.restored { "the file is again as you had saved it" } else { "the file was changed since, and was left alone" };
+            let text = format!(
+                "Interline: it ended while unsaved text of {path} was on the disk for a command; {rest}. The unsaved text is kept in {unsaved}."
+            );
+            self.client().show_message(MessageType::WARNING, text).await;
+        }
+    }
+
+    /// Ends what runs. Called when the editor is gone.
+    pub async fn stop(self) {
+        if let Some(started) = self.if_started() {
+            started.engine.shutdown().await;
+        }
+        // The workspace was made, perhaps: what it shows to commands is put back.
+        if let Some(workspace) = self.0.workspace.get() {
+            workspace.close().await;
+        }
+    }
+}
+
+/// A byte range of an open document, with its lines. A range that ends at the beginning of a line does not count that line.
+#[must_use]
+pub fn place_in(document: &OpenDocument, range: std::ops::Range<usize>) -> Place {
+    let line = |byte: usize| document.text.try_byte_to_line(byte).unwrap_or_else(|_| document.text.len_lines().saturating_sub(1));
+    let first = line(range.start);
+    let mut last = line(range.end);
+    if last > first && document.text.try_line_to_byte(last).is_ok_and(|start| start == range.end) {
+        last -= 1;
+    }
+    Place { key: document.key.clone(), range, lines: (first, last) }
+}

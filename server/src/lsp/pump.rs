@@ -1,0 +1,258 @@
+//! From the engine's events to what the user sees: progress, chat, prompts, messages, and the plugin's events.
+//!
+//! Owns the one task that reads the events. Must not decide anything, nor wait for the editor's answers.
+//!
+//! **Invariant:** events are shown in their order; an error of a turn is always told.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lsp_types::MessageType;
+use proto::{
+    Event, Message, MessageId, NumberedEvent, Part, PartId, PartKind, PermissionReply, PermissionRequest, SessionId, SessionStatus,
+    ToolState,
+};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::lsp::client::plugin;
+use crate::lsp::face::{Face, Started};
+use crate::lsp::progress::TurnProgress;
+
+/// A prompt of the plugin, or a message with buttons, may stay open for ever.
+const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Starts the task.
+pub fn start(face: Face, started: Arc<Started>) {
+    let events = started.engine.events();
+    let failures = started.engine.failures();
+    let pump =
+        Pump { face: face.clone(), started, turns: HashMap::new(), texts: HashSet::new(), shown: HashSet::new(), user: HashSet::new() };
+    tokio::spawn(pump.run(events));
+    if let Some(failures) = failures {
+        tokio::spawn(tell_failures(face, failures));
+    }
+}
+
+async fn tell_failures(face: Face, mut failures: mpsc::UnboundedReceiver<String>) {
+    while let Some(why) = failures.recv().await {
+        face.client().show_message(MessageType::ERROR, format!("Interline: the session could not be saved: {why}")).await;
+    }
+}
+
+struct Pump {
+    face: Face,
+    started: Arc<Started>,
+    turns: HashMap<SessionId, TurnProgress>,
+    /// Text parts of the model that are being streamed.
+    texts: HashSet<PartId>,
+    /// Tool parts that stand in the chat.
+    shown: HashSet<PartId>,
+    /// Messages of the user: their parts are not the model's words.
+    user: HashSet<MessageId>,
+}
+
+impl Pump {
+    async fn run(mut self, mut events: mpsc::UnboundedReceiver<Arc<NumberedEvent>>) {
+        while let Some(event) = events.recv().await {
+            if self.face.client().caps().plugin
+                && let Ok(params) = serde_json::to_value(&*event)
+            {
+                self.face.client().event(params).await;
+            }
+            self.show(&event.event).await;
+        }
+    }
+
+    async fn show(&mut self, event: &Event) {
+        match event {
+            Event::SessionStatus { session_id, status } => self.status(session_id, status),
+            Event::SessionIdle { session_id, reason } => self.idle(session_id, reason).await,
+            Event::SessionError { error, .. } => {
+                let message = &error.data().message;
+                self.face.client().show_message(MessageType::ERROR, format!("Interline: {message}")).await;
+                self.started.chat.words(format!(
+                    "\n\n> **Error:** {}\n>\n> Your message is still above; send it again when this is mended.",
+                    one_line(message)
+                ));
+            }
+            Event::MessageUpdated { info: Message::User(info) } => {
+                self.user.insert(info.id.clone());
+            }
+            Event::MessageUpdated { info: Message::Assistant(info) } if info.finish.is_some() || info.error.is_some() => {
+                self.started.chat.step_end()
+            }
+            Event::MessageRemoved { .. } => self.started.chat.take_back(),
+            Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
+            Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
+            Event::PermissionAsked(request) => self.asked(request),
+            Event::PermissionReplied { .. } => self.started.marks.refresh(),
+            Event::SessionCompacted { .. } => self.started.chat.words("\n\n> The conversation so far was summarised.".into()),
+            Event::MessageUpdated { .. }
+            | Event::PartDelta { .. }
+            | Event::PartUpdated { .. }
+            | Event::SessionCreated { .. }
+            | Event::SessionUpdated { .. }
+            | Event::TodoUpdated { .. } => {}
+        }
+    }
+
+    fn status(&mut self, session: &SessionId, status: &SessionStatus) {
+        match status {
+            SessionStatus::Busy => {
+                let client = self.face.client().clone();
+                self.turns.entry(session.clone()).or_insert_with(|| TurnProgress::begin(client));
+            }
+            SessionStatus::Retry { attempt, message, next } => {
+                let seconds = (next - now_ms()).max(0) / 1000 + 1;
+                if let Some(turn) = self.turns.get(session) {
+                    turn.report(format!("{} — trying again in {seconds} s (try {})", one_line(message), attempt + 1));
+                }
+            }
+            SessionStatus::Idle => {}
+        }
+    }
+
+    async fn idle(&mut self, session: &SessionId, reason: &str) {
+        self.started.chat.flush().await;
+        self.started.marks.refresh();
+        let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
+        if matches!(word, "limit" | "refused") && !words.is_empty() {
+            self.face.client().show_message(MessageType::WARNING, format!("Interline: {words}")).await;
+            self.started.chat.words(format!("\n\n> {}", one_line(words)));
+            self.started.chat.flush().await;
+        }
+        if word == "cancelled" {
+            self.started.chat.words("\n\n> Cancelled.".into());
+            self.started.chat.flush().await;
+        }
+        self.started.chat.step_end();
+        if let Some(turn) = self.turns.remove(session) {
+            turn.end(if words.is_empty() { word } else { words });
+        }
+    }
+
+    fn part(&mut self, part: &Part) {
+        match &part.kind {
+            PartKind::Text { text, synthetic: None, time: Some(time) } => {
+                if time.end.is_some() {
+                    self.texts.remove(&part.id);
+                } else if text.is_empty() && self.texts.insert(part.id.clone()) {
+                    self.started.chat.words("\n\n".into());
+                }
+            }
+            PartKind::Tool { tool, state, .. } => self.tool(part, tool, state),
+            _ => {}
+        }
+    }
+
+    fn tool(&mut self, part: &Part, tool: &str, state: &ToolState) {
+        match state {
+            ToolState::Running { title, .. } => {
+                if let Some(turn) = self.turns.get(&part.session_id) {
+                    turn.report(format!("{tool} {}", one_line(title.as_deref().unwrap_or_default())));
+                }
+            }
+            ToolState::Completed { title, metadata, .. } if self.shown.insert(part.id.clone()) => {
+                let mut words = format!("\n\n- `{tool}` {}", one_line(title));
+                if let Some(diff) = metadata["diff"].as_str().filter(|d| !d.is_empty()) {
+                    words.push_str(&format!("\n\n```diff\n{}\n```", short(diff)));
+                }
+                self.started.chat.words(words);
+            }
+            ToolState::Error { input, error, .. } if self.shown.insert(part.id.clone()) => {
+                let what = ["filePath", "command", "pattern", "path"].iter().find_map(|key| input[key].as_str()).unwrap_or_default();
+                self.started.chat.words(format!("\n\n- `{tool}` {} — {}", one_line(what), one_line(error)));
+            }
+            ToolState::Pending { .. } | ToolState::Completed { .. } | ToolState::Error { .. } => {}
+        }
+    }
+
+    fn asked(&self, request: &PermissionRequest) {
+        self.started.marks.refresh();
+        if let Some(turn) = self.turns.get(&request.session_id) {
+            turn.report(format!("waits for permission: {} {}", request.permission, one_line(&request.patterns.join(", "))));
+        }
+        if self.face.client().caps().plugin {
+            tokio::spawn(ask_plugin(self.face.clone(), Arc::clone(&self.started), request.clone()));
+        }
+        if self.face.client().caps().options["prompts"] == "message" {
+            tokio::spawn(ask_by_message(self.face.clone(), Arc::clone(&self.started), request.clone()));
+        }
+    }
+}
+
+/// The plugin's own prompt. No answer, or one that is none, leaves the prompt waiting.
+async fn ask_plugin(face: Face, started: Arc<Started>, request: PermissionRequest) {
+    let title = request.metadata["title"].as_str().map_or_else(|| request.patterns.join(", "), str::to_owned);
+    let tool = request.metadata["tool"].as_str().unwrap_or(&request.permission).to_owned();
+    let mut params = json!({"id": request.id, "session": request.session_id, "tool": tool, "title": title,
+        "patterns": request.patterns, "always": request.always});
+    if let Some(diff) = request.metadata["diff"].as_str() {
+        params["diff"] = diff.into();
+    }
+    match face.client().plugin::<plugin::Permission>(params, DAYS).await {
+        Ok(answer) => {
+            let reply = answer["reply"].as_str().and_then(|reply| reply.parse::<PermissionReply>().ok());
+            if let Some(reply) = reply {
+                let message = answer["message"].as_str().filter(|m| !m.trim().is_empty()).map(str::to_owned);
+                settle(&started, &request, reply, message);
+            }
+        }
+        Err(error) => tracing::info!("the plugin gave no answer: {error}"),
+    }
+}
+
+/// A message with buttons. Dismissed is not answered: the prompt waits on, at its place.
+async fn ask_by_message(face: Face, started: Arc<Started>, request: PermissionRequest) {
+    const DENY: &str = "Deny";
+    const ONCE: &str = "Allow once";
+    let always = format!("Always allow {}", one_line(&request.always.join(", ")));
+    let title = request.metadata["title"].as_str().map_or_else(|| request.patterns.join(", "), str::to_owned);
+    let text = format!("Interline asks for permission: {} {}", request.permission, one_line(&title));
+    // The harmless button first: in Helix a stray Enter takes it.
+    let answer = face.client().ask(MessageType::WARNING, text, &[DENY, ONCE, &always], DAYS).await;
+    let reply = match answer {
+        Ok(Some(button)) if button == ONCE => PermissionReply::Once,
+        Ok(Some(button)) if button == always => PermissionReply::Always,
+        Ok(Some(button)) if button == DENY => PermissionReply::Reject,
+        Ok(_) => return,
+        Err(error) => {
+            tracing::info!("no answer to a message: {error}");
+            return;
+        }
+    };
+    settle(&started, &request, reply, None);
+}
+
+fn settle(started: &Started, request: &PermissionRequest, reply: PermissionReply, message: Option<String>) {
+    if let Err(error) = started.engine.permit(Some(&request.id), reply, message) {
+        // Somebody was faster.
+        tracing::info!("a late answer to {}: {error}", request.id);
+    }
+}
+
+/// A text in one line.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= LONGEST { line } else { line.chars().take(LONGEST - 1).chain(['…']).collect() }
+}
+
+/// A diff that is not longer than one cares to read.
+fn short(diff: &str) -> String {
+    const LINES: usize = 60;
+    let diff = diff.trim_end();
+    let count = diff.lines().count();
+    if count <= LINES {
+        return diff.to_owned();
+    }
+    let mut out: String = diff.lines().take(LINES).flat_map(|line| [line, "\n"]).collect();
+    out.push_str(&format!("… {} more lines", count - LINES));
+    out
+}
+
+fn now_ms() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
