@@ -259,7 +259,7 @@ fn report(request: &Request, context: &ToolContext, job: &Job, end: &End) -> Too
         "truncated": shown.path.is_some(),
     });
     if let Some(path) = shown.path {
-        metadata["outputPath"] = json!(path);
+        metadata["outputPath"] = json!(path.display().to_string());
     }
     ToolOutput { title: request.command.trim().to_owned(), output, metadata, changes: Vec::new() }
 }

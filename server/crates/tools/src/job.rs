@@ -64,17 +64,18 @@ impl Tool for Job {
             "stop" => {
                 job.kill().await;
                 // Its shell is waited for by the one who started it.
-                let _ = tokio::time::timeout(WAIT, state.wait_for(|state| state.exit.is_some())).await;
+                let _ = tokio::time::timeout(WAIT, state.wait_for(|state| state.exit.is_some() && state.closed)).await;
             }
             _ => return Err(wrong("action", "\"output\" or \"stop\"", args.get("action"))),
         }
         let now = *job.state.borrow();
-        let running = !now.closed || now.exit.is_none() || job.has_group();
+        let going_on = !now.closed || job.has_group();
         let status = match now.exit {
-            _ if running => "running".to_owned(),
+            None => "running".to_owned(),
+            Some(code) if going_on => format!("its shell has ended with exit code {code}, but what it started goes on"),
             Some(code) => format!("ended with exit code {code}"),
-            None => "ended".to_owned(),
         };
+        let running = now.exit.is_none() || going_on;
         let text = {
             let mut given = job.given();
             let (text, bytes) = job.output().since(*given);

@@ -139,7 +139,7 @@ pub(crate) async fn ask_outside(context: &ToolContext, mut directories: Vec<Path
         permission: "external_directory".to_owned(),
         always: patterns.clone(),
         patterns,
-        metadata: json!({ "title": format!("{what} (outside the project)"), "filepath": what, "parentDir": directories[0] }),
+        metadata: json!({ "title": format!("{what} (outside the project)"), "filepath": what, "parentDir": directories[0].display().to_string() }),
         place: None,
         always_ask: false,
     };
