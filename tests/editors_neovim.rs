@@ -14,7 +14,7 @@ fn real_neovim_types_undoes_and_saves() {
     let desk = Desk::new();
     desk.write("project/main.py", "one = 1\ntwo = 2\n");
     let person = Person::open(Editor::Neovim, &desk, "main.py");
-    person.see("two = 2").type_first_line("three = 3");
+    person.see("two = 2").insert("ggO", "three = 3");
     person.keys("u").miss("three = 3");
     person.redo().see("three = 3");
     person.command("w").see("written");

@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Terminal};
+use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Screen, Terminal};
 
 /// Folders for one test, and the environment that points to them.
 pub struct Desk {
@@ -161,13 +161,15 @@ impl Person {
             Editor::Neovim => self
                 .command("lua vim.wait(20000, function() return #vim.lsp.get_clients({ name = 'interline' }) > 0 end, 10) print('it' .. ' runs')")
                 .see("it runs"),
-            // Helix says nothing when a server is there; so it is asked for the server's commands until it has some.
+            // Helix does not say when a server is there; so its list of the server's commands is opened until it holds some.
             Editor::Helix => loop {
-                const NONE_YET: &str = "No active language servers";
+                const NONE_YET: &[&str] = &["0/0", "No active language servers"];
                 self.command("lsp-workspace-command");
-                self.terminal.wait_for("the server's commands", |screen| screen.has("interline.ask") || screen.has(NONE_YET));
+                let none = |screen: &Screen<'_>| NONE_YET.iter().any(|text| screen.has(text));
+                self.terminal.wait_for("the server's commands", |screen| screen.has("interline.ask") || none(screen));
                 let ready = self.terminal.look(|screen| screen.has("interline.ask"));
-                self.keys(ESC).miss("interline.ask").miss(NONE_YET);
+                self.keys(ESC);
+                self.terminal.wait_for("the list to go", |screen| !screen.has("interline.ask") && !none(screen));
                 if ready {
                     return self;
                 }
@@ -210,15 +212,12 @@ impl Person {
         self
     }
 
-    /// Types `text` as a new line above the first one, and goes back to normal mode.
-    pub fn type_first_line(&self, text: &str) -> &Self {
-        let (inserting, done): (_, fn(&Self)) = match self.editor {
-            Editor::Neovim => ("-- INSERT --", |me| _ = me.miss("-- INSERT --")),
-            Editor::Helix => ("INS", |me| _ = me.see("NOR")),
-        };
-        self.keys("gg").keys("O").see(inserting).keys(text).see(text).keys(ESC);
-        done(self);
-        self
+    /// Presses `keys`, which begin an insertion (`A`: at the line's end; `ggO`: above the first line), types the text, and goes back to normal mode.
+    pub fn insert(&self, keys: &str, text: &str) -> &Self {
+        match self.editor {
+            Editor::Neovim => self.keys(keys).see("-- INSERT --").keys(text).see(text).keys(ESC).miss("-- INSERT --"),
+            Editor::Helix => self.keys(keys).see("INS").keys(text).see(text).keys(ESC).see("NOR"),
+        }
     }
 
     /// A command of the editor: `w`, `q!`.
@@ -296,7 +295,7 @@ impl Person {
         let number = |line: String| {
             line.split_once(": ").filter(|(_, entry)| entry.contains(title)).and_then(|(number, _)| number.trim().parse::<u32>().ok())
         };
-        let listed = |screen: &crate::terminal::Screen<'_>| screen.lines().find_map(number);
+        let listed = |screen: &Screen<'_>| screen.lines().find_map(number);
         self.terminal
             .keys(keys)
             .wait_for(&format!("{title:?} in the list"), |screen| screen.has("Type number") && listed(screen).is_some());

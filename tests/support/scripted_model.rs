@@ -43,7 +43,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     script: VecDeque<Reply>,
-    requests: Vec<Value>,
+    requests: Vec<Vec<Value>>,
 }
 
 impl Shared {
@@ -84,12 +84,13 @@ impl ScriptedModel {
         self.shared.lock().script.extend(replies);
     }
 
-    /// Waits for the request with this number, counted from 1. Side jobs of the agent (without tools) do not count.
+    /// Waits for the request with this number, counted from 1, and returns its messages after the system prompt. Side jobs of
+    /// the agent (without tools) do not count.
     ///
     /// # Panics
     /// If it does not come, with those that came.
     #[must_use]
-    pub fn request(&self, number: usize) -> Value {
+    pub fn request(&self, number: usize) -> Vec<Value> {
         let state = self.shared.lock();
         let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, |state| state.requests.len() < number);
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +104,7 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let reply = if request["tools"].is_array() {
         let mut state = shared.lock();
         let reply = state.script.pop_front();
-        state.requests.push(request);
+        state.requests.push(request["messages"].as_array().into_iter().flatten().skip(1).cloned().collect());
         shared.changed.notify_all();
         reply
     } else {
