@@ -336,7 +336,8 @@ impl Engine {
     async fn worker(&self, session: Option<SessionId>, text: &str) -> Result<mpsc::UnboundedSender<Command>, EngineError> {
         let _one_at_a_time = self.0.opening.lock().await;
         let known = session.as_ref().and_then(|id| self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned());
-        if let (Some(id), Some(worker)) = (&session, known) {
+        // One that ended by a fault is started anew, from what is stored.
+        if let (Some(id), Some(worker)) = (&session, known.filter(|worker| !worker.is_closed())) {
             self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = Some(id.clone());
             return Ok(worker);
         }

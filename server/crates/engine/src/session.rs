@@ -55,9 +55,10 @@ pub struct SessionState {
     step: Option<Step>,
 }
 
-/// Where the pieces of the answer that is being written go: indices into the last message's parts.
+/// Where the pieces of the answer that is being written go: its message, and indices into that message's parts.
 #[derive(Default)]
 struct Step {
+    at: usize,
     text: Option<usize>,
     reasoning: Option<usize>,
     calls: Vec<usize>,
@@ -151,18 +152,17 @@ impl SessionState {
             error: None,
         });
         self.history.push(MessageWithParts { info, parts: Vec::new() });
-        self.step = Some(Step::default());
         let at = self.history.len() - 1;
+        self.step = Some(Step { at, ..Step::default() });
         self.put_message(at);
         self.add_part(at, PartKind::StepStart {});
     }
 
     /// Throws the step's message away.
     pub fn discard_step(&mut self) {
-        if self.step.take().is_none() {
-            return;
-        }
-        if let Some(message) = self.history.pop() {
+        let Some(step) = self.step.take() else { return };
+        if step.at < self.history.len() {
+            let message = self.history.remove(step.at);
             let (session_id, message_id) = (self.info.id.clone(), message.info.id().clone());
             let removed = message_id.clone();
             let session = session_id.clone();
@@ -174,14 +174,14 @@ impl SessionState {
     /// The step's message.
     #[must_use]
     pub fn step_message(&self) -> Option<&MessageId> {
-        self.step.as_ref().and(self.history.last()).map(|m| m.info.id())
+        self.step.as_ref().and_then(|step| self.history.get(step.at)).map(|m| m.info.id())
     }
 
     /// Adds words to the answer.
     pub fn text(&mut self, delta: String) {
         self.close_reasoning(Value::Null);
         let Some(step) = &self.step else { return };
-        let at = self.history.len() - 1;
+        let at = step.at;
         let part = match step.text {
             Some(part) => part,
             None => {
@@ -205,7 +205,7 @@ impl SessionState {
     pub fn reasoning(&mut self, delta: String) {
         self.close_text();
         let Some(step) = &self.step else { return };
-        let at = self.history.len() - 1;
+        let at = step.at;
         let part = match step.reasoning {
             Some(part) => part,
             None => {
@@ -235,8 +235,7 @@ impl SessionState {
     }
 
     fn close_text(&mut self) {
-        let Some(part) = self.step.as_mut().and_then(|s| s.text.take()) else { return };
-        let at = self.history.len() - 1;
+        let Some((at, part)) = self.step.as_mut().and_then(|s| Some((s.at, s.text.take()?))) else { return };
         if let PartKind::Text { time: Some(time), .. } = &mut self.history[at].parts[part].kind {
             time.end = Some(now());
         }
@@ -244,8 +243,7 @@ impl SessionState {
     }
 
     fn close_reasoning(&mut self, data: Value) {
-        let Some(part) = self.step.as_mut().and_then(|s| s.reasoning.take()) else { return };
-        let at = self.history.len() - 1;
+        let Some((at, part)) = self.step.as_mut().and_then(|s| Some((s.at, s.reasoning.take()?))) else { return };
         if let PartKind::Reasoning { time, metadata, .. } = &mut self.history[at].parts[part].kind {
             time.end = Some(now());
             *metadata = data;
@@ -257,10 +255,7 @@ impl SessionState {
     pub fn call_begun(&mut self, id: &str, tool: &str) {
         self.close_text();
         self.close_reasoning(Value::Null);
-        if self.step.is_none() {
-            return;
-        }
-        let at = self.history.len() - 1;
+        let Some(at) = self.step.as_ref().map(|step| step.at) else { return };
         let part = self.add_part(
             at,
             PartKind::Tool {
@@ -277,8 +272,7 @@ impl SessionState {
 
     /// Changes the state of a call of this step.
     pub fn call_state(&mut self, call: usize, name: Option<&str>, provider: Option<Value>, state: ToolState) {
-        let Some(&part) = self.step.as_ref().and_then(|s| s.calls.get(call)) else { return };
-        let at = self.history.len() - 1;
+        let Some((at, part)) = self.step.as_ref().and_then(|s| Some((s.at, *s.calls.get(call)?))) else { return };
         if let PartKind::Tool { tool, state: old, metadata, .. } = &mut self.history[at].parts[part].kind {
             *old = state;
             if let Some(name) = name {
@@ -293,8 +287,7 @@ impl SessionState {
 
     /// News of a running call: shown, not stored.
     pub fn call_progress(&mut self, call: usize, news: Value) {
-        let Some(&part) = self.step.as_ref().and_then(|s| s.calls.get(call)) else { return };
-        let at = self.history.len() - 1;
+        let Some((at, part)) = self.step.as_ref().and_then(|s| Some((s.at, *s.calls.get(call)?))) else { return };
         if let PartKind::Tool { state: ToolState::Running { metadata, .. }, .. } = &mut self.history[at].parts[part].kind {
             *metadata = news;
             let part = self.history[at].parts[part].clone();
@@ -325,10 +318,7 @@ impl SessionState {
     pub fn finish_step(&mut self, reason: &str, tokens: Tokens, cost: f64) {
         self.close_text();
         self.close_reasoning(Value::Null);
-        if self.step.is_none() {
-            return;
-        }
-        let at = self.history.len() - 1;
+        let Some(at) = self.step.as_ref().map(|step| step.at) else { return };
         self.add_part(at, PartKind::StepFinish { reason: reason.to_owned(), cost, tokens });
         if let Message::Assistant(info) = &mut self.history[at].info {
             info.finish = Some(reason.to_owned());
@@ -345,10 +335,7 @@ impl SessionState {
     pub fn error(&mut self, error: MessageError) {
         self.close_text();
         self.close_reasoning(Value::Null);
-        if self.step.is_none() {
-            return;
-        }
-        let at = self.history.len() - 1;
+        let Some(at) = self.step.as_ref().map(|step| step.at) else { return };
         if let Message::Assistant(info) = &mut self.history[at].info {
             info.error = Some(error);
         }
@@ -359,10 +346,7 @@ impl SessionState {
     pub fn end_step(&mut self) {
         self.close_text();
         self.close_reasoning(Value::Null);
-        if self.step.take().is_none() {
-            return;
-        }
-        let at = self.history.len() - 1;
+        let Some(Step { at, .. }) = self.step.take() else { return };
         if let Message::Assistant(info) = &mut self.history[at].info {
             info.time.completed = Some(now());
         }

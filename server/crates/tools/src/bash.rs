@@ -173,7 +173,7 @@ fn spawn(request: &Request, context: &ToolContext, mark: &str) -> std::io::Resul
         .process_group(0)
         .envs([("TERM", "dumb"), ("PAGER", "cat"), ("GIT_PAGER", "cat")]);
     // Our own settings may hold keys.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"INTERLINE_")) {
+    for name in ["INTERLINE_CONFIG_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_AUTH_CONTENT"] {
         command.env_remove(name);
     }
     let child = command.env(MARK, mark).spawn()?;
