@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** no tool changes or reveals anything before the permission for it was given, and each call has exactly one result.
 
+mod apply_patch;
 mod args;
 mod bash;
 mod change;
@@ -28,6 +29,7 @@ mod testing;
 
 use std::sync::Arc;
 
+pub use apply_patch::ApplyPatch;
 pub use bash::Bash;
 pub use context::{Ask, Asker, Denied, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
 pub use edit::Edit;
@@ -46,6 +48,7 @@ pub use write::Write;
 #[must_use]
 pub fn all_tools() -> Vec<Arc<dyn Tool>> {
     vec![
+        Arc::new(ApplyPatch),
         Arc::new(Bash),
         Arc::new(Edit),
         Arc::new(Glob),
