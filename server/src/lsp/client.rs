@@ -8,12 +8,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use lsp_types::notification::{LogMessage, Notification, Progress, PublishDiagnostics, ShowMessage};
+use lsp_types::notification::{Notification, Progress, PublishDiagnostics, ShowMessage};
 use lsp_types::request::{Request, ShowDocument, ShowMessageRequest, WorkDoneProgressCreate};
 use lsp_types::{
-    Diagnostic, LogMessageParams, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
-    PublishDiagnosticsParams, ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress,
-    WorkDoneProgressCreateParams,
+    Diagnostic, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams,
+    ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressCreateParams,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -170,11 +169,6 @@ impl Client {
         self.notify::<ShowMessage>(ShowMessageParams { typ, message: message.into() }).await;
     }
 
-    /// A line in the editor's log.
-    pub async fn log_message(&self, typ: MessageType, message: impl Into<String>) {
-        self.notify::<LogMessage>(LogMessageParams { typ, message: message.into() }).await;
-    }
-
     /// A question with buttons. `None`: dismissed, maybe by typing on, which is no answer. It may stay open for hours.
     ///
     /// # Errors
@@ -206,7 +200,6 @@ pub mod plugin {
         };
     }
     request!(Permission, "interline/permission", "`{id, session, tool, title, patterns, always, diff?}` → `{reply, message?}`.");
-    request!(Question, "interline/question", "A question of the agent's → `{answers}`.");
     request!(Save, "interline/save", "`{uris}`: save these documents now.");
 
     /// `{seq, event: {type, properties}}`.

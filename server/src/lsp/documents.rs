@@ -41,8 +41,6 @@ pub struct OpenDocument {
     pub language: Arc<str>,
     /// Whether its text differs from what the disk held when it was opened or saved.
     pub dirty: bool,
-    /// The text that the disk held then, where it is known.
-    pub saved: Option<Rope>,
     /// The file that it is in truth, with symbolic links followed; none for virtual documents and files that are not on the disk.
     pub canonical: Option<Arc<PathBuf>>,
 }
@@ -70,17 +68,11 @@ pub enum DocEvent {
     Closed {
         /// Which.
         key: DocKey,
-        /// Whether it had unsaved changes, which the user has thus thrown away.
-        was_dirty: bool,
-        /// What it held.
-        text: Rope,
     },
     /// Saved.
     Saved {
         /// Which.
         key: DocKey,
-        /// What was saved.
-        text: Rope,
     },
 }
 
@@ -89,7 +81,7 @@ impl DocEvent {
     #[must_use]
     pub fn key(&self) -> &DocKey {
         match self {
-            Self::Opened { key } | Self::Changed { key, .. } | Self::Closed { key, .. } | Self::Saved { key, .. } => key,
+            Self::Opened { key } | Self::Changed { key, .. } | Self::Closed { key } | Self::Saved { key } => key,
         }
     }
 }

@@ -142,11 +142,11 @@ impl State {
     }
 
     fn close(&mut self, key: &DocKey) {
-        let Some(mut document) = self.documents.remove(key) else {
+        let Some(document) = self.documents.remove(key) else {
             tracing::warn!(%key, "a close of a document that is not open");
             return;
         };
-        self.tell(DocEvent::Closed { key: key.clone(), was_dirty: document.is_dirty(), text: document.text });
+        self.tell(DocEvent::Closed { key: key.clone() });
         for reply in document.check.into_iter().flat_map(|c| c.waiting) {
             drop(reply.send(None));
         }
@@ -161,13 +161,12 @@ impl State {
         };
         document.saved = Some(document.text.clone());
         document.dirty = Some(false);
-        let text = document.text.clone();
         if document.canonical.is_none() {
             document.canonical = key.path().and_then(|path| path.canonicalize().ok()).map(Arc::new);
         }
         // What the disk held when it was opened does not matter any more.
         self.finish_check(&key);
-        self.tell(DocEvent::Saved { key, text });
+        self.tell(DocEvent::Saved { key });
     }
 
     fn checked(&mut self, key: &DocKey, serial: u64, found: &disk::Found) {
@@ -227,7 +226,6 @@ impl Document {
             text: self.text.clone(),
             language: self.language.clone(),
             dirty: self.is_dirty(),
-            saved: self.saved.clone(),
             canonical: self.canonical.clone(),
         }
     }

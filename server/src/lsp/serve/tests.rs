@@ -65,7 +65,7 @@ impl Mock {
         let client = self.client.clone();
         tokio::spawn(async move {
             for n in 0..params["count"].as_i64().unwrap() {
-                client.log_message(lsp_types::MessageType::LOG, n.to_string()).await;
+                client.show_message(lsp_types::MessageType::LOG, n.to_string()).await;
             }
         });
     }
