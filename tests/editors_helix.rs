@@ -12,13 +12,13 @@ use interline_tests::{
 #[test]
 fn real_helix_types_undoes_and_saves() {
     let desk = Desk::new();
-    desk.write("project/main.py", "one = 1\ntwo = 2\n");
-    let person = Person::open(Editor::Helix, &desk, "main.py");
+    desk.write("project/main.lua", "one = 1\ntwo = 2\n");
+    let person = Person::open(Editor::Helix, &desk, "main.lua");
     person.see("two = 2").insert("ggO", "three = 3");
     person.keys("u").miss("three = 3");
     person.redo().see("three = 3");
     person.command("w").see("written");
-    assert_eq!(desk.read("project/main.py"), "three = 3\none = 1\ntwo = 2\n");
+    assert_eq!(desk.read("project/main.lua"), "three = 3\none = 1\ntwo = 2\n");
     person.leave("q");
 }
 

@@ -11,11 +11,11 @@ use crate::{
     scripted_model::{Reply, ScriptedModel},
 };
 
-const FILE: &str = "project/circle.py";
-const BEFORE: &str = "import math\n\n\ndef area(r):\n    return 3 * r * r\n";
+const FILE: &str = "project/circle.lua";
+const BEFORE: &str = "function area(r)\n  return 3 * r * r\nend\n";
 const OLD: &str = "3 * r * r";
-const NEW: &str = "math.pi * r ** 2";
-const UNSAVED: &str = "  # not saved yet";
+const NEW: &str = "math.pi * r ^ 2";
+const UNSAVED: &str = "  -- not saved yet";
 
 /// A desk with a small project, Interline set up as the README says, and our model.
 #[must_use]
@@ -44,25 +44,25 @@ pub fn ask_allow_undo_save(editor: Editor) {
     let file = desk.at(FILE).display().to_string();
     model.script([
         Reply::Call("edit", json!({ "filePath": file, "oldString": OLD, "newString": NEW })),
-        Reply::Call("bash", json!({ "command": "cat circle.py", "description": "Shows the file" })),
+        Reply::Call("bash", json!({ "command": "cat circle.lua", "description": "Shows the file" })),
         Reply::Text("The area is exact now."),
     ]);
 
-    let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).ready().show_chat().show("circle.py").see(OLD);
-    person.keys("5G").insert("A", UNSAVED).pick_on_line("explain this");
+    let person = Person::open(editor, &desk, "circle.lua");
+    person.see(OLD).ready().show_chat().show("circle.lua").see(OLD);
+    person.keys("2G").insert("A", UNSAVED).pick_on_line("explain this");
     let asked = json!(model.request(1)).to_string();
     assert!(asked.contains(UNSAVED), "the model was not told of the unsaved text: {asked}");
 
     // The prompt stands on the line that the edit is about, and nothing changes without a yes.
-    person.show("circle.py").see_mark_on(OLD);
-    person.keys("5G").pick("Allow once");
+    person.show("circle.lua").see_mark_on(OLD);
+    person.keys("2G").pick("Allow once");
     person.see(NEW).miss(OLD);
 
     // The shell sees what is on the screen.
     let told = json!(model.request(3)).to_string();
     assert!(told.contains(UNSAVED) && told.contains(NEW), "the shell saw another text: {told}");
-    person.show(".interline/chat.md").see("The area is exact now.").show("circle.py").see(NEW);
+    person.show(".interline/chat.md").see("The area is exact now.").show("circle.lua").see(NEW);
 
     // One `u` takes back the edit and nothing else.
     person.keys("u").see(OLD).see(UNSAVED);
@@ -81,15 +81,15 @@ pub fn leave_and_resume(editor: Editor) {
     let desk = desk(editor, &model);
     model.script([Reply::Hang("It is the area of "), Reply::Text("A circle, as I said.")]);
 
-    let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).ready().show_chat().show("circle.py").see(OLD);
-    person.keys("5G").pick_on_line("explain this").show(".interline/chat.md").see("It is the area of");
+    let person = Person::open(editor, &desk, "circle.lua");
+    person.see(OLD).ready().show_chat().show("circle.lua").see(OLD);
+    person.keys("2G").pick_on_line("explain this").show(".interline/chat.md").see("It is the area of");
     let first = model.request(1);
     person.leave("qa!");
     assert_eq!(desk.read(FILE), BEFORE);
 
-    let person = Person::open(editor, &desk, "circle.py");
-    person.see(OLD).ready().keys("5G").server_command("interline.session.open");
+    let person = Person::open(editor, &desk, "circle.lua");
+    person.see(OLD).ready().keys("2G").server_command("interline.session.open");
     person.pick_on_line("explain this");
     let again = model.request(2);
     let question = first.last().expect("a question");
