@@ -1,0 +1,71 @@
+//! The agent's edits and commands in each kind of editor, against the real binary with a scripted model.
+//!
+//! Must not know how an edit gets into a buffer; buffers, undo steps and the disk are looked at.
+//!
+//! **Invariant:** a keystroke at the worst moment is in every test, and in every result.
+
+use interline_tests::{
+    editors::Desk,
+    fake_editor::{FakeEditor, Mode},
+    scripted_model::{Reply, ScriptedModel},
+};
+use serde_json::json;
+
+const MODES: [Mode; 4] = [Mode::Strict, Mode::Lenient, Mode::Late, Mode::Plugin];
+
+fn desk(model: &ScriptedModel) -> Desk {
+    let desk = Desk::new();
+    let config = json!({
+        "model": "mock/test",
+        "provider": { "mock": {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
+            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
+        } },
+        "permission": { "edit": "allow", "bash": "allow" },
+    });
+    desk.write("interline.json", &config.to_string()).write("project/a.txt", "head\nmiddle\ntail\n");
+    desk
+}
+
+#[test]
+fn an_edit_that_typing_crosses_lands_once() {
+    for mode in MODES {
+        let model = ScriptedModel::start();
+        let desk = desk(&model);
+        let path = desk.at("project/a.txt").display().to_string();
+        model
+            .script([Reply::Call("edit", json!({ "filePath": path, "oldString": "middle", "newString": "MIDDLE" })), Reply::Text("Done.")]);
+        let editor = FakeEditor::start(&desk, mode);
+        editor.open("a.txt", None);
+        let mut typed = false;
+        editor.on_apply(move |editor| {
+            if !std::mem::replace(&mut typed, true) {
+                editor.replace("a.txt", "head", "typed 😀 head");
+            }
+        });
+        editor.ask("Change it.");
+        let doc = editor.doc("a.txt");
+        assert_eq!((doc.text.as_str(), doc.server_steps()), ("typed 😀 head\nMIDDLE\ntail\n", 1), "{mode:?}");
+        assert_eq!(desk.read("project/a.txt"), "head\nmiddle\ntail\n", "{mode:?}");
+    }
+}
+
+#[test]
+fn a_command_sees_unsaved_text_and_its_change_comes_back() {
+    for mode in MODES {
+        let model = ScriptedModel::start();
+        let desk = desk(&model);
+        model.script([
+            Reply::Call("bash", json!({ "command": "cat a.txt; sed -i s/middle/MIDDLE/ a.txt", "description": "Look and change" })),
+            Reply::Text("Done."),
+        ]);
+        let editor = FakeEditor::start(&desk, mode);
+        editor.open("a.txt", None);
+        editor.replace("a.txt", "tail", "unsaved words");
+        editor.ask("Run it.");
+        let told = format!("{:?}", model.request(2));
+        assert!(told.contains("unsaved words"), "{mode:?}: the command saw another text: {told}");
+        editor.wait_text("a.txt", "head\nMIDDLE\nunsaved words\n");
+    }
+}
