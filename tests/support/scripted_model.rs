@@ -43,7 +43,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     script: VecDeque<Reply>,
-    requests: Vec<Vec<Value>>,
+    requests: Vec<Value>,
 }
 
 impl Shared {
@@ -90,7 +90,7 @@ impl ScriptedModel {
     /// # Panics
     /// If it does not come, with those that came.
     #[must_use]
-    pub fn request(&self, number: usize) -> Vec<Value> {
+    pub fn request(&self, number: usize) -> Value {
         let state = self.shared.lock();
         let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, |state| state.requests.len() < number);
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
