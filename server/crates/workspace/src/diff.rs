@@ -15,9 +15,6 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 use crate::TextEdit;
 use crate::edits::{Assoc, Edits, rebase_split};
 
-#[cfg(test)]
-mod tests;
-
 /// Blocks of lines up to this many bytes are compared by words.
 const WORDS_MAX: usize = 4 << 10;
 /// Different parts of more lines than this are one replacement.

@@ -10,9 +10,6 @@ use ropey::Rope;
 
 use crate::TextEdit;
 
-#[cfg(test)]
-mod tests;
-
 /// Sorted edits that neither overlap nor touch (touching ones are joined), for a text of a known length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edits {

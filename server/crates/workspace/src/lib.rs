@@ -15,6 +15,7 @@ pub mod edits;
 pub mod flush;
 mod key;
 pub mod matching;
+pub mod patch;
 mod mem_workspace;
 pub mod shell_changes;
 mod snapshot;

@@ -38,7 +38,9 @@ pub enum MatchError {
     #[error("oldString is empty; name the text to replace, or use write for a new file")]
     EmptyOld,
     /// An inexact hit that takes in much more than was named.
-    #[error("oldString was not found exactly, and what is most like it (line {line}) is far longer; read the file again and name the text as it is")]
+    #[error(
+        "oldString was not found exactly, and what is most like it (line {line}) is far longer; read the file again and name the text as it is"
+    )]
     TooWide {
         /// Where it begins, from 1.
         line: usize,
@@ -85,7 +87,7 @@ pub fn find(text: &str, old: &str, new: &str, replace_all: bool) -> Result<Vec<T
     };
     match exact.as_slice() {
         [] => {}
-        [_] => return Ok(at(&exact, old.len(), &replacement)),
+        [only] if replace_all || !overlaps_itself(text, &old, *only) => return Ok(at(&exact, old.len(), &replacement)),
         _ if replace_all => return Ok(at(&exact, old.len(), &replacement)),
         _ => return Err(MatchError::Ambiguous { lines: line_numbers(text, &exact) }),
     }
@@ -105,6 +107,13 @@ pub fn find(text: &str, old: &str, new: &str, replace_all: bool) -> Result<Vec<T
 
 fn starts(text: &str, old: &str) -> Vec<usize> {
     text.match_indices(old).map(|(start, _)| start).collect()
+}
+
+/// Whether `old` occurs once more, beginning inside of its occurrence at `start`.
+fn overlaps_itself(text: &str, old: &str, start: usize) -> bool {
+    let first = old.chars().next().map_or(1, char::len_utf8);
+    let (from, to) = (start + first, (start + 2 * old.len()).min(text.len()));
+    text.get(from..text.floor_char_boundary(to)).is_some_and(|rest| rest.contains(old))
 }
 
 fn at(starts: &[usize], len: usize, new: &str) -> Vec<TextEdit> {

@@ -49,8 +49,9 @@ pub(super) fn climb(text: &str, old: &str, all: bool) -> Result<Vec<Hit>, MatchE
     ];
     for rung in rungs {
         let mut hits = rung();
-        hits.dedup_by(|b, a| a.range.end > b.range.start);
-        let Some(first) = hits.first() else { continue };
+        if hits.is_empty() {
+            continue;
+        }
         let starts: Vec<usize> = hits.iter().map(|hit| hit.range.start).collect();
         if hits.len() > 1 && !all {
             return Err(MatchError::Ambiguous { lines: line_numbers(text, &starts) });
@@ -58,7 +59,7 @@ pub(super) fn climb(text: &str, old: &str, all: bool) -> Result<Vec<Hit>, MatchE
         if let Some(wide) = hits.iter().find(|hit| too_wide(&text[hit.range.clone()], old, search.len())) {
             return Err(MatchError::TooWide { line: line_numbers(text, &[wide.range.start])[0] });
         }
-        debug_assert!(first.range.end <= text.len());
+        hits.dedup_by(|b, a| a.range.end > b.range.start);
         return Ok(hits);
     }
     Err(MatchError::NotFound { nearest: nearest(&lines, &search) })
@@ -181,7 +182,8 @@ fn context(lines: &[Line<'_>], search: &[&str]) -> Vec<Hit> {
         if window[0].text.trim() != head.trim() || window[last].text.trim() != tail.trim() {
             return None;
         }
-        let wanted: Vec<_> = middle.iter().zip(&window[1..last]).filter(|(a, b)| !a.trim().is_empty() || !b.text.trim().is_empty()).collect();
+        let wanted: Vec<_> =
+            middle.iter().zip(&window[1..last]).filter(|(a, b)| !a.trim().is_empty() || !b.text.trim().is_empty()).collect();
         let same = wanted.iter().filter(|(a, b)| a.trim() == b.text.trim()).count();
         (2 * same >= wanted.len()).then(|| hit(lines, first, first + last))
     };

@@ -29,7 +29,7 @@ fn line_ends() {
     check("one\r\ntwo\r\nthree", "two", "deux\nzwei", "one\r\ndeux\r\nzwei\r\nthree");
     check("one\r\ntwo\r\nthree\r\n", "one\ntwo", "1\n2", "1\r\n2\r\nthree\r\n");
     check("one\ntwo\n", "one\r\ntwo", "1\r\n2", "1\n2\n");
-    check("  one  \r\ntwo\r\n", "one\ntwo", "1\n2", "  1\r\ntwo\r\n".replace("two", "2").as_str());
+    check("  one  \r\n  two\r\n", "one\ntwo", "1\n2", "  1\r\n  2\r\n");
 }
 
 #[test]
@@ -70,6 +70,8 @@ fn errors() {
     check_err("a\n", "a", "a", &MatchError::Same);
     check_err("x\nsame words\ny\nz\nsame words\n", "same words", "other", &MatchError::Ambiguous { lines: vec![2, 5] });
     check_err("  a\n  b\nc\n a\n b\n", "a \nb", "x", &MatchError::Ambiguous { lines: vec![1, 4] });
+    check_err("x\naaa\n", "aa", "b", &MatchError::Ambiguous { lines: vec![2] });
+    check_err(" a\n a\n a\n", "a \na", "b", &MatchError::Ambiguous { lines: vec![1, 2] });
     check_err("one\ntwo words here\n", "two wards here", "x", &MatchError::NotFound { nearest: Some((2, "two words here".into())) });
     check_err("one\n", "nothing of the kind", "x", &MatchError::NotFound { nearest: None });
     check_err("one\n", "\n\n\n", "x", &MatchError::NotFound { nearest: None });
