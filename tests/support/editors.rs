@@ -260,7 +260,7 @@ impl Person {
     /// Picks the code action whose title holds `title`, where the cursor is.
     pub fn pick(&self, title: &str) -> &Self {
         match self.editor {
-            Editor::Neovim => self.pick_number("gra", title),
+            Editor::Neovim => self.pick_number("gra", title, ""),
             Editor::Helix => self.pick_marked(" a", title),
         }
     }
@@ -270,11 +270,8 @@ impl Person {
         match self.editor {
             Editor::Neovim => {
                 self.keys("V").see("-- VISUAL LINE --");
-                self.pick_number("gra", title);
-                if self.terminal.look(|screen| screen.has("-- VISUAL LINE --")) {
-                    self.keys(ESC).miss("-- VISUAL LINE --");
-                }
-                self
+                // Neovim leaves the list on the screen and the lines selected until the next key.
+                self.pick_number("gra", title, ESC).miss("-- VISUAL LINE --")
             }
             Editor::Helix => self.pick_marked("x a", title),
         }
@@ -291,7 +288,7 @@ impl Person {
     }
 
     /// Neovim's menu: a numbered list that waits for a number.
-    fn pick_number(&self, keys: &str, title: &str) -> &Self {
+    fn pick_number(&self, keys: &str, title: &str, then: &str) -> &Self {
         let number = |line: String| {
             line.split_once(": ").filter(|(_, entry)| entry.contains(title)).and_then(|(number, _)| number.trim().parse::<u32>().ok())
         };
@@ -300,7 +297,7 @@ impl Person {
             .keys(keys)
             .wait_for(&format!("{title:?} in the list"), |screen| screen.has("Type number") && listed(screen).is_some());
         let number = self.terminal.look(listed).expect("the entry that was just seen");
-        self.keys(&format!("{number}{ENTER}"));
+        self.keys(&format!("{number}{ENTER}{then}"));
         self.terminal.wait_for("the list to go", |screen| listed(screen).is_none());
         self
     }
