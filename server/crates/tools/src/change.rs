@@ -45,6 +45,11 @@ impl Proposal {
         Self { target, before, after, bom: false, edits }
     }
 
+    /// The same, where the edits are known.
+    pub fn with_edits(target: Target, before: Option<Snapshot>, after: Rope, edits: Edits) -> Self {
+        Self { target, before, after: Some(after), bom: false, edits: Some(edits) }
+    }
+
     /// A new file begins with a byte order mark.
     pub fn with_bom(self, bom: bool) -> Self {
         Self { bom, ..self }

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use ropey::Rope;
 use serde_json::{Value, json};
-use workspace::{Edits, MatchError, matching};
+use workspace::{Edits, MatchError, TextEdit, matching};
 
 use crate::args::{Args, schema, wrong};
 use crate::change::{Proposal, carry_out, current};
@@ -58,23 +58,29 @@ impl Tool for Edit {
         let name = target.relative.clone();
         let fault = |error: &dyn std::fmt::Display| ToolError::model(format!("{name}: {error}"));
         let before = current(&target, context).await?;
-        let (after, places) = match &before {
-            Some(snapshot) if old.is_empty() && snapshot.text.len_bytes() == 0 => (Rope::from_str(new), 1),
+        let (after, edits, places) = match &before {
+            Some(snapshot) if old.is_empty() && snapshot.text.len_bytes() == 0 => (Rope::from_str(new), None, 1),
             Some(snapshot) => {
-                let edits = matching::find(&snapshot.text.to_string(), old, new, all).map_err(|error| fault(&error))?;
+                let text = snapshot.text.to_string();
+                let edits = matching::find(&text, old, new, all).map_err(|error| fault(&error))?;
                 let places = edits.len();
-                let edits = Edits::new(snapshot.text.len_bytes(), edits).map_err(|error| fault(&error))?;
-                (edits.apply(&snapshot.text).map_err(|error| fault(&error))?, places)
+                let edits = edits.into_iter().flat_map(|edit| by_lines(&text, edit)).collect();
+                let edits = Edits::new(text.len(), edits).map_err(|error| fault(&error))?;
+                (edits.apply(&snapshot.text).map_err(|error| fault(&error))?, Some(edits), places)
             }
             None if !old.is_empty() => return Err(not_found(&target.key, context).await),
-            None => (Rope::from_str(new), 1),
+            None => (Rope::from_str(new), None, 1),
         };
         if before.as_ref().is_some_and(|snapshot| snapshot.text == after) {
             return Err(fault(&MatchError::Same));
         }
         let created = before.is_none();
         let title = format!("{} {name}", if created { "Create" } else { "Edit" });
-        let done = carry_out(&[Proposal::new(target, before, Some(after))], &title, context).await?;
+        let proposal = match edits {
+            Some(edits) => Proposal::with_edits(target, before, after, edits),
+            None => Proposal::new(target, before, Some(after)),
+        };
+        let done = carry_out(&[proposal], &title, context).await?;
         let output = match places {
             _ if created => format!("Created {name}."),
             1 => format!("Edit applied to {name}."),
@@ -82,6 +88,20 @@ impl Tool for Edit {
         };
         Ok(ToolOutput { title: name, output, metadata: json!({ "diff": done.diff, "files": done.files }), changes: done.changes })
     }
+}
+
+/// An edit without the lines that it leaves as they are. What the model named beside them is claimed as a whole: where the user rewrites a part of it
+/// meanwhile, the two are in conflict.
+fn by_lines(text: &str, edit: TextEdit) -> Vec<TextEdit> {
+    let Some(old) = text.get(edit.range.clone()) else { return vec![edit] };
+    let old: Vec<&str> = old.split_inclusive('\n').collect();
+    let new: Vec<&str> = edit.text.split_inclusive('\n').collect();
+    let at = |line: usize| edit.range.start + old[..line].iter().map(|line| line.len()).sum::<usize>();
+    similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new)
+        .into_iter()
+        .filter(|op| op.tag() != similar::DiffTag::Equal)
+        .map(|op| TextEdit { range: at(op.old_range().start)..at(op.old_range().end), text: new[op.new_range()].concat() })
+        .collect()
 }
 
 #[cfg(test)]
