@@ -75,7 +75,7 @@ fn tell(project: &Project, config: &Value, scripted: bool) -> Result<(), DemoErr
     title("1. You have a file open, and have typed something that is not saved");
     editor.open(&file)?;
     let on_disk = editor.text();
-    editor.type_text("# prices are in cents\n", 0)?;
+    editor.type_text("# Prices are in cents.\n", 2)?;
     let typed = editor.text();
     diff("price.sh", &on_disk, &typed);
 
@@ -106,6 +106,10 @@ fn tell(project: &Project, config: &Value, scripted: bool) -> Result<(), DemoErr
             editor::Seen::Edit { before, after } => {
                 output::line("   the edit arrives in your buffer (not on the disk), as one undo step:");
                 diff("price.sh", &before, &after);
+                if project.read("price.sh")? != on_disk {
+                    return Err(DemoError::Story("the disk was touched by an edit".into()));
+                }
+                output::line("   on the disk the file is still as you saved it.");
             }
             editor::Seen::Progress(what) => output::line(&format!("   … {what}")),
             editor::Seen::Chat(words) => words.lines().for_each(|line| output::line(&format!("   │ {line}"))),
@@ -116,10 +120,7 @@ fn tell(project: &Project, config: &Value, scripted: bool) -> Result<(), DemoErr
     if scripted && (prompts == 0 || changed == typed) {
         return Err(DemoError::Story("the agent changed nothing".into()));
     }
-    output::line(&format!(
-        "   on the disk price.sh is still as you saved it: {}",
-        if project.read("price.sh")? == on_disk { "yes" } else { "no" }
-    ));
+    output::line("   (the test saw your unsaved text: commands find it on the disk; if you close without saving, it is taken back.)");
 
     title("4. You take the whole turn back: undo keeps what you typed yourself");
     editor.undo()?;
@@ -129,6 +130,10 @@ fn tell(project: &Project, config: &Value, scripted: bool) -> Result<(), DemoErr
     }
     output::line("   your unsaved line is still there.");
     editor.quit()?;
+    if project.read("price.sh")? != on_disk {
+        return Err(DemoError::Story("the disk is not as you saved it".into()));
+    }
+    output::line("   you quit without saving: the disk is as you saved it.");
     say("That was the demo. Next: `interline setup helix` or `interline setup neovim`, and `interline doctor`.");
     Ok(())
 }

@@ -294,32 +294,32 @@ async fn permit(face: &Face, permit: Permit) -> Result<Option<Value>> {
     Ok(None)
 }
 
-/// Undo and redo reply at once; the edits follow, and then a message that says what was done.
+/// Undo and redo reply at once, with what they will do; the edits follow.
 async fn undo(face: &Face, of: OfTurn, again: bool) -> Result<Option<Value>> {
     let started = face.started().await;
     if started.engine.is_busy(None) {
         return Err(failed(EngineError::Busy));
     }
-    let face = face.clone();
+    let planned = if again { started.engine.redo(of.turn).await } else { started.engine.undo(of.turn).await };
+    let undo = planned.map_err(failed)?;
+    let report = undo.report();
+    let names: Vec<_> = report.changed.iter().map(|key| relative(face, key)).collect();
+    let kept: Vec<_> = report.kept.iter().map(|k| format!("{}: {}", relative(face, &k.key), k.why)).collect();
+    let word = if again { "Redone" } else { "Undone" };
+    let done = if names.is_empty() { "nothing had to be changed".to_owned() } else { names.join(", ") };
+    let (typ, message) = if kept.is_empty() {
+        (MessageType::INFO, format!("Interline: {word}: {done}."))
+    } else {
+        (MessageType::WARNING, format!("Interline: {word}: {done}. Kept as it is: {}", kept.join("; ")))
+    };
+    let client = face.client().clone();
     tokio::spawn(async move {
-        let report = if again { started.engine.redo(of.turn).await } else { started.engine.undo(of.turn).await };
-        let word = if again { "Redone" } else { "Undone" };
-        let (typ, message) = match report {
-            Ok(report) => {
-                let names: Vec<_> = report.changed.iter().map(|key| relative(&face, key)).collect();
-                let done = if names.is_empty() { "nothing had to be changed".to_owned() } else { names.join(", ") };
-                let kept: Vec<_> = report.kept.iter().map(|k| format!("{}: {}", relative(&face, &k.key), k.why)).collect();
-                if kept.is_empty() {
-                    (MessageType::INFO, format!("Interline: {word}: {done}."))
-                } else {
-                    (MessageType::WARNING, format!("Interline: {word}: {done}. Kept as it is: {}", kept.join("; ")))
-                }
-            }
-            Err(error) => (MessageType::WARNING, format!("Interline: {error}")),
-        };
-        face.client().show_message(typ, message).await;
+        match undo.carry_out().await {
+            Ok(()) => client.show_message(typ, message).await,
+            Err(error) => client.show_message(MessageType::ERROR, format!("Interline: {error}")).await,
+        }
     });
-    Ok(None)
+    Ok(Some(json!({"changed": names, "kept": kept})))
 }
 
 async fn choose(face: &Face, command: &str, name: Name) -> Result<Option<Value>> {

@@ -5,11 +5,12 @@
 //! **Invariant:** every waiting prompt has a diagnostic on some document, which follows its lines; a settled one has none.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::{Engine, Waiting};
 use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString, Position, Range, Url};
-use proto::PermissionId;
+use proto::{PermissionId, PermissionRequest};
 use tokio::sync::mpsc;
 use workspace::{DocKey, TextEdit};
 
@@ -128,11 +129,11 @@ impl Publisher {
         let (key, range, lines) = match &prompt.place {
             Some(place) => (place.key.clone(), place.range.clone(), place.lines),
             None => {
-                let file = request.metadata["filepath"].as_str().map(DocKey::file);
+                let file = request.metadata["filepath"].as_str().map(Path::new).filter(|path| path.is_absolute()).map(DocKey::file);
                 (file.unwrap_or_else(|| self.chat.clone()), 0..0, (0, 0))
             }
         };
-        Mark { id: request.id.clone(), title: one_line(&title), always: one_line(&request.always.join(", ")), key, range, lines }
+        Mark { id: request.id.clone(), title: one_line(&title), always: one_line(&always(request)), key, range, lines }
     }
 
     /// Moves the marks of a document with its text. False if there are none.
@@ -177,8 +178,9 @@ impl Publisher {
             }
             let document = self.documents.find(&key).await;
             let spelled = document.as_ref().map_or_else(|| key.to_uri(), |d| d.uri.to_string());
-            if let Ok(uri) = Url::parse(&spelled) {
-                self.client.publish_diagnostics(uri, diagnostics.clone(), document.map(|d| d.version)).await;
+            match Url::parse(&spelled) {
+                Ok(uri) => self.client.publish_diagnostics(uri, diagnostics.clone(), document.map(|d| d.version)).await,
+                Err(error) => tracing::error!("a prompt cannot be shown at {spelled}: {error}"),
             }
             if diagnostics.is_empty() {
                 self.published.remove(&key);
@@ -187,6 +189,12 @@ impl Publisher {
             }
         }
     }
+}
+
+/// What "always" would allow, in words.
+pub fn always(request: &PermissionRequest) -> String {
+    let patterns = request.always.join(", ");
+    if patterns == "*" { format!("every {} in this project", request.permission) } else { format!("{} {patterns}", request.permission) }
 }
 
 fn diagnostic(mark: &Mark, range: Range) -> Diagnostic {

@@ -151,11 +151,18 @@ impl Pump {
         match state {
             ToolState::Running { title, .. } => {
                 if let Some(turn) = self.turns.get(&part.session_id) {
-                    turn.report(format!("{tool} {}", one_line(title.as_deref().unwrap_or_default())));
+                    let title = title.as_deref().unwrap_or_default();
+                    let root = format!("{}/", self.face.root().display());
+                    turn.report(format!("{tool} {}", one_line(title.strip_prefix(&root).unwrap_or(title))));
                 }
             }
             ToolState::Completed { title, metadata, .. } if self.shown.insert(part.id.clone()) => {
                 let mut words = format!("\n\n- `{tool}` {}", one_line(title));
+                if tool == "bash"
+                    && let Some(last) = metadata["output"].as_str().and_then(|out| out.lines().rev().find(|line| !line.trim().is_empty()))
+                {
+                    words.push_str(&format!(" → `{}`", one_line(&last.replace('`', "'"))));
+                }
                 if let Some(diff) = metadata["diff"].as_str().filter(|d| !d.is_empty()) {
                     words.push_str(&format!("\n\n```diff\n{}\n```", short(diff)));
                 }
@@ -208,7 +215,7 @@ async fn ask_plugin(face: Face, started: Arc<Started>, request: PermissionReques
 async fn ask_by_message(face: Face, started: Arc<Started>, request: PermissionRequest) {
     const DENY: &str = "Deny";
     const ONCE: &str = "Allow once";
-    let always = format!("Always allow {}", one_line(&request.always.join(", ")));
+    let always = format!("Always allow {}", one_line(&crate::lsp::marks::always(&request)));
     let title = request.metadata["title"].as_str().map_or_else(|| request.patterns.join(", "), str::to_owned);
     let text = format!("Interline asks for permission: {} {}", request.permission, one_line(&title));
     // The harmless button first: in Helix a stray Enter takes it.

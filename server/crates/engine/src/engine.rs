@@ -22,9 +22,9 @@ use crate::prompts::Prompts;
 use crate::saver::Saver;
 use crate::session::{Author, SessionState, now};
 use crate::shared::Shared;
-use crate::undo;
+use crate::undo::{self, Undo};
 use crate::worker::{Command, Setup, Worker};
-use crate::{AskRequest, Asked, EngineError, Places, UndoReport, Waiting};
+use crate::{AskRequest, Asked, EngineError, Places, Waiting};
 
 /// What the engine is made of.
 pub struct Deps {
@@ -271,20 +271,20 @@ impl Engine {
         agents::names(&self.0.shared.config)
     }
 
-    /// Takes a turn back; the newest one that changed something if none is named.
+    /// Plans to take a turn back; the newest one that changed something if none is named.
     ///
     /// # Errors
-    /// If there is nothing to undo, a turn runs, or the editor refuses.
-    pub async fn undo(&self, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
-        undo::undo(&self.0.shared, self.current().as_ref(), turn).await
+    /// If there is nothing to undo, or a turn runs.
+    pub async fn undo(&self, turn: Option<TurnId>) -> Result<Undo, EngineError> {
+        undo::plan(&self.0.shared, self.current().as_ref(), turn, false).await
     }
 
-    /// Makes again what `undo` took back.
+    /// Plans to make again what an undo took back.
     ///
     /// # Errors
-    /// If there is nothing to redo, a turn runs, or the editor refuses.
-    pub async fn redo(&self, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
-        undo::redo(&self.0.shared, self.current().as_ref(), turn).await
+    /// If there is nothing to redo, or a turn runs.
+    pub async fn redo(&self, turn: Option<TurnId>) -> Result<Undo, EngineError> {
+        undo::plan(&self.0.shared, self.current().as_ref(), turn, true).await
     }
 
     /// Ends all turns and commands, and waits until everything is stored.

@@ -25,3 +25,4 @@ mod worker;
 
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, StopReason, UndoReport, Waiting};
 pub use engine::{Deps, Engine};
+pub use undo::Undo;

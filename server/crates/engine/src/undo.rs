@@ -1,28 +1,51 @@
 //! Undo and redo of a turn: what it changed is taken back, what the user did since stays.
 //!
-//! **Invariant:** what could not be taken back is named; nothing is guessed.
+//! **Invariant:** what could not be taken back is named, before anything is changed; nothing is guessed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use proto::{SessionId, TurnId};
 use tokio_util::sync::CancellationToken;
-use workspace::{Applied, DocKey};
+use workspace::{Applied, Change, DocKey};
 
 use crate::shared::{Shared, applied};
 use crate::{EngineError, KeptText, UndoReport};
 
-/// Takes a turn back.
-pub async fn undo(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
-    act(shared, session, turn, false).await
+/// An undo, or a redo, that is planned and not carried out yet.
+pub struct Undo {
+    shared: Arc<Shared>,
+    turn: TurnId,
+    again: bool,
+    changes: Vec<Change>,
+    report: UndoReport,
 }
 
-/// Makes it again.
-pub async fn redo(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>) -> Result<UndoReport, EngineError> {
-    act(shared, session, turn, true).await
+impl Undo {
+    /// What it will do, and what it will leave.
+    #[must_use]
+    pub fn report(&self) -> &UndoReport {
+        &self.report
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// If the editor or the disk refuses, or the store fails.
+    pub async fn carry_out(self) -> Result<(), EngineError> {
+        if !self.changes.is_empty() {
+            self.shared.workspace.apply(self.changes, &CancellationToken::new()).await?;
+        }
+        let store = self.shared.saver.store().map_err(EngineError::Store)?;
+        store.set_undone(&self.turn, !self.again).map_err(|e| EngineError::Store(e.to_string()))
+    }
 }
 
-async fn act(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>, again: bool) -> Result<UndoReport, EngineError> {
+/// Plans to take a turn back, or to make it `again`.
+///
+/// # Errors
+/// If there is nothing to undo or redo, or a turn runs.
+pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<TurnId>, again: bool) -> Result<Undo, EngineError> {
     if session.is_some_and(|session| shared.is_busy(session)) {
         return Err(EngineError::Busy);
     }
@@ -63,10 +86,6 @@ async fn act(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Option<Tur
     let state = |key: &DocKey| current.get(key).cloned().flatten();
     let plan = if again { workspace::plan_redo(&records, state) } else { workspace::plan_undo(&records, state) };
     let changed = plan.changes.iter().map(|c| c.key.clone()).collect();
-    if !plan.changes.is_empty() {
-        shared.workspace.apply(plan.changes, &CancellationToken::new()).await?;
-    }
-    store.set_undone(&turn, !again).map_err(failed)?;
     let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
-    Ok(UndoReport { changed, kept })
+    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report: UndoReport { changed, kept } })
 }
