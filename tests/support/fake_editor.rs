@@ -328,6 +328,12 @@ impl FakeEditor {
         self.notify("textDocument/didSave", json!({ "textDocument": { "uri": doc.uri } }));
     }
 
+    /// Whether a document is open.
+    #[must_use]
+    pub fn is_open(&self, path: &str) -> bool {
+        self.state().docs.contains_key(&self.uri(path))
+    }
+
     /// A document as it is now.
     ///
     /// # Panics
@@ -347,6 +353,12 @@ impl FakeEditor {
     pub fn wait_text(&self, path: &str, text: &str) {
         let uri = self.uri(path);
         drop(self.wait(&format!("{path} to hold {text:?}"), |state| state.docs.get(&uri).is_some_and(|doc| doc.text == text)));
+    }
+
+    /// Waits until a document holds a piece of text.
+    pub fn wait_holds(&self, path: &str, piece: &str) {
+        let uri = self.uri(path);
+        drop(self.wait(&format!("{path} to hold {piece:?}"), |state| state.docs.get(&uri).is_some_and(|doc| doc.text.contains(piece))));
     }
 
     /// The user replaces the first `old`.

@@ -23,7 +23,7 @@ pub async fn list(face: &Face, params: CodeActionParams) -> Vec<CodeActionOrComm
         }
         None => (params.range.start.line as usize, params.range.end.line as usize),
     };
-    let mut out = prompts(face, &key, lines);
+    let mut out = prompts(face, &key, lines).await;
     if key == face.chat_key() {
         out.extend(chat(face));
         return only(out, params.context.only.as_deref());
@@ -91,10 +91,10 @@ pub async fn list(face: &Face, params: CodeActionParams) -> Vec<CodeActionOrComm
 }
 
 /// Answers to the prompts of these lines. "Always" comes last: an Enter too many must not allow for good.
-fn prompts(face: &Face, key: &DocKey, lines: (usize, usize)) -> Vec<CodeActionOrCommand> {
+async fn prompts(face: &Face, key: &DocKey, lines: (usize, usize)) -> Vec<CodeActionOrCommand> {
     let Some(started) = face.if_started() else { return Vec::new() };
     let mut out = Vec::new();
-    for mark in started.marks.at(key, lines) {
+    for mark in started.marks.at(key, lines).await {
         let reply = |reply: &str| Some(json!({"id": mark.id, "reply": reply}));
         out.push(action(&format!("Allow once: {}", mark.title), "interline.permit", reply("once"), CodeActionKind::QUICKFIX));
         out.push(action(&format!("Deny: {}", mark.title), "interline.permit", reply("reject"), CodeActionKind::QUICKFIX));

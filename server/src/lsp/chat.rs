@@ -154,8 +154,7 @@ impl Writer {
                         self.step.clear();
                     }
                     Some(Order::Flush(done)) => {
-                        self.write().await;
-                        beat = None;
+                        beat = if self.write().await { None } else { Some(Instant::now() + PACE) };
                         // The one who asked may be gone.
                         let _ = done.send(());
                     }

@@ -61,6 +61,8 @@ pub enum DocEvent {
         version: i32,
         /// What changed, in the old text.
         edits: Vec<TextEdit>,
+        /// The texts in between, if it was several changes in one message.
+        steps: Vec<Rope>,
         /// The new text.
         text: Rope,
     },

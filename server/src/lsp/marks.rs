@@ -6,12 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::{Engine, Waiting};
 use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString, Position, Range, Url};
 use proto::{PermissionId, PermissionRequest};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use workspace::{DocKey, TextEdit};
 
 use crate::lsp::chat::text;
@@ -39,34 +38,39 @@ pub struct Mark {
 /// A handle. Cheap to clone.
 #[derive(Clone)]
 pub struct Marks {
-    refresh: mpsc::UnboundedSender<()>,
-    shown: Arc<Mutex<Vec<Mark>>>,
-    chat: DocKey,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+enum Order {
+    /// Something was asked or settled.
+    Refresh,
+    /// What is shown on these lines of a document?
+    At(DocKey, (usize, usize), oneshot::Sender<Vec<Mark>>),
 }
 
 impl Marks {
     /// Starts the task that publishes.
     #[must_use]
     pub fn start(client: Client, documents: Documents, engine: Engine, chat: DocKey) -> Self {
-        let (refresh, orders) = mpsc::unbounded_channel();
-        let shown = Arc::new(Mutex::default());
-        let publisher = Publisher { client, documents, engine, chat: chat.clone(), shown: Arc::clone(&shown), published: HashMap::new() };
-        tokio::spawn(publisher.run(orders));
-        Self { refresh, shown, chat }
+        let (orders, queue) = mpsc::unbounded_channel();
+        let events = documents.subscribe();
+        let publisher = Publisher { client, documents, engine, chat, events, shown: Vec::new(), published: HashMap::new() };
+        tokio::spawn(publisher.run(queue));
+        Self { orders }
     }
 
     /// Something was asked or settled.
     pub fn refresh(&self) {
         // The task is gone only at the process' end.
-        let _ = self.refresh.send(());
+        let _ = self.orders.send(Order::Refresh);
     }
 
-    /// The prompts that are shown on these lines of a document; in the chat all of them.
-    #[must_use]
-    pub fn at(&self, key: &DocKey, lines: (usize, usize)) -> Vec<Mark> {
-        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = |mark: &&Mark| *key == self.chat || (mark.key == *key && mark.lines.0 <= lines.1 && mark.lines.1 >= lines.0);
-        shown.iter().filter(here).cloned().collect()
+    /// The prompts that are shown on these lines of a document as it is now; in the chat all of them.
+    pub async fn at(&self, key: &DocKey, lines: (usize, usize)) -> Vec<Mark> {
+        let (reply, answer) = oneshot::channel();
+        // The task is gone only at the process' end.
+        let _ = self.orders.send(Order::At(key.clone(), lines, reply));
+        answer.await.unwrap_or_default()
     }
 }
 
@@ -75,29 +79,32 @@ struct Publisher {
     documents: Documents,
     engine: Engine,
     chat: DocKey,
-    shown: Arc<Mutex<Vec<Mark>>>,
+    events: mpsc::UnboundedReceiver<DocEvent>,
+    shown: Vec<Mark>,
     published: HashMap<DocKey, Vec<Diagnostic>>,
 }
 
 impl Publisher {
-    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<()>) {
-        let mut events = self.documents.subscribe();
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         loop {
             tokio::select! {
-                order = orders.recv() => {
-                    if order.is_none() {
-                        return;
+                order = orders.recv() => match order {
+                    None => return,
+                    Some(Order::Refresh) => {
+                        self.take_over();
+                        self.publish().await;
                     }
-                    self.take_over();
-                    self.publish().await;
-                }
-                Some(event) = events.recv() => {
-                    let mut any = !self.marks().is_empty();
-                    if let DocEvent::Changed { key, edits, .. } = &event {
-                        any &= self.moved(key, edits);
+                    Some(Order::At(key, lines, reply)) => {
+                        self.catch_up().await;
+                        let here = |mark: &&Mark| key == self.chat || (mark.key == key && mark.lines.0 <= lines.1 && mark.lines.1 >= lines.0);
+                        // The one who asked may be gone.
+                        let _ = reply.send(self.shown.iter().filter(here).cloned().collect());
                     }
+                },
+                Some(event) = self.events.recv() => {
+                    let moved = self.follow(&event);
                     // A burst of keystrokes is published once.
-                    if any && events.is_empty() {
+                    if moved && self.events.is_empty() {
                         self.publish().await;
                     }
                 }
@@ -105,18 +112,36 @@ impl Publisher {
         }
     }
 
-    fn marks(&self) -> std::sync::MutexGuard<'_, Vec<Mark>> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Follows all that has happened to the documents before now.
+    async fn catch_up(&mut self) {
+        let mut moved = false;
+        while let Ok(event) = self.events.try_recv() {
+            moved |= self.follow(&event);
+        }
+        if moved {
+            self.publish().await;
+        }
+    }
+
+    /// Whether what is shown may have to be published anew.
+    fn follow(&mut self, event: &DocEvent) -> bool {
+        if self.shown.is_empty() {
+            return false;
+        }
+        match event {
+            DocEvent::Changed { key, edits, .. } => self.moved(key, edits),
+            DocEvent::Opened { .. } | DocEvent::Closed { .. } | DocEvent::Saved { .. } => true,
+        }
     }
 
     /// Shows what waits now; what is shown already keeps the place to which it has moved.
-    fn take_over(&self) {
+    fn take_over(&mut self) {
         let waiting = self.engine.waiting();
-        let mut marks = self.marks();
-        marks.retain(|mark| waiting.iter().any(|w| w.request.id == mark.id));
+        self.shown.retain(|mark| waiting.iter().any(|w| w.request.id == mark.id));
         for prompt in waiting {
-            if !marks.iter().any(|mark| mark.id == prompt.request.id) {
-                marks.push(self.mark(&prompt));
+            if !self.shown.iter().any(|mark| mark.id == prompt.request.id) {
+                let mark = self.mark(&prompt);
+                self.shown.push(mark);
             }
         }
     }
@@ -137,9 +162,9 @@ impl Publisher {
     }
 
     /// Moves the marks of a document with its text. False if there are none.
-    fn moved(&self, key: &DocKey, edits: &[TextEdit]) -> bool {
+    fn moved(&mut self, key: &DocKey, edits: &[TextEdit]) -> bool {
         let mut any = false;
-        for mark in self.marks().iter_mut().filter(|mark| mark.key == *key) {
+        for mark in self.shown.iter_mut().filter(|mark| mark.key == *key) {
             any = true;
             mark.range = moved(mark.range.start, edits, true)..moved(mark.range.end, edits, false);
             mark.range.end = mark.range.end.max(mark.range.start);
@@ -148,7 +173,7 @@ impl Publisher {
     }
 
     async fn publish(&mut self) {
-        let marks = self.marks().clone();
+        let marks = self.shown.clone();
         let mut now: HashMap<DocKey, Vec<Diagnostic>> = HashMap::new();
         let chat = self.documents.find(&self.chat).await;
         for mut mark in marks {
@@ -161,7 +186,7 @@ impl Publisher {
                 }
                 None => lines_range(mark.lines),
             };
-            if let Some(kept) = self.marks().iter_mut().find(|kept| kept.id == mark.id) {
+            if let Some(kept) = self.shown.iter_mut().find(|kept| kept.id == mark.id) {
                 kept.lines = mark.lines;
             }
             if let Some(document) = chat.as_ref().filter(|_| mark.key != self.chat) {

@@ -28,7 +28,15 @@ impl FakeEditor {
                 self.state().tokens.insert(token);
                 Some(Value::Null)
             }
-            "window/showDocument" => Some(json!({ "success": true })),
+            "window/showDocument" => {
+                let uri = params["uri"].as_str().unwrap_or_default();
+                if let Some(path) = uri.strip_prefix(&format!("{}/", self.uri("")))
+                    && !self.is_open(path)
+                {
+                    self.open(path, None);
+                }
+                Some(json!({ "success": true }))
+            }
             "client/registerCapability" | "client/unregisterCapability" => Some(Value::Null),
             "interline/save" if self.mode == Mode::Plugin => {
                 for uri in params["uris"].as_array().into_iter().flatten().filter_map(Value::as_str) {

@@ -131,14 +131,17 @@ impl State {
             tracing::warn!(%key, "a change of a document that is not open");
             return;
         };
-        let mut edits = Vec::new();
-        for change in params.content_changes {
+        let (mut edits, mut steps) = (Vec::new(), Vec::new());
+        for (n, change) in params.content_changes.into_iter().enumerate() {
+            if n > 0 {
+                steps.push(document.text.clone());
+            }
             apply(&mut document.text, change, self.encoding, &mut edits);
         }
         document.version = params.text_document.version;
         document.dirty = document.saved.is_none().then_some(true);
         let (version, text) = (document.version, document.text.clone());
-        self.tell(DocEvent::Changed { key, version, edits, text });
+        self.tell(DocEvent::Changed { key, version, edits, steps, text });
     }
 
     fn close(&mut self, key: &DocKey) {

@@ -114,14 +114,14 @@ impl Plan {
         match self.open.get_mut(&key) {
             None => {
                 // Checked here already, so that nothing else is changed if it cannot be.
-                if rebase(&edits, &diff(&base, &document.text)).is_err() {
+                if rebase(&edits, &diff(&base, &document.text), &document.text).is_err() {
                     return Err(conflict(key, &base, &document.text));
                 }
                 self.open.insert(key, OpenPlan { indices: vec![index], base, edits });
             }
             Some(earlier) => {
                 let now = earlier.edits.apply(&earlier.base).map_err(|error| refused(&key, &error.to_string()))?;
-                let Ok(edits) = rebase(&edits, &diff(&base, &now)) else { return Err(conflict(key, &base, &now)) };
+                let Ok(edits) = rebase(&edits, &diff(&base, &now), &now) else { return Err(conflict(key, &base, &now)) };
                 earlier.edits = earlier.edits.compose(&edits).map_err(|error| refused(&key, &error.to_string()))?;
                 earlier.indices.push(index);
             }

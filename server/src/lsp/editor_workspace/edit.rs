@@ -89,7 +89,9 @@ impl Editing {
             let input = tokio::select! {
                 biased;
                 event = events.recv() => match event {
-                    Some(DocEvent::Changed { key: changed, version, text, .. }) if changed == *key && version > document.version => Input::Changed { version, text },
+                    Some(DocEvent::Changed { key: changed, version, edits, steps, text }) if changed == *key && version > document.version => {
+                        Input::Changed { version, edits, steps, text }
+                    }
                     Some(DocEvent::Closed { key: closed, .. }) if closed == *key => Input::Closed,
                     Some(_) => { next = Output::Wait { timer: false }; continue }
                     None => Input::Closed,
