@@ -52,7 +52,8 @@ impl Tool {
             return Ok(Building { tool: self, child: None });
         }
         say(&format!("   {} is not here: building it into target/tools (once; takes minutes)", self.name));
-        let mut command = cargo(["install", "--locked", "--quiet", self.name, "--root"]);
+        // Quick to build counts, not quick to run: they take a few seconds either way.
+        let mut command = cargo(["install", "--debug", "--locked", "--quiet", self.name, "--root"]);
         command.arg(folder()).args(self.args).env("CARGO_TARGET_DIR", self.build_folder());
         let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("cannot start cargo install: {error}"))?;
         Ok(Building { tool: self, child: Some(child) })
