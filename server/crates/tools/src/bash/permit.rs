@@ -65,6 +65,9 @@ fn outside(analysis: &BashAnalysis, workdir: &Target, roots: &Roots, context: &T
     found
 }
 
+/// Devices that reveal and keep nothing.
+const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
+
 /// The part of a path before what only the shell knows; none if nothing is left, or it leads nowhere.
 fn known_part(text: &str) -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(PathBuf::from);
@@ -76,7 +79,7 @@ fn known_part(text: &str) -> Option<PathBuf> {
     let known = &text[..text.find(['$', '`', '{', '*', '?', '[']).unwrap_or(text.len())];
     match base {
         Some(home) => Some(home.join(known)),
-        None if known.is_empty() || known == "-" || known == "/dev/null" => None,
+        None if known.is_empty() || known == "-" || DEVICES.contains(&known) => None,
         // Another user's home.
         None if known.starts_with('~') => Some(PathBuf::from("/home").join(known.trim_start_matches('~'))),
         None => Some(PathBuf::from(known)),
