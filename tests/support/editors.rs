@@ -305,7 +305,7 @@ impl Person {
     /// Helix's menu: an entry is marked, and each Down moves the mark by one.
     fn pick_marked(&self, keys: &str, title: &str) -> &Self {
         self.terminal.keys(keys).wait_text(title);
-        let mut marked = None;
+        let mut marked = self.terminal.look(|screen| screen.marked());
         while !self.terminal.look(|screen| screen.is_marked(title)) {
             let moved = |row: Option<u16>| row.is_some() && row != marked;
             self.terminal.keys(DOWN).wait_for(&format!("the mark to move to {title:?}"), |screen| moved(screen.marked()));
