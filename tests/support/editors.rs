@@ -215,9 +215,19 @@ impl Person {
     /// Presses `keys`, which begin an insertion (`A`: at the line's end; `ggO`: above the first line), types the text, and goes back to normal mode.
     pub fn insert(&self, keys: &str, text: &str) -> &Self {
         match self.editor {
-            Editor::Neovim => self.keys(keys).see("-- INSERT --").keys(text).see(text).keys(ESC).miss("-- INSERT --"),
-            Editor::Helix => self.keys(keys).see("INS").keys(text).see(text).keys(ESC).see("NOR"),
+            Editor::Neovim => self.keys(keys).see("-- INSERT --").type_text(text).keys(ESC).miss("-- INSERT --"),
+            Editor::Helix => self.keys(keys).see("INS").type_text(text).keys(ESC).see("NOR"),
         }
+    }
+
+    /// As a hand types: each letter is on the screen before the next. (Helix 25.01 sends each change from a task of its own; of
+    /// letters that come at once the server may be told in another order.)
+    fn type_text(&self, text: &str) -> &Self {
+        for (at, letter) in text.char_indices() {
+            let end = at + letter.len_utf8();
+            self.keys(&text[at..end]).see(text[..end].trim_end());
+        }
+        self
     }
 
     /// A command of the editor: `w`, `q!`.
