@@ -4,13 +4,12 @@
 //!
 //! **Invariant:** every hunk is verified before anything is asked or changed; then all files change, or none.
 
-mod format;
-
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use ropey::Rope;
 use serde_json::{Value, json};
+use workspace::patch::{FileOp, FilePatch, apply_update, parse};
 use workspace::{Edits, Origin, Snapshot};
 
 use crate::args::{Args, schema};
@@ -18,7 +17,6 @@ use crate::change::{Proposal, carry_out, current};
 use crate::paths::{Roots, Target, ask_outside};
 use crate::read::not_found;
 use crate::{Tool, ToolContext, ToolError, ToolOutput};
-use format::FileOp;
 
 /// The tool.
 #[derive(Debug)]
@@ -52,21 +50,24 @@ impl Tool for ApplyPatch {
     }
 
     async fn run(&self, args: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
-        let operations = format::parse(Args(&args).text("patchText")?).map_err(|error| ToolError::model(error.to_string()))?;
+        let patches = parse(Args(&args).text("patchText")?).map_err(|error| ToolError::model(error.to_string()))?;
         let roots = Roots::of(context);
         let mut targets = Vec::new();
         let mut outside: Vec<PathBuf> = Vec::new();
-        for operation in &operations {
-            let target = roots.resolve(operation.path()).under_open_name(context).await;
-            let to = operation.move_to().map(|path| roots.resolve(path));
+        for patch in &patches {
+            let target = roots.resolve(&patch.path).under_open_name(context).await;
+            let to = match &patch.op {
+                FileOp::Update { move_to, .. } => move_to.as_deref().map(|path| roots.resolve(path)),
+                FileOp::Add(_) | FileOp::Delete => None,
+            };
             outside.extend(std::iter::once(&target).chain(&to).filter_map(|target| target.outside_directory(false)));
             targets.push((target, to));
         }
-        ask_outside(context, outside, "apply_patch").await?;
+        ask_outside(context, outside, "apply_patch", None).await?;
 
         let mut proposals = Vec::new();
-        for (operation, (target, to)) in operations.iter().zip(targets) {
-            propose(operation, target, to, &mut proposals, context).await?;
+        for (patch, (target, to)) in patches.iter().zip(targets) {
+            propose(patch, target, to, &mut proposals, context).await?;
         }
         let summary: Vec<String> = proposals.iter().map(line).collect();
         let names: Vec<&str> = proposals.iter().map(|proposal: &Proposal| proposal.target.relative.as_str()).collect();
@@ -91,7 +92,7 @@ fn line(proposal: &Proposal) -> String {
 }
 
 async fn propose(
-    operation: &FileOp,
+    patch: &FilePatch,
     target: Target,
     to: Option<Target>,
     proposals: &mut Vec<Proposal>,
@@ -109,19 +110,20 @@ async fn propose(
             (before, now)
         }
     };
-    match operation {
-        FileOp::Add { content, .. } => {
+    match &patch.op {
+        FileOp::Add(content) => {
             let stale = before.as_ref().is_some_and(|snapshot| context.seen.get(&snapshot.key).is_some_and(|seen| seen != snapshot.text));
             if stale {
                 return Err(fault(&"it exists and has changed since you read it; read it again first"));
             }
             proposals.push(Proposal::new(target, before, Some(Rope::from_str(content))));
         }
-        FileOp::Delete { .. } if now.is_none() => return Err(not_found(&target.key, context).await),
-        FileOp::Delete { .. } => proposals.push(Proposal::new(target, before, None)),
+        FileOp::Delete if now.is_none() => return Err(not_found(&target.key, context).await),
+        FileOp::Delete => proposals.push(Proposal::new(target, before, None)),
         FileOp::Update { chunks, .. } => {
             let Some(text) = now else { return Err(not_found(&target.key, context).await) };
-            let edits = format::edits(&text.to_string(), chunks).map_err(|error| fault(&error))?;
+            let edits = apply_update(&name, &text.to_string(), chunks)
+                .map_err(|error| ToolError::model(format!("{error}; nothing was changed")))?;
             let edits = Edits::new(text.len_bytes(), edits).map_err(|error| fault(&error))?;
             let after = edits.apply(&text).map_err(|error| fault(&error))?;
             match to {

@@ -101,7 +101,7 @@ impl Target {
     /// Asks before a path outside the project is used. `folder` says that the path is a folder itself.
     pub async fn ask_outside(&self, context: &ToolContext, folder: bool) -> Result<(), ToolError> {
         let Some(directory) = self.outside_directory(folder) else { return Ok(()) };
-        ask_outside(context, vec![directory], &self.relative).await
+        ask_outside(context, vec![directory], &self.relative, self.key.path()).await
     }
 
     /// The same, for reading: what tools kept in the output folder may be read.
@@ -127,22 +127,25 @@ impl Target {
     }
 }
 
-/// Asks for folders outside the project, once for all of them.
-pub(crate) async fn ask_outside(context: &ToolContext, mut directories: Vec<PathBuf>, what: &str) -> Result<(), ToolError> {
+/// Asks for folders outside the project, once for all of them. `file` is what is used there, where it is one.
+pub(crate) async fn ask_outside(
+    context: &ToolContext,
+    mut directories: Vec<PathBuf>,
+    what: &str,
+    file: Option<&Path>,
+) -> Result<(), ToolError> {
     directories.sort();
     directories.dedup();
     if directories.is_empty() {
         return Ok(());
     }
     let patterns: Vec<String> = directories.iter().map(|d| directory_pattern(&d.display().to_string())).collect();
-    let ask = Ask {
-        permission: "external_directory".to_owned(),
-        always: patterns.clone(),
-        patterns,
-        metadata: json!({ "title": format!("{what} (outside the project)"), "filepath": what, "parentDir": directories[0].display().to_string() }),
-        place: None,
-        always_ask: false,
-    };
+    let mut metadata = json!({ "title": format!("{what} (outside the project)"), "parentDir": directories[0].display().to_string() });
+    if let Some(file) = file.filter(|file| file.is_absolute()) {
+        metadata["filepath"] = file.display().to_string().into();
+    }
+    let ask =
+        Ask { permission: "external_directory".to_owned(), always: patterns.clone(), patterns, metadata, place: None, always_ask: false };
     Ok(context.asker.ask(ask).await?)
 }
 

@@ -40,12 +40,21 @@ pub enum FileOp {
 pub struct Chunk {
     /// A line that stands before it (behind `@@`).
     pub context: Option<String>,
-    /// The lines that are there.
-    pub old: Vec<String>,
-    /// The lines that are there afterwards.
-    pub new: Vec<String>,
+    /// Its lines, without their signs.
+    pub lines: Vec<(Sign, String)>,
     /// Whether it is at the end of the file.
     pub end_of_file: bool,
+}
+
+/// What a hunk says of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// It is there, and stays as it is in the text.
+    Same,
+    /// It is there, and goes.
+    Old,
+    /// It comes.
+    New,
 }
 
 /// Why a patch was refused.
@@ -190,22 +199,19 @@ fn update_line(chunks: &mut Vec<Chunk>, line: &str) {
         }
         return;
     }
-    // A blank line that lost its leading blank is a blank line of the text.
-    let (sign, text) =
-        if line.is_empty() { (' ', "") } else { line.split_at_checked(1).map_or(('?', ""), |(s, t)| (s.chars().next().unwrap_or('?'), t)) };
-    if !matches!(sign, ' ' | '+' | '-') || (line.is_empty() && chunks.is_empty()) {
-        return;
-    }
+    let (sign, text) = match line.split_at_checked(1) {
+        // A blank line that lost its leading blank is a blank line of the text.
+        None if line.is_empty() && !chunks.is_empty() => (Sign::Same, ""),
+        Some((" ", text)) => (Sign::Same, text),
+        Some(("-", text)) => (Sign::Old, text),
+        Some(("+", text)) => (Sign::New, text),
+        _ => return,
+    };
     if chunks.is_empty() {
         chunks.push(Chunk::default());
     }
     if let Some(chunk) = chunks.last_mut() {
-        if sign != '+' {
-            chunk.old.push(text.to_owned());
-        }
-        if sign != '-' {
-            chunk.new.push(text.to_owned());
-        }
+        chunk.lines.push((sign, text.to_owned()));
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn ask(command: &str, workdir: &Target, roots: &Roots, context:
         return Err(Denied::Rule { permission: "bash".to_owned(), pattern }.into());
     }
     let outside = outside(&analysis, workdir, roots, context);
-    ask_outside(context, outside, command.trim()).await?;
+    ask_outside(context, outside, command.trim(), None).await?;
     if decision.action == Action::Allow {
         return Ok(());
     }

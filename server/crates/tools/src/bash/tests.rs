@@ -160,6 +160,8 @@ async fn asks_for_what_is_outside() {
         assert!(matches!(result, Err(ToolError::Denied(_))), "{command}: {result:?}");
         assert_eq!(world.asked().last(), Some(&("external_directory".to_owned(), vec![pattern.clone()])), "{command}");
     }
+    let asks = world.user.asks.lock().expect("lock").clone();
+    assert!(asks.iter().all(|ask| ask.metadata.get("filepath").is_none()), "a command is no file: {asks:?}");
     let count = world.asked().len();
     for command in ["cat sub/a.txt", "cd sub && ls a.txt", "ls *.none", "for f in *; do cat $f; done", "ls > /dev/null", "cd sub; pwd"] {
         world.run(&Bash, bash(command)).await.expect(command);

@@ -2,9 +2,7 @@
 //!
 //! **Invariant:** a later hunk is placed behind an earlier one; lines that a hunk keeps are left as they are in the text.
 
-use similar::{Algorithm, DiffTag, capture_diff_slices};
-
-use super::{Chunk, PatchError};
+use super::{Chunk, PatchError, Sign};
 use crate::TextEdit;
 
 /// From strict to lax.
@@ -58,29 +56,35 @@ pub(super) fn edits(path: &str, text: &str, chunks: &[Chunk]) -> Result<Vec<Text
             let missing = || PatchError::Context { path: path.to_owned(), context: context.clone(), from };
             from = places.first().ok_or_else(missing)? + 1;
         }
-        if chunk.old.is_empty() {
+        let (mut body, mut old) = (chunk.lines.as_slice(), old_lines(&chunk.lines));
+        if old.is_empty() {
             // Nothing to hold on to: behind the context, else at the end.
             let at = if chunk.context.is_some() && !chunk.end_of_file { from } else { lines.bodies.len() };
-            insert(&lines, at, &chunk.new, &mut edits);
+            replace(&lines, at, body, &mut edits);
             from = at;
             continue;
         }
-        let (mut old, mut new) = (chunk.old.as_slice(), chunk.new.as_slice());
-        let mut place = choose(path, &lines, chunk, old, from)?;
-        if let (None, [head @ .., last]) = (place, old)
+        let missing = || PatchError::Lines { path: path.to_owned(), lines: old_lines(&chunk.lines).join("\n"), from };
+        let mut place = choose(path, &lines, chunk, &old, from)?;
+        if let (None, Some(((Sign::Same, last), head))) = (place, body.split_last())
             && last.is_empty()
-            && !head.is_empty()
+            && old.len() > 1
         {
-            old = head;
-            new = new.strip_suffix(&[String::new()]).unwrap_or(new);
-            place = choose(path, &lines, chunk, old, from)?;
+            // An empty line before the next marker is often only that.
+            body = head;
+            old.pop();
+            place = choose(path, &lines, chunk, &old, from)?;
         }
-        let missing = || PatchError::Lines { path: path.to_owned(), lines: chunk.old.join("\n"), from };
         let at = place.ok_or_else(missing)?;
-        replace(&lines, at, old, new, &mut edits);
+        replace(&lines, at, body, &mut edits);
         from = at + old.len();
     }
     Ok(edits)
+}
+
+/// The lines that must be there.
+fn old_lines(lines: &[(Sign, String)]) -> Vec<String> {
+    lines.iter().filter(|(sign, _)| *sign != Sign::New).map(|(_, line)| line.clone()).collect()
 }
 
 fn choose(path: &str, lines: &Lines<'_>, chunk: &Chunk, old: &[String], from: usize) -> Result<Option<usize>, PatchError> {
@@ -98,38 +102,39 @@ fn choose(path: &str, lines: &Lines<'_>, chunk: &Chunk, old: &[String], from: us
     Ok(places.first().copied())
 }
 
-/// Replaces only the lines that differ between `old` and `new`: those that stay keep their blanks, whatever the patch says.
-fn replace(lines: &Lines<'_>, at: usize, old: &[String], new: &[String], edits: &mut Vec<TextEdit>) {
-    for op in capture_diff_slices(Algorithm::Myers, old, new) {
-        let (tag, was, is) = op.as_tag_tuple();
-        match tag {
-            DiffTag::Equal => {}
-            DiffTag::Insert => insert(lines, at + was.start, &new[is], edits),
-            DiffTag::Delete | DiffTag::Replace => {
-                let (first, last) = (at + was.start, at + was.end);
-                let (mut start, end) = (lines.starts[first], lines.starts[last]);
-                let mut text: String = new[is].iter().flat_map(|line| [line.as_str(), lines.newline]).collect();
-                if last == lines.bodies.len() && !lines.closed {
-                    // The text has no newline at its end, and gets none.
-                    text.truncate(text.len() - if text.is_empty() { 0 } else { lines.newline.len() });
-                    if text.is_empty() && first > 0 {
-                        start = lines.starts[first - 1] + lines.bodies[first - 1].len();
-                    }
-                }
-                edits.push(TextEdit { range: start..end, text });
-            }
+/// Replaces only the lines that the hunk says change: those that stay keep their blanks, whatever the patch says.
+fn replace(lines: &Lines<'_>, mut at: usize, mut rest: &[(Sign, String)], edits: &mut Vec<TextEdit>) {
+    loop {
+        let same = rest.iter().take_while(|(sign, _)| *sign == Sign::Same).count();
+        at += same;
+        rest = &rest[same..];
+        let (changed, after) = rest.split_at(rest.iter().take_while(|(sign, _)| *sign != Sign::Same).count());
+        if changed.is_empty() {
+            return;
         }
+        rest = after;
+        let last = at + changed.iter().filter(|(sign, _)| *sign == Sign::Old).count();
+        let new = changed.iter().filter(|(sign, _)| *sign == Sign::New).map(|(_, line)| line.as_str());
+        edits.push(edit(lines, at..last, new));
+        at = last;
     }
 }
 
-fn insert(lines: &Lines<'_>, at: usize, new: &[String], edits: &mut Vec<TextEdit>) {
-    let start = lines.starts[at];
-    let text: String = if at == lines.bodies.len() && !lines.closed {
-        new.iter().flat_map(|line| [lines.newline, line.as_str()]).collect()
-    } else {
-        new.iter().flat_map(|line| [line.as_str(), lines.newline]).collect()
-    };
-    edits.push(TextEdit { range: start..start, text });
+/// New lines for the old ones of a range, which may be empty.
+fn edit<'a>(lines: &Lines<'_>, range: std::ops::Range<usize>, new: impl Iterator<Item = &'a str>) -> TextEdit {
+    let (mut start, end) = (lines.starts[range.start], lines.starts[range.end]);
+    if range.end < lines.bodies.len() || lines.closed {
+        return TextEdit { range: start..end, text: new.flat_map(|line| [line, lines.newline]).collect() };
+    }
+    // The text has no newline at its end, and gets none.
+    if range.is_empty() {
+        return TextEdit { range: start..end, text: new.flat_map(|line| [lines.newline, line]).collect() };
+    }
+    let text = new.collect::<Vec<_>>();
+    if text.is_empty() && range.start > 0 {
+        start = lines.starts[range.start - 1] + lines.bodies[range.start - 1].len();
+    }
+    TextEdit { range: start..end, text: text.join(lines.newline) }
 }
 
 /// With typographic quotes, dashes, dots and blanks as their plain ones.

@@ -43,6 +43,7 @@ fn hunks() {
     check("x\ny\nx\n", "@@\n-x\n+z\n*** End of File", "x\ny\nz\n");
     check("a\n\nb\n", "@@\n a\n\n-b\n+c", "a\n\nc\n");
     check("a\nb\n", "@@\n a\n-b\n+c\n ", "a\nc\n");
+    check("a\nb\nc\nd\n", "@@\n-a\n+A\n@@\n-d", "A\nb\nc\n");
 }
 
 #[test]
@@ -57,6 +58,10 @@ fn line_ends() {
 #[test]
 fn tolerance() {
     check("a  \n\tb\n", "@@\n a\n-b\n+c", "a  \nc\n");
+    // Only the line that the patch takes away goes, though both are alike.
+    check("  a\na\n", "@@\n-a\n a", "a\n");
+    check("  a\na\n", "@@\n a\n-a", "  a\n");
+    check("  x\n\tb\n", "@@\n x\n-b\n+B\n+x", "  x\nB\nx\n");
     check("say “hi” – ok…\n", "@@\n-say \"hi\" - ok...\n+x", "x\n");
 }
 
