@@ -6,6 +6,7 @@
 
 use ropey::Rope;
 
+use crate::diff::changed;
 use crate::edits::rebase_split;
 use crate::{ApplyError, DocKey, Edits, EditsError, TextEdit, diff, unified};
 
@@ -37,6 +38,10 @@ pub enum Input {
     Changed {
         /// The document's new version.
         version: i32,
+        /// What changed, in the text before.
+        edits: Vec<TextEdit>,
+        /// The texts in between, if it was several changes in one message.
+        steps: Vec<Rope>,
         /// Its whole new text.
         text: Rope,
     },
@@ -79,9 +84,10 @@ pub enum Output {
 pub struct ApplyMachine {
     key: DocKey,
     quirks: Quirks,
-    /// The text that the agent's edits were made against, and these edits.
+    /// The text that the agent's edits were made against, these edits as they were thought of, and what the user did to the text since.
     base: Rope,
     edits: Edits,
+    user: Edits,
     /// What the editor reported last.
     version: i32,
     text: Rope,
@@ -114,12 +120,14 @@ impl ApplyMachine {
     /// # Errors
     /// The edits do not fit `base`.
     pub fn new(key: DocKey, base: Rope, edits: &Edits, version: i32, text: Rope, quirks: Quirks) -> Result<Self, EditsError> {
-        let edits = edits.minimized(&base)?;
+        // Fails if they do not fit.
+        edits.apply(&base)?;
         Ok(Self {
             key,
             quirks,
+            user: diff(&base, &text),
             base,
-            edits,
+            edits: edits.clone(),
             version,
             text,
             ours: None,
@@ -162,7 +170,7 @@ impl ApplyMachine {
                     Output::Wait { timer: true }
                 }
             }
-            Input::Changed { version, text } => self.changed(version, text),
+            Input::Changed { version, edits, steps, text } => self.changed(version, edits, &steps, text),
             Input::TimedOut => match self.state {
                 State::Claimed => {
                     self.reason = String::from("it said that it was applied, but the text did not change");
@@ -181,14 +189,16 @@ impl ApplyMachine {
         }
     }
 
-    fn changed(&mut self, version: i32, text: Rope) -> Output {
+    fn changed(&mut self, version: i32, edits: Vec<TextEdit>, steps: &[Rope], text: Rope) -> Output {
         let before = std::mem::replace(&mut self.text, text);
         self.version = version;
         if let Some(after) = self.ours.as_ref().and_then(|ours| ours.apply(&before).ok())
-            && shows(&before, &after, &self.text)
+            && let Some(after) = shown(&before, &after, steps.iter().chain([&self.text]))
         {
-            return Output::Done { before, after };
+            return Output::Done { before, after: after.clone() };
         }
+        let changed = changed(&before, &self.text, edits);
+        self.user = self.user.compose(&changed).unwrap_or_else(|_| diff(&self.base, &self.text));
         self.ours = self.rebased();
         self.moved = true;
         match self.state {
@@ -199,10 +209,11 @@ impl ApplyMachine {
         }
     }
 
-    /// The agent's edits, over all that the user did since they were thought of.
+    /// The agent's edits, over all that the user did since they were thought of. A conflict is one with all that the agent meant to replace; what
+    /// is sent then is only what differs.
     fn rebased(&self) -> Option<Edits> {
-        let rebased = rebase_split(&self.edits, &diff(&self.base, &self.text));
-        rebased.conflicts.is_empty().then_some(rebased.edits)
+        let rebased = rebase_split(&self.edits, &self.user, &self.text);
+        rebased.conflicts.is_empty().then(|| rebased.edits.minimized(&self.text).ok()).flatten()
     }
 
     fn retry(&mut self) -> Output {
@@ -239,9 +250,14 @@ impl ApplyMachine {
     }
 }
 
-/// Whether `now` came of `with` rather than of `without`: it is the former, or nearer to it.
-fn shows(without: &Rope, with: &Rope, now: &Rope) -> bool {
-    now == with || (now != without && diff(with, now).size() < diff(without, now).size())
+/// The text that shows the edit: it is the one `with` it, but for blanks and line ends at most, about which an editor may have its own mind. Where
+/// these are all there is to the edit, they count.
+fn shown<'a>(without: &Rope, with: &Rope, texts: impl DoubleEndedIterator<Item = &'a Rope> + Clone) -> Option<&'a Rope> {
+    fn signs(text: &Rope) -> impl Iterator<Item = char> {
+        text.chars().filter(|c| !c.is_whitespace())
+    }
+    let like = |now: &&Rope| signs(now).eq(signs(with)) && !signs(now).eq(signs(without));
+    texts.clone().find(|now| *now == with).or_else(|| texts.rev().find(like))
 }
 
 /// An insertion behind the last newline becomes one before it: the same text, without the empty line that Neovim 0.11 would leave at the end.

@@ -13,7 +13,7 @@ use ropey::iter::Chunks;
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use crate::TextEdit;
-use crate::edits::{Assoc, Edits, rebase_split};
+use crate::edits::{Assoc, Edits, is_word, rebase_split};
 
 /// Blocks of lines up to this many bytes are compared by words.
 const WORDS_MAX: usize = 4 << 10;
@@ -29,18 +29,45 @@ pub fn diff(old: &Rope, new: &Rope) -> Edits {
     for op in line_ops(&old_lines, &new_lines) {
         let (tag, old_range, new_range) = op.as_tag_tuple();
         at += old_lines[done..old_range.start].iter().map(|line| line.len()).sum::<usize>();
-        let (was, is) = (old_lines[old_range.clone()].concat(), new_lines[new_range].concat());
+        let (was, is) = (&old_lines[old_range.clone()], &new_lines[new_range]);
+        let size = |lines: &[&str]| lines.iter().map(|line| line.len()).sum::<usize>();
+        let end = at + size(was);
         match tag {
             DiffTag::Equal => {}
-            DiffTag::Replace if was.len().max(is.len()) <= WORDS_MAX => edits.extend(word_edits(at, &was, &is)),
-            _ => edits.push(TextEdit { range: at..at + was.len(), text: is }),
+            // As many lines as before: each is what became of the one at its place.
+            DiffTag::Replace if was.len() == is.len() && size(was).max(size(is)) <= WORDS_MAX => {
+                let mut at = at;
+                for (was, is) in was.iter().zip(is) {
+                    edits.extend(word_edits(at, was, is));
+                    at += was.len();
+                }
+            }
+            DiffTag::Replace if size(was).max(size(is)) <= WORDS_MAX => edits.extend(word_edits(at, &was.concat(), &is.concat())),
+            _ => edits.push(TextEdit { range: at..end, text: is.concat() }),
         }
-        at += was.len();
+        at = end;
         done = old_range.end;
     }
-    // The edits are sorted, apart and on character boundaries, so neither step can fail.
-    let len = old.len_bytes();
-    Edits::new(len, edits).and_then(|edits| edits.minimized(old)).unwrap_or_else(|_| replace_all(old, new))
+    // The edits are sorted and apart, so that this cannot fail; if it did, the whole would still be true.
+    Edits::new(old.len_bytes(), edits).unwrap_or_else(|_| Edits::whole(old, new))
+}
+
+/// What somebody did to `old`, in whole words and lines: from the editor's own account of it where that fits, since a comparison cannot tell which
+/// of two equal lines is the new one.
+#[must_use]
+pub(crate) fn changed(old: &Rope, new: &Rope, edits: Vec<TextEdit>) -> Edits {
+    let told = Edits::new(old.len_bytes(), edits).ok();
+    let Some(told) = told.filter(|told| told.apply(old).is_ok_and(|text| text == *new)) else { return diff(old, new) };
+    // Some editors name all that lies between two changes.
+    let parts = told.edits().iter().flat_map(|edit| {
+        let was = old.byte_slice(edit.range.clone());
+        let lines = edit.text.contains('\n') && was.bytes().any(|byte| byte == b'\n');
+        let parts = if lines { diff(&Rope::from(was), &Rope::from_str(&edit.text)).into_vec() } else { vec![TextEdit { range: 0..was.len_bytes(), text: edit.text.clone() }] };
+        let at = edit.range.start;
+        parts.into_iter().map(move |part| TextEdit { range: at + part.range.start..at + part.range.end, text: part.text })
+    });
+    let parts = Edits::new(old.len_bytes(), parts.collect()).unwrap_or(told);
+    parts.by_words(old, new)
 }
 
 /// As [`diff`], of plain strings.
@@ -111,22 +138,25 @@ pub struct Conflict {
 #[must_use]
 pub fn merge3(base: &Rope, ours: &Rope, theirs: &Rope) -> Merge {
     let (mine, other) = (diff(base, ours), diff(base, theirs));
-    let rebased = rebase_split(&other, &mine);
-    let conflicts = rebased.conflicts.iter().filter_map(|index| other.edits().get(*index)).map(|edit| {
+    let rebased = rebase_split(&other, &mine, ours);
+    let conflict = |edit: &TextEdit| {
         let start = mine.map_offset(edit.range.start, Assoc::Before);
         let end = mine.map_offset(edit.range.end, Assoc::After);
         let ours_lines = count_newlines(ours, start)..count_newlines(ours, end) + 1;
         Conflict { base_range: edit.range.clone(), theirs: edit.text.clone(), ours_lines }
-    });
-    let conflicts = conflicts.collect();
-    // The rebased edits are in the bytes of `ours` by construction.
-    let text = rebased.edits.apply(ours).unwrap_or_else(|_| ours.clone());
-    Merge { text, edits_over_ours: rebased.edits, conflicts }
-}
-
-fn replace_all(old: &Rope, new: &Rope) -> Edits {
-    Edits::new(old.len_bytes(), vec![TextEdit { range: 0..old.len_bytes(), text: new.to_string() }])
-        .unwrap_or_else(|_| Edits::none(old.len_bytes()))
+    };
+    match rebased.edits.apply(ours) {
+        Ok(text) => {
+            let conflicts = rebased.conflicts.iter().filter_map(|index| other.edits().get(*index)).map(conflict).collect();
+            Merge { text, edits_over_ours: rebased.edits, conflicts }
+        }
+        // Cannot be, since rebased edits are edits of `ours`; but if, then nothing of theirs is in it, and that is said.
+        Err(error) => {
+            tracing::error!(%error, "a merge failed");
+            let conflicts = other.edits().iter().map(conflict).collect();
+            Merge { text: ours.clone(), edits_over_ours: Edits::none(ours.len_bytes()), conflicts }
+        }
+    }
 }
 
 /// The parts of two texts that differ, grown to whole lines and by some more of them.
@@ -257,19 +287,28 @@ fn line_ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
     }
 }
 
+/// The changed words of some lines. What has no word between is one change: that two phrases have a blank or a line's end in common says nothing.
 fn word_edits(at: usize, was: &str, is: &str) -> Vec<TextEdit> {
     let (old, new) = (words(was), words(is));
-    let mut edits = Vec::new();
-    let (mut at, mut done) = (at, 0);
-    for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
+    let mut edits: Vec<TextEdit> = Vec::new();
+    let (mut at, mut between) = (at, None);
+    // What is there once in both belongs together, whatever it costs.
+    for op in capture_diff_slices(Algorithm::Patience, &old, &new) {
         let (tag, old_range, new_range) = op.as_tag_tuple();
-        at += old[done..old_range.start].iter().map(|word| word.len()).sum::<usize>();
-        let len: usize = old[old_range.clone()].iter().map(|word| word.len()).sum();
-        if tag != DiffTag::Equal {
-            edits.push(TextEdit { range: at..at + len, text: new[new_range].concat() });
+        let text = new[new_range].concat();
+        let end = at + old[old_range].iter().map(|word| word.len()).sum::<usize>();
+        match edits.last_mut() {
+            _ if tag == DiffTag::Equal => between = Some(text),
+            Some(last) if between.as_deref().is_none_or(|equal| !equal.contains(is_word)) => {
+                last.range.end = end;
+                last.text.extend([between.take().unwrap_or_default(), text]);
+            }
+            _ => {
+                between = None;
+                edits.push(TextEdit { range: at..end, text });
+            }
         }
-        at += len;
-        done = old_range.end;
+        at = end;
     }
     edits
 }
@@ -284,7 +323,7 @@ fn words(text: &str) -> Vec<&str> {
     }
     let kind = |c: char| match c {
         '\r' | '\n' => Kind::Sign,
-        c if c.is_alphanumeric() || c == '_' => Kind::Word,
+        c if is_word(c) => Kind::Word,
         c if c.is_whitespace() => Kind::Blank,
         _ => Kind::Sign,
     };

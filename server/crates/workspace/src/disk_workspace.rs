@@ -74,7 +74,7 @@ fn change(key: &DocKey, kind: ChangeKind, now: Option<&Content>) -> Result<Optio
             let wanted = if blake3::hash(text.as_bytes()) == stamp.hash {
                 wanted
             } else {
-                rebase(&wanted, &diff(&base, &current)).map_err(|_| {
+                rebase(&wanted, &diff(&base, &current), &current).map_err(|_| {
                     let name = key.to_string();
                     ApplyError::Conflict { key: key.clone(), diff: unified(&base, &current, &name, &name, 3) }
                 })?

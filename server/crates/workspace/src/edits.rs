@@ -99,6 +99,13 @@ impl Edits {
         Self { len, edits: Vec::new() }
     }
 
+    /// One text for another.
+    #[must_use]
+    pub(crate) fn whole(old: &Rope, new: &Rope) -> Self {
+        let len = old.len_bytes();
+        Self { len, edits: vec![TextEdit { range: 0..len, text: new.to_string() }] }
+    }
+
     /// The edits, sorted, in the old text's bytes.
     #[must_use]
     pub fn edits(&self) -> &[TextEdit] {
@@ -254,6 +261,35 @@ impl Edits {
         Self::new(self.len, edits)
     }
 
+    /// The same change in whole words: none of the old or the new text (`new`) is cut, so that somebody else's change of a word meets it.
+    #[must_use]
+    pub(crate) fn by_words(&self, old: &Rope, new: &Rope) -> Self {
+        let mut ranges: Vec<Range<usize>> = Vec::with_capacity(self.edits.len());
+        for edit in &self.edits {
+            let Range { mut start, mut end } = edit.range;
+            let (mut left, mut right) = (old.chars_at(old.byte_to_char(start)).reversed(), old.chars_at(old.byte_to_char(end)));
+            let (was, is) = (old.byte_slice(start..end), edit.text.as_str());
+            let (behind, before) = (right.next(), left.next());
+            let cut_left = [was.chars().next().or(behind), is.chars().next().or(behind)].into_iter().flatten().any(is_word);
+            let cut_right = [was.chars_at(was.len_chars()).reversed().next().or(before), is.chars().next_back().or(before)];
+            if cut_left {
+                start -= before.into_iter().chain(left).take_while(|c| is_word(*c)).map(char::len_utf8).sum::<usize>();
+            }
+            if cut_right.into_iter().flatten().any(is_word) {
+                end += behind.into_iter().chain(right).take_while(|c| is_word(*c)).map(char::len_utf8).sum::<usize>();
+            }
+            match ranges.last_mut() {
+                Some(last) if last.end >= start => last.end = last.end.max(end),
+                _ => ranges.push(start..end),
+            }
+        }
+        let grown = ranges.into_iter().map(|range| {
+            let place = self.map_offset(range.start, Assoc::Before)..self.map_offset(range.end, Assoc::After);
+            TextEdit { range, text: new.byte_slice(place).to_string() }
+        });
+        Self { len: self.len, edits: grown.collect() }
+    }
+
     fn check_len(&self, found: usize) -> Result<(), EditsError> {
         if found == self.len { Ok(()) } else { Err(EditsError::Length { expected: self.len, found }) }
     }
@@ -281,20 +317,20 @@ impl Edits {
     }
 }
 
-/// Moves `agent`'s edits over `user`'s edits of the same text. At one place the user's insertion stays first.
+/// Moves `agent`'s edits over `user`'s edits of the same text, which made `now` of it. At one place the user's insertion stays first.
 ///
 /// # Errors
 /// The indices of the agent's edits where the user changed the same place.
-pub fn rebase(agent: &Edits, user: &Edits) -> Result<Edits, Vec<usize>> {
-    let rebased = rebase_split(agent, user);
+pub fn rebase(agent: &Edits, user: &Edits, now: &Rope) -> Result<Edits, Vec<usize>> {
+    let rebased = rebase_split(agent, user, now);
     if rebased.conflicts.is_empty() { Ok(rebased.edits) } else { Err(rebased.conflicts) }
 }
 
 /// As [`rebase`], with those that are in conflict left out and named.
 #[must_use]
-pub fn rebase_split(agent: &Edits, user: &Edits) -> Rebased {
-    debug_assert_eq!(agent.len, user.len, "both are edits of the same text");
-    let (mut conflicts, mut done, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+pub fn rebase_split(agent: &Edits, user: &Edits, now: &Rope) -> Rebased {
+    debug_assert_eq!((agent.len, user.len_after()), (user.len, now.len_bytes()), "both are edits of the same text");
+    let (mut conflicts, mut done, mut moved) = (Vec::new(), Vec::new(), Builder::default());
     let (mut next, mut removed, mut added) = (0, 0, 0);
     for (index, edit) in agent.edits.iter().enumerate() {
         let Range { start, end } = edit.range;
@@ -303,23 +339,23 @@ pub fn rebase_split(agent: &Edits, user: &Edits) -> Rebased {
             added += theirs.text.len();
             next += 1;
         }
-        let before = next.checked_sub(1).and_then(|before| user.edits.get(before));
-        let over = user.edits.get(next);
-        if before == Some(edit) || over == Some(edit) {
+        let before = next.checked_sub(1).and_then(|before| user.edits.get(before)).filter(|theirs| theirs.range.end == start);
+        let over = user.edits.get(next).filter(|theirs| theirs.range.start <= end);
+        let made = || {
+            let place = user.map_offset(start, Assoc::Before)..user.map_offset(end, Assoc::After);
+            now.get_byte_slice(place).is_some_and(|there| there == edit.text)
+        };
+        if (before.is_some() || over.is_some()) && made() {
             done.push(index);
         } else if over.is_some_and(|theirs| theirs.range.start < end) {
             conflicts.push(index);
         } else {
-            moved.push(TextEdit { range: start - removed + added..end - removed + added, text: edit.text.clone() });
+            moved.retain(start - removed + added - moved.at);
+            moved.delete(end - start);
+            moved.insert(&edit.text);
         }
     }
-    let mut builder = Builder::default();
-    for edit in moved {
-        builder.retain(edit.range.start - builder.at);
-        builder.delete(edit.range.len());
-        builder.insert(&edit.text);
-    }
-    Rebased { edits: Edits { len: user.len_after(), edits: builder.edits }, conflicts, done }
+    Rebased { edits: Edits { len: user.len_after(), edits: moved.edits }, conflicts, done }
 }
 
 fn minimize(edit: &TextEdit, old: &Rope) -> Option<TextEdit> {
@@ -345,6 +381,11 @@ fn minimize(edit: &TextEdit, old: &Rope) -> Option<TextEdit> {
     let text = &new_rest[..new_rest.len() - suffix];
     let range = edit.range.start + prefix..edit.range.end - suffix;
     (replaced != new).then(|| TextEdit { range, text: text.to_owned() })
+}
+
+/// Whether it is a part of words.
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 #[derive(Clone, Copy)]

@@ -1,0 +1,538 @@
+//! **Invariant:** whatever the user and the agent do, in whatever order their messages arrive, in whichever editor: no word that the user typed is lost or
+//! torn, and the agent's edits are in the text once or not at all, as it was told.
+
+use std::collections::VecDeque;
+
+use interline_workspace::apply::{ApplyMachine, Input, Output, Quirks};
+use interline_workspace::{Applied, ApplyError, ChangeKind, Content, CurrentState, DocKey, Edits, Route, TextEdit, diff, diff_str, plan_undo};
+use proptest::prelude::*;
+use ropey::Rope;
+
+/// How an editor takes edits and tells of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Helix: a stale edit is refused; the change is told before the reply.
+    Strict,
+    /// Neovim: a stale edit is skipped with `applied: true`, version 0 is not checked, versions jump, changes are told some time later and together.
+    Lenient,
+    /// VS Code: a stale edit is refused; the change is told after the reply.
+    Late,
+}
+
+/// What the editor writes on the wire.
+#[derive(Debug)]
+enum Message {
+    Changed { version: i32, edits: Vec<TextEdit>, steps: Vec<Rope>, text: Rope },
+    Reply { request: usize, applied: bool },
+    Closed,
+}
+
+struct Request {
+    id: usize,
+    version: i32,
+    edits: Vec<TextEdit>,
+    /// The text that the server had then.
+    text: Rope,
+}
+
+struct Editor {
+    mode: Mode,
+    text: String,
+    version: i32,
+    undo: Vec<String>,
+    /// Changes that were not told yet: the edits, and the text after them.
+    pending: Vec<(Edits, String)>,
+    history: Vec<String>,
+    inbox: VecDeque<Request>,
+    wire: VecDeque<Message>,
+    /// How many of the call's requests were carried out.
+    landed: usize,
+    closed: bool,
+}
+
+impl Editor {
+    /// The one way in which the text changes.
+    fn change(&mut self, edits: Vec<TextEdit>, step: bool) {
+        let edits = Edits::new(self.text.len(), edits).expect("edits fit the text");
+        let new = edits.apply_str(&self.text).expect("edits fit the text");
+        if new == self.text {
+            return;
+        }
+        if step {
+            self.undo.push(self.text.clone());
+        }
+        self.version += if self.mode == Mode::Lenient { 2 } else { 1 };
+        let parts: Vec<TextEdit> = if self.mode == Mode::Lenient { edits.edits().to_vec() } else { Vec::new() };
+        if parts.len() > 1 {
+            // One after the other, from the end.
+            let mut text = self.text.clone();
+            for part in parts.into_iter().rev() {
+                let len = text.len();
+                text.replace_range(part.range.clone(), &part.text);
+                self.pending.push((Edits::new(len, vec![part]).expect("one edit"), text.clone()));
+            }
+        } else {
+            self.pending.push((edits, new.clone()));
+        }
+        self.text = new;
+        self.history.push(self.text.clone());
+    }
+
+    /// Tells of what changed.
+    fn flush(&mut self) {
+        let mut all: Option<Edits> = None;
+        for (edits, _) in &self.pending {
+            all = Some(all.map_or_else(|| edits.clone(), |all| all.compose(edits).expect("one after the other")));
+        }
+        let Some(all) = all else { return };
+        let mut steps: Vec<Rope> = self.pending.drain(..).map(|(_, text)| Rope::from_str(&text)).collect();
+        let text = steps.pop().expect("there is a change");
+        self.wire.push_back(Message::Changed { version: self.version, edits: all.into_vec(), steps, text });
+    }
+
+    fn users(&mut self, edit: TextEdit) {
+        self.change(vec![edit], true);
+        if self.mode != Mode::Lenient {
+            self.flush();
+        }
+    }
+
+    /// Takes the next request, if there is one.
+    fn serve(&mut self, change_first: bool) {
+        let Some(Request { id, version, edits, text }) = self.inbox.pop_front() else { return };
+        let current = match self.mode {
+            Mode::Lenient => version == 0 || version >= self.version,
+            Mode::Strict | Mode::Late => version == self.version,
+        };
+        let current = current && !self.closed;
+        if current {
+            assert_eq!(text, self.text, "an edit for another text was let through");
+            for at in edits.iter().flat_map(|edit| [edit.range.start, edit.range.end]) {
+                assert!(!splits_crlf(&self.text, at), "{edits:?} splits a line's end of {:?}", self.text);
+            }
+            self.landed += 1;
+            self.change(edits, true);
+        }
+        let reply = Message::Reply { request: id, applied: current || (self.mode == Mode::Lenient && !self.closed) };
+        match self.mode {
+            Mode::Strict => {
+                self.flush();
+                self.wire.push_back(reply);
+            }
+            Mode::Lenient if change_first => {
+                self.flush();
+                self.wire.push_back(reply);
+            }
+            Mode::Lenient => self.wire.push_back(reply),
+            Mode::Late => {
+                self.wire.push_back(reply);
+                self.flush();
+            }
+        }
+    }
+}
+
+fn splits_crlf(text: &str, at: usize) -> bool {
+    at > 0 && text.as_bytes()[at - 1] == b'\r' && text.as_bytes().get(at) == Some(&b'\n')
+}
+
+/// The server's side of one call.
+struct Call {
+    machine: ApplyMachine,
+    request: Option<usize>,
+    timer: bool,
+    /// The agent's own words.
+    words: Vec<String>,
+    /// Whether the end of the call may come before the editor's last word: it was cancelled, or waited in vain.
+    may_be_late: bool,
+}
+
+struct World {
+    editor: Editor,
+    eol: &'static str,
+    mirror: Rope,
+    version: i32,
+    call: Option<Call>,
+    requests: usize,
+    /// What the user typed and did not take away himself.
+    typed: Vec<String>,
+    words: usize,
+    records: Vec<Applied>,
+    /// The words of the calls that were done.
+    done: Vec<String>,
+    /// How calls ended: done, in conflict, refused, cancelled.
+    ends: [usize; 4],
+}
+
+const VOCABULARY: [&str; 8] = ["x", "x = 1", "}", "foo(x, y)", "", "  return x", "é世", "foo"];
+
+impl World {
+    fn new(mode: Mode, crlf: bool, lines: &[usize], last_newline: bool) -> Self {
+        let eol = if crlf { "\r\n" } else { "\n" };
+        let mut text = lines.iter().map(|n| VOCABULARY[n % VOCABULARY.len()]).collect::<Vec<_>>().join(eol);
+        if last_newline {
+            text.push_str(eol);
+        }
+        let editor = Editor {
+            mode,
+            version: 0,
+            undo: Vec::new(),
+            pending: Vec::new(),
+            history: vec![text.clone()],
+            inbox: VecDeque::new(),
+            wire: VecDeque::new(),
+            landed: 0,
+            closed: false,
+            text,
+        };
+        let mirror = Rope::from_str(&editor.text);
+        Self { editor, eol, mirror, version: 0, call: None, requests: 0, typed: vec![], words: 0, records: vec![], done: vec![], ends: [0; 4] }
+    }
+
+    fn word(&mut self, whose: char) -> String {
+        self.words += 1;
+        // No word is a part of another.
+        format!("{whose}{}é{whose}", self.words)
+    }
+
+    /// A place in a text, out of characters and line ends.
+    fn place(text: &str, at: u16) -> usize {
+        let mut at = usize::from(at) % (text.len() + 1);
+        while !text.is_char_boundary(at) || splits_crlf(text, at) {
+            at -= 1;
+        }
+        at
+    }
+
+    fn range(text: &str, a: u16, b: u16) -> std::ops::Range<usize> {
+        let start = Self::place(text, a);
+        let mut end = (start + usize::from(b) % 24).min(text.len());
+        while !text.is_char_boundary(end) || splits_crlf(text, end) {
+            end += 1;
+        }
+        start..end
+    }
+
+    fn users(&mut self, edit: TextEdit, word: Option<String>) {
+        self.editor.users(edit);
+        self.typed.extend(word);
+        let text = &self.editor.text;
+        self.typed.retain(|word| text.contains(word.as_str()));
+    }
+
+    fn act(&mut self, (kind, a, b): (u8, u16, u16)) {
+        let open = !self.editor.closed;
+        match kind {
+            0..=3 if open => {
+                let word = self.word('u');
+                let at = Self::place(&self.editor.text, a);
+                let text = match b % 4 {
+                    0 => format!("{word}{}", self.eol),
+                    1 => format!(" {word} "),
+                    _ => word.clone(),
+                };
+                self.users(TextEdit { range: at..at, text }, Some(word));
+            }
+            4..=5 if open => {
+                let range = Self::range(&self.editor.text, a, b);
+                self.users(TextEdit { range, text: String::new() }, None);
+            }
+            6 if open => {
+                // Pasted over a selection, with lines that are there already.
+                let word = self.word('u');
+                let range = Self::range(&self.editor.text, a, b);
+                let text = format!("{}{eol}{word}{eol}", VOCABULARY[usize::from(b) % 8], eol = self.eol);
+                self.users(TextEdit { range, text }, Some(word));
+            }
+            7 if open => {
+                if let Some(before) = self.editor.undo.pop() {
+                    let edits = diff_str(&self.editor.text, &before).into_vec();
+                    self.editor.change(edits, false);
+                    if self.editor.mode != Mode::Lenient {
+                        self.editor.flush();
+                    }
+                    let text = &self.editor.text;
+                    self.typed.retain(|word| text.contains(word.as_str()));
+                }
+            }
+            // A save, or the end of the wait before changes are told.
+            8 if open => self.editor.flush(),
+            9..=11 => self.serve(a % 2 == 0),
+            12..=15 => self.deliver(a % 8 == 0),
+            16..=19 => self.propose(a, b),
+            20 if self.call.as_ref().is_some_and(|call| call.timer) => self.time_out(),
+            21 if a % 4 == 0 => {
+                if let Some(call) = &mut self.call {
+                    call.may_be_late = true;
+                    self.input(Input::Cancelled);
+                }
+            }
+            22 if open && a % 16 == 0 => {
+                self.editor.flush();
+                self.editor.closed = true;
+                self.editor.wire.push_back(Message::Closed);
+            }
+            _ => {}
+        }
+    }
+
+    fn serve(&mut self, change_first: bool) {
+        self.editor.serve(change_first);
+        for word in &self.typed {
+            assert!(self.editor.text.contains(word.as_str()), "the agent took {word:?} away: {:#?}", self.editor.history);
+        }
+        for word in self.call.iter().flat_map(|call| &call.words).chain(&self.done) {
+            assert!(self.editor.text.matches(word.as_str()).count() <= 1, "{word:?} is there twice: {:?}", self.editor.text);
+        }
+    }
+
+    /// The model has read the text and changes something.
+    fn propose(&mut self, a: u16, b: u16) {
+        if self.call.is_some() || self.editor.closed {
+            return;
+        }
+        let base = self.mirror.to_string();
+        let mut words = Vec::new();
+        let mut edits: Vec<TextEdit> = Vec::new();
+        for n in 0..=(b % 3) {
+            let range = Self::range(&base, a.wrapping_add(n.wrapping_mul(37)), b.rotate_left(u32::from(n) * 3));
+            // What the user has typed before may be rewritten by the model. That is not what is tested here.
+            let cuts = |word: &String| base.match_indices(word.as_str()).any(|(at, word)| range.start < at + word.len() && at < range.end);
+            let meets = |edit: &TextEdit| range.start <= edit.range.end && edit.range.start <= range.end;
+            if self.typed.iter().any(cuts) || edits.iter().any(meets) {
+                continue;
+            }
+            let word = self.word('a');
+            let known = VOCABULARY[usize::from(a ^ b) % 8];
+            let text = match (a >> 4) % 6 {
+                0 if !range.is_empty() => String::new(),
+                1 => format!("{known}{}{word}{}", self.eol, self.eol),
+                2 => format!("{}{word}", &base[range.clone()]),
+                3 => format!("{word} {}", &base[range.clone()]),
+                4 => format!("{known} {word}"),
+                _ => word.clone(),
+            };
+            if text.contains(&word) {
+                words.push(word);
+            }
+            edits.push(TextEdit { range, text });
+        }
+        let mut edits = Edits::new(base.len(), edits).expect("apart");
+        if b % 5 == 0 {
+            // A whole new text.
+            edits = diff(&self.mirror, &edits.apply(&self.mirror).expect("it fits"));
+        }
+        let quirks = Quirks { zero_as_one: self.editor.mode == Mode::Lenient };
+        // The prompt takes its time: what comes now is known when the edit is made, and not when it was thought of.
+        let base = self.mirror.clone();
+        for _ in 0..(a >> 8) % 3 {
+            self.deliver(false);
+        }
+        if self.editor.closed {
+            return;
+        }
+        let mut machine = ApplyMachine::new(key(), base, &edits, self.version, self.mirror.clone(), quirks).expect("it fits");
+        self.editor.landed = 0;
+        let first = machine.start();
+        self.call = Some(Call { machine, request: None, timer: false, words, may_be_late: false });
+        self.output(first);
+    }
+
+    /// The next message arrives. The reply is on a way of its own, and may be quicker than a change before it.
+    fn deliver(&mut self, reply_first: bool) {
+        let quick = self.editor.wire.iter().position(|message| matches!(message, Message::Reply { .. })).filter(|_| reply_first);
+        let Some(message) = self.editor.wire.remove(quick.unwrap_or(0)) else { return };
+        match message {
+            Message::Changed { version, edits, steps, text } => {
+                let old = self.mirror.clone();
+                self.mirror = Edits::new(old.len_bytes(), edits.clone()).and_then(|edits| edits.apply(&old)).expect("they fit");
+                assert_eq!(self.mirror, text);
+                self.version = version;
+                self.input(Input::Changed { version, edits, steps, text });
+            }
+            Message::Reply { request, applied } => {
+                if self.call.as_ref().is_some_and(|call| call.request == Some(request)) {
+                    self.input(Input::Reply { applied, reason: None });
+                }
+            }
+            Message::Closed => self.input(Input::Closed),
+        }
+    }
+
+    fn time_out(&mut self) {
+        let Some(call) = &mut self.call else { return };
+        call.timer = false;
+        call.may_be_late |= self.editor.landed > 0 || !self.editor.inbox.is_empty();
+        self.input(Input::TimedOut);
+    }
+
+    fn input(&mut self, input: Input) {
+        let Some(call) = &mut self.call else { return };
+        if matches!(input, Input::Reply { .. }) {
+            call.request = None;
+        }
+        let output = call.machine.input(input);
+        self.output(output);
+    }
+
+    fn output(&mut self, output: Output) {
+        let Some(call) = &mut self.call else { return };
+        match output {
+            Output::Send { version, edits } => {
+                self.requests += 1;
+                call.request = Some(self.requests);
+                call.timer = false;
+                let text = call.machine.text().clone();
+                assert_eq!(text, self.mirror);
+                self.editor.inbox.push_back(Request { id: self.requests, version, edits, text });
+            }
+            Output::Wait { timer } => call.timer |= timer,
+            Output::Done { before, after } => {
+                let (before, after) = (before.to_string(), after.to_string());
+                for word in &call.words {
+                    assert_eq!(after.matches(word.as_str()).count(), 1, "{word:?} is not in {after:?}");
+                    assert_eq!(before.matches(word.as_str()).count(), 0, "{word:?} is in {before:?}");
+                }
+                // Where the user has done the same himself, it took him more than one step.
+                let from = self.editor.history.iter().position(|text| *text == before);
+                let seen = from.is_some_and(|from| self.editor.history[from..].contains(&after));
+                assert!(seen, "the editor never went from {before:?} to {after:?}: {:#?}", self.editor.history);
+                assert!(self.editor.landed <= 1, "carried out {} times", self.editor.landed);
+                self.done.append(&mut call.words);
+                self.call = None;
+                self.ends[0] += 1;
+                if before != after {
+                    let content = |text: String| Some(Content::text(text));
+                    self.records.push(Applied { key: key(), before: content(before), after: content(after), route: Route::Editor });
+                }
+            }
+            Output::Failed(error) => {
+                assert!(self.editor.landed == 0 || call.may_be_late, "{error} although it is done");
+                let conflict = matches!(error, ApplyError::Conflict { .. });
+                self.ends[if conflict { 1 } else if matches!(error, ApplyError::Refused { .. }) { 2 } else { 3 }] += 1;
+                self.call = None;
+            }
+        }
+    }
+
+    /// Everything that is under way arrives.
+    fn drain(&mut self) {
+        for _ in 0..200 {
+            self.editor.flush();
+            if !self.editor.inbox.is_empty() {
+                self.serve(true);
+            } else if !self.editor.wire.is_empty() {
+                self.deliver(false);
+            } else if self.call.as_ref().is_some_and(|call| call.timer) {
+                self.time_out();
+            } else {
+                assert!(self.call.is_none(), "waits for nothing: {:?}", self.call.as_ref().map(|call| &call.machine));
+                return;
+            }
+        }
+        panic!("it never ends");
+    }
+
+    /// Takes the turn back.
+    fn undo(&mut self, later: &[(u8, u16, u16)]) {
+        let untouched = later.is_empty() && self.records.len() == 1 && self.done.iter().all(|word| self.editor.text.contains(word.as_str()));
+        let alone = untouched && self.records[0].after.as_ref().and_then(Content::as_text) == Some(&self.editor.text);
+        for (kind, a, b) in later {
+            self.act((kind % 7, *a, *b));
+        }
+        let now = self.editor.text.clone();
+        let state = CurrentState { content: Some(Content::text(now.as_str())), version: None };
+        let plan = plan_undo(&self.records, |_| Some(state.clone()));
+        let mut text = now.clone();
+        for change in plan.changes {
+            let ChangeKind::Edit { edits, .. } = change.kind else { panic!("an open document is only edited") };
+            text = Edits::new(text.len(), edits).and_then(|edits| edits.apply_str(&text)).expect("it fits");
+        }
+        for word in &self.typed {
+            assert!(text.contains(word.as_str()), "undo took {word:?} away: {now:?} {text:?}");
+        }
+        for word in self.done.iter().filter(|word| text.contains(word.as_str())) {
+            let line = text[..text.find(word.as_str()).expect("it is there")].matches('\n').count() + 1;
+            let named = plan.kept.iter().flat_map(|kept| &kept.lines).any(|lines| lines.start <= line && line <= lines.end);
+            // A line that the user has changed is his.
+            let whole = now.lines().find(|line| line.contains(word.as_str()));
+            let holds = |content: &Option<Content>, part: &str| content.as_ref().and_then(Content::as_text).is_some_and(|text| text.contains(part));
+            let written = self.records.iter().find(|record| !holds(&record.before, word) && holds(&record.after, word));
+            let text_then = written.and_then(|record| record.after.as_ref()).and_then(Content::as_text).unwrap_or_default();
+            let touched = !text_then.lines().any(|line| Some(line) == whole);
+            assert!(named || touched, "{word:?} is left and not named: {:?}\n{now:?}\n{text:?}\n{:#?}", plan.kept, self.records);
+        }
+        if alone {
+            assert_eq!(Some(text.as_str()), self.records[0].before.as_ref().and_then(Content::as_text));
+        }
+    }
+}
+
+fn key() -> DocKey {
+    DocKey::file("/p/a")
+}
+
+type Act = (u8, u16, u16);
+
+fn acts(most: usize) -> impl Strategy<Value = Vec<Act>> {
+    prop::collection::vec((0..23_u8, any::<u16>(), any::<u16>()), 0..most)
+}
+
+fn play(mode: Mode, crlf: bool, lines: &[usize], last_newline: bool, acts: &[Act], later: &[Act]) -> [usize; 4] {
+    let mut world = World::new(mode, crlf, lines, last_newline);
+    for act in acts {
+        world.act(*act);
+    }
+    world.drain();
+    assert_eq!(world.mirror, world.editor.text, "the server's text is not the editor's");
+    assert_eq!(world.version, world.editor.version);
+    if crlf {
+        assert_eq!(world.editor.text.matches('\n').count(), world.editor.text.matches("\r\n").count());
+        assert_eq!(world.editor.text.matches('\r').count(), world.editor.text.matches("\r\n").count());
+    }
+    for word in &world.typed {
+        assert!(world.editor.text.contains(word.as_str()), "{word:?} is lost: {:#?}", world.editor.history);
+    }
+    if !world.editor.closed {
+        world.undo(later);
+    }
+    world.ends
+}
+
+/// How many histories each kind of editor is played through, if nobody says otherwise.
+const CASES: u32 = 4_000;
+
+fn run(mode: Mode) {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { CASES };
+    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
+    let mut ends = [0; 4];
+    let strategy = (any::<bool>(), prop::collection::vec(0..8_usize, 0..10), any::<bool>(), acts(60), acts(6));
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let total = std::cell::RefCell::new(&mut ends);
+    let result = runner.run(&strategy, |(crlf, lines, last_newline, acts, later)| {
+        let these = play(mode, crlf, &lines, last_newline, &acts, &later);
+        total.borrow_mut().iter_mut().zip(these).for_each(|(all, one)| *all += one);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    // A test that plays nothing proves nothing.
+    let least = cases as usize / 20;
+    assert!(ends.iter().all(|count| *count > least / 8) && ends[0] > least, "done, in conflict, refused, cancelled: {ends:?} of {cases}");
+}
+
+#[test]
+fn interleavings_in_a_strict_editor() {
+    run(Mode::Strict);
+}
+
+#[test]
+fn interleavings_in_a_lenient_editor() {
+    run(Mode::Lenient);
+}
+
+#[test]
+fn interleavings_in_a_late_editor() {
+    run(Mode::Late);
+}
