@@ -29,6 +29,8 @@ enum Message {
 
 struct Request {
     id: usize,
+    /// Of the current call, and not of one that was given up before the editor looked.
+    current: bool,
     version: i32,
     edits: Vec<TextEdit>,
     /// The text that the server had then.
@@ -99,7 +101,7 @@ impl Editor {
 
     /// Takes the next request, if there is one.
     fn serve(&mut self, change_first: bool) {
-        let Some(Request { id, version, edits, text }) = self.inbox.pop_front() else { return };
+        let Some(Request { id, current: counts, version, edits, text }) = self.inbox.pop_front() else { return };
         let current = match self.mode {
             Mode::Lenient => version == 0 || version >= self.version,
             Mode::Strict | Mode::Late => version == self.version,
@@ -110,7 +112,7 @@ impl Editor {
             for at in edits.iter().flat_map(|edit| [edit.range.start, edit.range.end]) {
                 assert!(!splits_crlf(&self.text, at), "{edits:?} splits a line's end of {:?}", self.text);
             }
-            self.landed += 1;
+            self.landed += usize::from(counts);
             self.change(edits, true);
         }
         let reply = Message::Reply { request: id, applied: current || (self.mode == Mode::Lenient && !self.closed) };
@@ -333,6 +335,7 @@ impl World {
         }
         let mut machine = ApplyMachine::new(key(), base, &edits, self.version, self.mirror.clone(), quirks).expect("it fits");
         self.editor.landed = 0;
+        self.editor.inbox.iter_mut().for_each(|request| request.current = false);
         let first = machine.start();
         self.call = Some(Call { machine, request: None, timer: false, words, may_be_late: false });
         self.output(first);
@@ -384,7 +387,7 @@ impl World {
                 call.timer = false;
                 let text = call.machine.text().clone();
                 assert_eq!(text, self.mirror);
-                self.editor.inbox.push_back(Request { id: self.requests, version, edits, text });
+                self.editor.inbox.push_back(Request { id: self.requests, current: true, version, edits, text });
             }
             Output::Wait { timer } => call.timer |= timer,
             Output::Done { before, after } => {
