@@ -6,7 +6,10 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use crate::{Api, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, anthropic, openai_chat};
+use crate::{
+    Api, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, anthropic, gemini, openai_chat,
+    openai_responses,
+};
 
 /// A request, ready to be sent by POST.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,8 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     match model.api {
         Api::Anthropic => anthropic::build(model, request),
         Api::OpenAiChat => openai_chat::build(model, request),
+        Api::OpenAiResponses => openai_responses::build(model, request),
+        Api::Gemini => gemini::build(model, request),
     }
 }
 
@@ -38,6 +43,8 @@ pub(crate) fn parser(api: Api) -> Box<dyn Parser> {
     match api {
         Api::Anthropic => Box::<anthropic::Reader>::default(),
         Api::OpenAiChat => Box::<openai_chat::Reader>::default(),
+        Api::OpenAiResponses => Box::<openai_responses::Reader>::default(),
+        Api::Gemini => Box::<gemini::Reader>::default(),
     }
 }
 

@@ -115,7 +115,7 @@ fn classify(status: Option<u16>, text: &str) -> Kind {
         Some(403) => return Kind::Auth,
         Some(400) | None if has(BAD_KEY) => return Kind::Auth,
         Some(429) => return Kind::RateLimit,
-        Some(408 | 409 | 425 | 500..) => return Kind::Overloaded,
+        Some(408 | 409 | 425 | 499..) => return Kind::Overloaded,
         // The model made a call that its provider refused; another answer may be better.
         _ if text.contains("tool_use_failed") => return Kind::Protocol,
         Some(_) => return Kind::BadRequest,

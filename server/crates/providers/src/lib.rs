@@ -11,12 +11,15 @@ mod catalogue;
 mod client;
 mod cost;
 mod errors;
+mod gemini;
 mod http;
 mod model;
 mod openai_chat;
+mod openai_responses;
 mod registry;
 mod request;
 pub mod retry;
+mod schema;
 mod sse;
 
 #[cfg(test)]

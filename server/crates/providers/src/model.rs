@@ -45,6 +45,10 @@ pub enum Api {
     Anthropic,
     /// OpenAI's Chat Completions, and everything that imitates it.
     OpenAiChat,
+    /// OpenAI's Responses.
+    OpenAiResponses,
+    /// Google's Gemini.
+    Gemini,
 }
 
 /// How long to wait.

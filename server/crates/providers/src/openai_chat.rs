@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
 use crate::adapter::{WireRequest, max_output, options, sampling, unreadable};
-use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
+use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel, schema};
 
 /// OpenCode's names of options, and the wire's. Others go as they are.
 const NAMES: &[(&str, &str)] = &[
@@ -48,8 +48,12 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
-            let parameters = if model.is_like("gemini") { without_schema_words(&tool.parameters) } else { tool.parameters.clone() };
-            json!({"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": parameters}})
+            let mut function = json!({"name": tool.name, "description": tool.description});
+            let parameters = if model.is_like("gemini") { schema::for_gemini(&tool.parameters) } else { Some(tool.parameters.clone()) };
+            if let Some(parameters) = parameters {
+                function["parameters"] = parameters;
+            }
+            json!({"type": "function", "function": function})
         });
         body.insert("tools".into(), tools.collect());
         body.insert("tool_choice".into(), json!("auto"));
@@ -208,19 +212,6 @@ fn mark_for_cache(messages: &mut [Value]) {
         if let Some(part) = content.as_array_mut().and_then(|parts| parts.last_mut()) {
             part["cache_control"] = json!({"type": "ephemeral"});
         }
-    }
-}
-
-/// Gemini refuses schemas with these words.
-fn without_schema_words(schema: &Value) -> Value {
-    match schema {
-        Value::Object(object) => object
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "$schema" | "additionalProperties"))
-            .map(|(name, value)| (name.clone(), without_schema_words(value)))
-            .collect(),
-        Value::Array(items) => items.iter().map(without_schema_words).collect(),
-        other => other.clone(),
     }
 }
 

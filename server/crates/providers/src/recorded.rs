@@ -156,6 +156,8 @@ fn recorded_answers() {
         let api = match case["api"].as_str().unwrap() {
             "anthropic-messages" => Api::Anthropic,
             "openai-chat" => Api::OpenAiChat,
+            "openai-responses" => Api::OpenAiResponses,
+            "gemini" => Api::Gemini,
             _ => continue,
         };
         let id = case["id"].as_str().unwrap();

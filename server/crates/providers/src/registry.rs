@@ -4,14 +4,17 @@
 //!
 //! **Invariant:** what the user configured counts over the catalogue, field by field; a name that is not known is an error that names it.
 
+mod speech;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Config, ModelConfig, ProviderConfig};
 use serde_json::Value;
 
+use self::speech::speech;
 use crate::catalogue;
-use crate::model::{Api, Capabilities, ResolvedModel, Secret, Timeouts};
+use crate::model::{Capabilities, ResolvedModel, Secret, Timeouts};
 use crate::{ProviderError, ProviderErrorKind};
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -76,7 +79,7 @@ impl Registry {
     /// The model that `name` (`provider/model`) stands for.
     ///
     /// # Errors
-    /// `Configuration`: no such provider or model, no address, or a wire format that is not spoken yet. The message names it and says what there is.
+    /// `Configuration`: no such provider or model, no address, or a wire format that is not spoken. The message names it and says what there is.
     pub fn resolve(&self, name: &str) -> Result<ResolvedModel, ProviderError> {
         let Some((provider_id, model_id)) = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
         else {
@@ -192,7 +195,6 @@ impl Registry {
                     "provider `{provider_id}` has no address: set provider.{provider_id}.options.baseURL in interline.json or opencode.json"
                 ))
             })?;
-        let base_url = if npm == "@ai-sdk/google" && !base_url.ends_with("/openai") { format!("{base_url}/openai") } else { base_url };
         // OpenCode's free models take this word for a key.
         let free = provider_id == "opencode" && model.cost.as_ref().is_some_and(|cost| cost.input == 0.0 && cost.output == 0.0);
         let key = if key.is_empty() && free { Secret::new("public") } else { key };
@@ -281,40 +283,6 @@ impl Registry {
             "provider `{provider_id}` has no model `{model}`. {hint} A model that is not listed can be added as provider.{provider_id}.models.\"{model}\" in interline.json"
         ))
     }
-}
-
-struct Speech {
-    api: Api,
-    /// Where the protocol's own vendor is.
-    base_url: Option<&'static str>,
-}
-
-/// OpenCode names protocols by npm packages.
-fn speech(npm: &str, provider: &str, model: &str) -> Result<Speech, ProviderError> {
-    let (api, base_url) = match npm {
-        "@ai-sdk/anthropic" => (Api::Anthropic, Some("https://api.anthropic.com/v1")),
-        "@ai-sdk/openai" => (Api::OpenAiChat, Some("https://api.openai.com/v1")),
-        "@ai-sdk/google" => (Api::OpenAiChat, Some("https://generativelanguage.googleapis.com/v1beta")),
-        "@openrouter/ai-sdk-provider" => (Api::OpenAiChat, Some("https://openrouter.ai/api/v1")),
-        "@ai-sdk/xai" => (Api::OpenAiChat, Some("https://api.x.ai/v1")),
-        "@ai-sdk/mistral" => (Api::OpenAiChat, Some("https://api.mistral.ai/v1")),
-        "@ai-sdk/groq" => (Api::OpenAiChat, Some("https://api.groq.com/openai/v1")),
-        "@ai-sdk/cerebras" => (Api::OpenAiChat, Some("https://api.cerebras.ai/v1")),
-        "@ai-sdk/deepinfra" => (Api::OpenAiChat, Some("https://api.deepinfra.com/v1/openai")),
-        "@ai-sdk/togetherai" => (Api::OpenAiChat, Some("https://api.together.xyz/v1")),
-        "@ai-sdk/perplexity" => (Api::OpenAiChat, Some("https://api.perplexity.ai")),
-        "@ai-sdk/vercel" => (Api::OpenAiChat, Some("https://api.v0.dev/v1")),
-        "@ai-sdk/openai-compatible" | "@ai-sdk/alibaba" | "@llmgateway/ai-sdk-provider" | "venice-ai-sdk-provider" => {
-            (Api::OpenAiChat, None)
-        }
-        other => {
-            return Err(configuration(format!(
-                "`{provider}/{model}` is spoken to by `{other}`, which Interline does not know. It knows OpenAI Chat Completions (`@ai-sdk/openai-compatible`) \
-                 and Anthropic Messages (`@ai-sdk/anthropic`): set provider.{provider}.npm to one of them if the provider has such an address"
-            )));
-        }
-    };
-    Ok(Speech { api, base_url })
 }
 
 /// A model of the configuration or the catalogue; any name for a local server that lists none (there, only the server knows its models).

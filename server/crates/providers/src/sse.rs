@@ -1,7 +1,8 @@
 //! From the bytes of an answer to its events.
 //!
 //! Owns server-sent events' framing, and tells a stream from a body that came whole. Must not know JSON or providers. Ours, because what providers
-//! send is not always what the standard says: the last blank line is missing, a byte is not UTF-8, a whole JSON body comes as the answer to a stream
+//! send is not always what the standard says: the last blank line is missing, a byte is not UTF-8, an error comes as bare JSON between events, a whole
+//! JSON body comes as the answer to a stream
 //! request; the crates there are end at the first such thing, or drop the last event.
 //!
 //! **Invariant:** the events are the same however the bytes are cut into pieces, and nothing is kept beyond `LONGEST`.
@@ -31,6 +32,8 @@ pub(crate) struct Decoder {
     /// A line without its end; the body, if it comes whole.
     line: Vec<u8>,
     data: Option<String>,
+    /// The lines up to the next blank one are JSON without a field's name: an error, usually.
+    bare: bool,
     after_return: bool,
 }
 
@@ -105,6 +108,7 @@ impl Decoder {
 
     fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(&str)) {
         if line.is_empty() {
+            self.bare = false;
             if let Some(data) = &mut self.data
                 && !data.is_empty()
             {
@@ -113,9 +117,13 @@ impl Decoder {
             }
             return;
         }
-        let Some(value) = line.strip_prefix(b"data") else { return };
-        let Some(value) = value.strip_prefix(b":") else { return };
-        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        self.bare |= line.starts_with(b"{");
+        let value = match line.strip_prefix(b"data:") {
+            Some(value) => value.strip_prefix(b" ").unwrap_or(value),
+            None if self.bare => line,
+            None => return,
+        };
+        let value = String::from_utf8_lossy(value);
         let data = self.data.get_or_insert_default();
         if !data.is_empty() {
             data.push('\n');
@@ -162,6 +170,7 @@ mod tests {
         check(b"data: a\xffb\n\n", &["a\u{FFFD}b"]);
         check("data: Überall 世界\n\n".as_bytes(), &["Überall 世界"]);
         check(b"database: x\ndata\n\ndata: \n\n", &[]);
+        check(b"data: a\n\n{\n  \"error\": 1\n}\n\ndata: b\n\n}\n", &["a", "{\n  \"error\": 1\n}", "b"]);
         check(b"\n \n\n{\"a\":\n\n1}\n", &["{\"a\":\n\n1}\n"]);
         check(b"<html>\n</html>", &["<html>\n</html>"]);
         check(b"\n\n: c\n\ndata: {}\n\n", &["{}"]);

@@ -82,6 +82,34 @@ async fn headers_options_and_an_answer() {
 }
 
 #[tokio::test]
+async fn every_api_has_its_address_and_its_key() {
+    let check = async |api: Api, at: &str, head: (&'static str, String), events: &[serde_json::Value]| {
+        let server = MockServer::start().await;
+        let body: String = events.iter().map(|event| format!("data: {event}\r\n\r\n")).collect();
+        Mock::given(method("POST"))
+            .and(path(at))
+            .and(header(head.0, head.1.as_str()))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body, "text/event-stream"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let model = model(api, "mock", "test", &format!("{}/v1", server.uri()));
+        let (text, reason, error) = collect(Client::new().stream(&model, &conversation())).await;
+        assert_eq!((text.as_str(), reason), ("Hello", Some(FinishReason::Stop)), "{api:?} {error:?}");
+    };
+    let bearer = || ("authorization", format!("Bearer {KEY}"));
+    let chat = json!({"choices": [{"delta": {"content": "Hello"}, "finish_reason": "stop"}]});
+    check(Api::OpenAiChat, "/v1/chat/completions", bearer(), &[chat]).await;
+    let responses =
+        [json!({"type": "response.output_text.delta", "delta": "Hello"}), json!({"type": "response.completed", "response": {}})];
+    check(Api::OpenAiResponses, "/v1/responses", bearer(), &responses).await;
+    let message = json!({"type": "message", "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"});
+    check(Api::Anthropic, "/v1/messages", ("x-api-key", KEY.to_owned()), &[message]).await;
+    let gemini = [json!({"candidates": [{"content": {"parts": [{"text": "Hello"}]}}]}), json!({"candidates": [{"finishReason": "STOP"}]})];
+    check(Api::Gemini, "/v1/models/test:streamGenerateContent", ("x-goog-api-key", KEY.to_owned()), &gemini).await;
+}
+
+#[tokio::test]
 async fn statuses() {
     let check = async |template: ResponseTemplate, kind: ProviderErrorKind, wait: Option<u64>, words: &[&str]| {
         let server = MockServer::start().await;

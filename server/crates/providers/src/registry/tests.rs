@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::Api;
 
 fn registry(config: Value, variables: &'static [(&'static str, &'static str)]) -> Registry {
     let variable = move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
@@ -89,7 +90,7 @@ fn the_catalogue_and_what_is_configured_over_it() {
         json!({"provider": {"mine": {"api": "http://${HOST}/v1"}, "google": {"options": {"apiKey": "g"}}}}),
         "google/gemini-2.5-pro",
         &|model| {
-            assert_eq!(model.base_url, "https://generativelanguage.googleapis.com/v1beta/openai");
+            assert_eq!((model.api, model.base_url.as_str()), (Api::Gemini, "https://generativelanguage.googleapis.com/v1beta"));
         },
     );
     check(
@@ -102,6 +103,21 @@ fn the_catalogue_and_what_is_configured_over_it() {
             );
         },
     );
+    let key = json!({"apiKey": "k"});
+    let apis = [
+        ("openai/gpt-5", Api::OpenAiResponses),
+        ("xai/grok-4.3", Api::OpenAiResponses),
+        ("mine/m", Api::OpenAiChat),
+        ("mine/r", Api::OpenAiResponses),
+    ];
+    for (name, api) in apis {
+        let models = json!({"m": {}, "r": {"provider": {"npm": "@ai-sdk/openai"}}});
+        let config =
+            json!({"provider": {"openai": {"options": key}, "xai": {"options": key}, "mine": {"api": "http://h", "models": models}}});
+        check(config, name, &|model| assert_eq!(model.api, api, "{name}"));
+    }
+    let chat = json!({"provider": {"openai": {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": "http://h/v1", "apiKey": "k"}}}});
+    check(chat, "openai/gpt-5", &|model| assert_eq!(model.api, Api::OpenAiChat));
     check(json!({}), "opencode/big-pickle", &|model| assert_eq!(model.key.expose(), "public"));
     check(json!({"provider": {"opencode": {"options": {"apiKey": "z"}}}}), "opencode/claude-sonnet-5", &|model| {
         assert_eq!((model.api, model.base_url.as_str()), (Api::Anthropic, "https://opencode.ai/zen/v1"));
@@ -114,7 +130,15 @@ fn what_cannot_be_spoken_says_what_can() {
         let error = registry(config, &[]).resolve("p/m").unwrap_err();
         assert!(error.message.contains(words), "{}", error.message);
     };
-    check(json!({"provider": {"p": {"npm": "@ai-sdk/amazon-bedrock", "models": {"m": {}}}}}), "@ai-sdk/openai-compatible");
+    let npm = |npm: &str| json!({"provider": {"p": {"npm": npm, "models": {"m": {}}}}});
+    check(
+        npm("@ai-sdk/amazon-bedrock"),
+        "for provider.p: set npm to `@ai-sdk/openai-compatible`, options.baseURL to `https://bedrock-runtime",
+    );
+    check(npm("@ai-sdk/google-vertex"), "use the provider `google`");
+    check(npm("@ai-sdk/google-vertex/anthropic"), "use the provider `anthropic`");
+    check(npm("@ai-sdk/azure"), "https://RESOURCE.openai.azure.com/openai/v1");
+    check(npm("file:///x.js"), "`@ai-sdk/openai` (OpenAI Responses)");
     check(json!({"provider": {"p": {"models": {"m": {}}}}}), "provider.p.options.baseURL");
     check(json!({"provider": {"p": {"api": "http://h", "models": {"m": {}}, "blacklist": ["m"]}}}), "no model `m`");
     check(
