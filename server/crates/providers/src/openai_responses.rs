@@ -117,8 +117,9 @@ fn defaults(model: &ResolvedModel) -> Map<String, Value> {
     options
 }
 
+/// GPT-5 or later.
 fn is_gpt_5(model: &ResolvedModel) -> bool {
-    model.is_like("gpt-5") && !model.is_like("-chat")
+    (model.is_like("gpt-5") || model.is_like("gpt-6")) && !model.is_like("-chat")
 }
 
 /// These take no temperature, and are instructed by a `developer`.

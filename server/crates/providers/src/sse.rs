@@ -1,9 +1,8 @@
 //! From the bytes of an answer to its events.
 //!
-//! Owns server-sent events' framing, and tells a stream from a body that came whole. Must not know JSON or providers. Ours, because what providers
-//! send is not always what the standard says: the last blank line is missing, a byte is not UTF-8, an error comes as bare JSON between events, a whole
-//! JSON body comes as the answer to a stream
-//! request; the crates there are end at the first such thing, or drop the last event.
+//! Owns server-sent events' framing, and tells a stream from a body that came whole. Must not know JSON's inside or providers. Ours, because what
+//! providers send is not always what the standard says: the last blank line is missing, a byte is not UTF-8, an error comes as bare JSON between
+//! events, a whole JSON body comes as the answer to a stream request; the crates there are end at the first such thing, or drop the last event.
 //!
 //! **Invariant:** the events are the same however the bytes are cut into pieces, and nothing is kept beyond `LONGEST`.
 

@@ -33,6 +33,7 @@ fn options_and_models() {
         ("gpt-5", "developer", &encrypted, json!({"effort": "medium", "summary": "auto"}), &null, &null),
         ("gpt-5.2", "developer", &encrypted, json!({"effort": "medium", "summary": "auto"}), &json!("low"), &null),
         ("gpt-5.2-codex", "developer", &encrypted, json!({"effort": "medium", "summary": "auto"}), &null, &null),
+        ("gpt-6-sol", "developer", &encrypted, json!({"effort": "medium", "summary": "auto"}), &null, &null),
         ("gpt-5-pro", "developer", &encrypted, null.clone(), &null, &null),
         ("gpt-5-chat-latest", "system", &null, null.clone(), &null, &json!(0.5)),
         ("o4-mini", "developer", &encrypted, null.clone(), &null, &null),
