@@ -91,17 +91,20 @@ pub fn jitter() -> f64 {
     f64::from(nanos % 1_000_000) / 1_000_000.0
 }
 
+/// What a panic said.
+#[must_use]
+pub fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+    let literal = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    literal.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
 /// Runs it.
 pub async fn run(job: CallJob) -> CallEnd {
     let call = job.call;
     let result = match std::panic::AssertUnwindSafe(perform(job)).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => {
-            let why = panic
-                .downcast_ref::<&str>()
-                .map(|s| (*s).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
+            let why = panic_words(&*panic);
             tracing::error!("a tool panicked: {why}");
             Err(ToolError::Model(format!("The tool failed by a fault of its own: {why}")))
         }

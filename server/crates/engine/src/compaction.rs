@@ -5,21 +5,30 @@
 use proto::{Message, MessageId, MessageWithParts, SessionId, Tokens};
 use providers::{ChatMessage, ChatPart, Client, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind};
 
-use crate::history::{relevant, transcript};
+use crate::calls::jitter;
+use crate::history::{is_summary, relevant, size, transcript, words};
 use crate::worker::Setup;
 
 const PROMPT: &str = include_str!("../../../../prompts/agents/compaction.md");
 /// OpenCode's estimate of a token's length.
 const CHARS_PER_TOKEN: usize = 4;
-/// Most of the newest turn that stays as it was said, in characters.
+/// Most of the newest turn that stays as it was said, in bytes; a quarter of the model's context where that is less.
 const TAIL: usize = 40_000;
 /// The length of the transcript where the model's limit is unknown, in characters.
 const UNKNOWN_LIMIT: usize = 400_000;
+/// A transcript that does not fit is halved while it is longer than this, in bytes.
+const SHORTEST: usize = 4000;
 
 /// What is to be summarised.
 pub struct Plan {
+    /// The summary before, which is never cut.
+    earlier: String,
     transcript: String,
     tail: Option<MessageId>,
+    /// The user's newest message, if it is not in the tail.
+    question: Option<String>,
+    /// How many messages there were.
+    planned: usize,
 }
 
 /// A summary, or why there is none.
@@ -31,6 +40,8 @@ pub struct Summary {
     pub text: String,
     /// The first message that is still sent as it was said.
     pub tail: Option<MessageId>,
+    /// How many messages there were when it was planned: what was said since is not in it.
+    pub planned: usize,
     /// Tokens of the request.
     pub tokens: Tokens,
 }
@@ -39,37 +50,55 @@ pub struct Summary {
 /// too long, the message alone.
 #[must_use]
 pub fn plan(history: &[MessageWithParts], setup: &Setup, in_turn: bool) -> Option<Plan> {
-    let all: Vec<_> = relevant(history).cloned().collect();
+    let all: Vec<_> = relevant(history).collect();
+    let context = usize::try_from(setup.model.limit.context).unwrap_or(0).saturating_mul(CHARS_PER_TOKEN);
+    let longest_tail = if context == 0 { TAIL } else { TAIL.min(context / 4) };
     let newest = in_turn.then(|| all.iter().rposition(|m| matches!(m.info, Message::User(_)))).flatten();
     let (head, tail) = match newest {
-        Some(at) if length(&all[at..]) <= TAIL => (&all[..at], Some(at)),
+        Some(at) if all[at..].iter().map(|m| size(m)).sum::<usize>() <= longest_tail => (&all[..at], Some(at)),
         Some(at) if at + 1 == all.len() => (&all[..at], Some(at)),
         _ => (&all[..], None),
     };
     if head.is_empty() {
         return None;
     }
-    let mut text = transcript(head.iter());
-    if tail.is_none()
-        && let Some(at) = newest
-    {
-        text.push_str("\nThe user's newest message, which must be repeated word by word in the summary:\n");
-        text.push_str(&crate::history::words(&all[at]));
-    }
-    let context = usize::try_from(setup.model.limit.context).unwrap_or(0);
-    let room = if context == 0 { UNKNOWN_LIMIT } else { context.saturating_mul(CHARS_PER_TOKEN) / 2 };
-    Some(Plan { transcript: newest_part(&text, room), tail: tail.map(|at| all[at].info.id().clone()) })
+    let before = head.iter().take_while(|m| is_summary(m)).count();
+    let room = if context == 0 { UNKNOWN_LIMIT } else { context / 2 };
+    Some(Plan {
+        earlier: transcript(head[..before].iter().copied()),
+        transcript: newest_part(&transcript(head[before..].iter().copied()), room),
+        tail: tail.map(|at| all[at].info.id().clone()),
+        question: newest.filter(|_| tail.is_none()).map(|at| words(all[at])),
+        planned: history.len(),
+    })
 }
 
-/// Asks for the summary. A conversation that does not fit even so is halved once.
-pub async fn summarise(plan: Plan, setup: Setup, session: SessionId, client: Client) -> Outcome {
-    match ask(&plan.transcript, &setup, &session, &client).await {
-        Ok((text, tokens)) => Ok(Summary { text, tail: plan.tail, tokens }),
-        Err(error) if error.kind == ProviderErrorKind::ContextOverflow => {
-            let half = newest_part(&plan.transcript, plan.transcript.len() / 2);
-            ask(&half, &setup, &session, &client).await.map(|(text, tokens)| Summary { text, tail: plan.tail, tokens })
+/// Asks for the summary, again where that may help. What does not fit even so is halved.
+///
+/// # Errors
+/// If there is none: the provider's last words.
+pub async fn summarise(mut plan: Plan, setup: Setup, session: SessionId, client: Client) -> Outcome {
+    let mut failed = 0;
+    loop {
+        let error = match ask(&format!("{}{}", plan.earlier, plan.transcript), &setup, &session, &client).await {
+            Ok((mut text, tokens)) => {
+                if let Some(question) = plan.question {
+                    text.push_str("\n\nThe user's newest message, word by word:\n");
+                    text.push_str(&question);
+                }
+                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, tokens });
+            }
+            Err(error) => error,
+        };
+        if error.kind == ProviderErrorKind::ContextOverflow && plan.transcript.len() > SHORTEST {
+            plan.transcript = newest_part(&plan.transcript, plan.transcript.len() / 2);
+            continue;
         }
-        Err(error) => Err(error),
+        failed += 1;
+        match providers::retry::delay(failed, &error, jitter()) {
+            Some(delay) => tokio::time::sleep(delay).await,
+            None => return Err(error),
+        }
     }
 }
 
@@ -100,10 +129,6 @@ async fn ask(transcript: &str, setup: &Setup, session: &SessionId, client: &Clie
         });
     }
     Ok((text, tokens))
-}
-
-fn length(messages: &[MessageWithParts]) -> usize {
-    transcript(messages.iter()).len()
 }
 
 /// The newest `room` bytes of a text, from a line's beginning where there is one.

@@ -342,7 +342,13 @@ impl Engine {
             return Ok(worker);
         }
         let state = match session {
-            Some(id) => self.load(&id)?,
+            Some(id) => {
+                // What a worker before this one wrote is on its way; a failure is told where it is written.
+                if let Err(why) = self.0.shared.saver.flush().await {
+                    tracing::error!("{why}");
+                }
+                self.load(&id)?
+            }
             None => self.create(text),
         };
         let id = state.info.id.clone();

@@ -118,6 +118,20 @@ fn result(state: &ToolState) -> (Value, String, bool) {
     }
 }
 
+/// How much of a request a message takes, in bytes.
+#[must_use]
+pub fn size(message: &MessageWithParts) -> usize {
+    let part = |part: &Part| match &part.kind {
+        PartKind::Text { text, .. } | PartKind::Reasoning { text, .. } => text.len(),
+        PartKind::Tool { state, .. } => {
+            let (input, output, _) = result(state);
+            input.to_string().len() + output.len()
+        }
+        _ => 0,
+    };
+    message.parts.iter().map(part).sum()
+}
+
 /// The conversation as plain text, for the summary. Long results are cut.
 #[must_use]
 pub fn transcript<'a>(history: impl Iterator<Item = &'a MessageWithParts>) -> String {

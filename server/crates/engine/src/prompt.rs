@@ -15,8 +15,8 @@ const SMALL: &str = include_str!("../../../../prompts/system/small.md");
 /// What is added to the request of a turn's last step.
 pub const LAST_STEP: &str = "<system-reminder>This is the last step that you may take in this turn. Call no more tools. Say what is done, what is left, and what to do next.</system-reminder>";
 
-/// Most lines of a selection or of the user's changes that are shown.
-const SHOWN_LINES: usize = 400;
+/// How much of a selection or of the user's changes is shown.
+const SHOWN: tools::Limits = tools::Limits { lines: 400, bytes: 40_000 };
 /// Most open files that are named.
 const OPEN_FILES: usize = 40;
 
@@ -100,12 +100,13 @@ pub fn context(selection: Option<&Selection>, changes: &[UserChange], open: &[Sn
                 out,
                 "The user selected lines {first}-{last} of {} (as it stands in the buffer, unsaved changes included):\n```\n{}\n```",
                 s.name,
-                cut(&s.text)
+                cut(&s.text, SHOWN)
             );
         }
     }
     for change in changes {
-        let _ = writeln!(out, "Since you last looked, the user changed {}:\n```diff\n{}\n```", change.name, cut(change.diff.trim_end()));
+        let _ =
+            writeln!(out, "Since you last looked, the user changed {}:\n```diff\n{}\n```", change.name, cut(change.diff.trim_end(), SHOWN));
     }
     let named: Vec<_> = open.iter().filter(|d| !is_ours(&d.key)).collect();
     if !named.is_empty() {
@@ -139,14 +140,24 @@ pub fn name(key: &DocKey, roots: &[PathBuf]) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
-    let lines = text.lines().count();
-    if lines <= SHOWN_LINES {
-        return text.trim_end_matches('\n').to_owned();
+/// The beginning of a text, whole lines where it has them, and how much more there is.
+#[must_use]
+pub fn cut(text: &str, limits: tools::Limits) -> String {
+    let mut end = 0;
+    for line in text.split_inclusive('\n').take(limits.lines) {
+        if end + line.len() > limits.bytes {
+            break;
+        }
+        end += line.len();
     }
-    let mut out: String = text.lines().take(SHOWN_LINES).flat_map(|line| [line, "\n"]).collect();
-    let _ = write!(out, "… {} more lines; use `read` for them", lines - SHOWN_LINES);
-    out
+    if end == 0 {
+        end = text.floor_char_boundary(limits.bytes);
+    }
+    let head = text[..end].trim_end_matches('\n');
+    if end == text.len() {
+        return head.to_owned();
+    }
+    format!("{head}\n… {} more lines; use `read` for them", text[end..].lines().count())
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ impl Prompts {
             table.remove(at.ok_or(EngineError::NotWaiting)?)
         };
         let session = pending.waiting.request.session_id.clone();
+        let message = message.filter(|words| !words.trim().is_empty());
         let mut kept = Vec::new();
         match reply {
             PermissionReply::Once => self.finish(pending, Ok(()), reply),

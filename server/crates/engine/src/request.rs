@@ -119,7 +119,8 @@ pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskReques
     for mention in config::mentions(&ask.text) {
         let key = DocKey::from_tool_path(mention, shared.main_root());
         if let Ok(snapshot) = shared.workspace.read(&key).await {
-            out.push(format!("<file path=\"{}\">\n{}\n</file>", prompt::name(&key, &roots), snapshot.text));
+            let text = prompt::cut(&snapshot.text.to_string(), shared.limits);
+            out.push(format!("<file path=\"{}\">\n{text}\n</file>", prompt::name(&key, &roots)));
             state.seen.set(key, snapshot.text);
         }
     }

@@ -5,6 +5,7 @@
 //! **Invariant:** what `flush` returned for is stored: it survives the end of the process. A write that fails is reported once, never dropped in silence.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use store::{Store, StoreError, Tx};
@@ -25,13 +26,15 @@ pub struct Saver {
     path: PathBuf,
     opened: OnceLock<Opened>,
     failures: mpsc::UnboundedSender<String>,
+    /// That nothing can be written at all is told once.
+    told: AtomicBool,
 }
 
 impl Saver {
     /// Nothing is opened yet. `failures` gets the words of each write that failed.
     #[must_use]
     pub fn new(path: PathBuf, failures: mpsc::UnboundedSender<String>) -> Self {
-        Self { path, opened: OnceLock::new(), failures }
+        Self { path, opened: OnceLock::new(), failures, told: AtomicBool::new(false) }
     }
 
     fn open(&self) -> &Opened {
@@ -88,8 +91,10 @@ impl Saver {
 
     fn report(&self, why: String) {
         tracing::error!("{why}");
-        // Nobody may listen any more at the end of the process.
-        let _ = self.failures.send(why);
+        if !self.told.swap(true, Ordering::Relaxed) {
+            // Nobody may listen any more at the end of the process.
+            let _ = self.failures.send(why);
+        }
     }
 }
 

@@ -82,6 +82,15 @@ impl SessionState {
         self.bus.publish(event);
     }
 
+    /// Publishes that the turn ended. Its number is stored with the newest message, so that after a restart the numbers go on behind it.
+    pub fn idle(&self, reason: String) {
+        let seq = self.bus.publish(Event::SessionIdle { session_id: self.info.id.clone(), reason });
+        if let Some(last) = self.history.last() {
+            let info = last.info.clone();
+            self.saver.write(move |tx| tx.put_message(&info, seq));
+        }
+    }
+
     /// Stores and publishes the record.
     pub fn touch(&mut self) {
         self.info.time.updated = now();

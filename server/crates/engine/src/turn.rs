@@ -18,7 +18,7 @@ use crate::StopReason;
 const EMPTY_TRIES: u32 = 2;
 /// How many equal calls in a row, over all steps, need the user's consent (OpenCode's `doom_loop`).
 const DOOM: u32 = 3;
-/// How often a conversation that does not fit is summarised within one turn.
+/// How often a conversation that does not fit is summarised before one step.
 const COMPACTIONS: u32 = 2;
 
 /// What a call brought, for the machine.
@@ -250,10 +250,7 @@ impl Turn {
             Input::Start => self.ask_model(),
             Input::Model(event) if self.phase == Phase::Streaming => self.model(event),
             Input::Failed { error, delay } if self.phase == Phase::Streaming => self.failed(error, delay),
-            Input::Waited if self.phase == Phase::Waiting => {
-                self.phase = Phase::Streaming;
-                vec![self.call_model()]
-            }
+            Input::Waited if self.phase == Phase::Waiting => self.begin(),
             Input::ToolDone { call, outcome } => self.tool_done(call, &outcome),
             Input::Message => {
                 self.pending = true;
@@ -283,7 +280,9 @@ impl Turn {
     fn begin(&mut self) -> Vec<Effect> {
         self.calls.clear();
         self.said = false;
+        // The request that is made now tells all that the user has said, and what it takes is counted anew.
         self.pending = false;
+        self.tokens = Tokens::default();
         self.phase = Phase::Streaming;
         vec![self.call_model()]
     }
@@ -299,7 +298,6 @@ impl Turn {
     }
 
     fn compacted(&mut self, shorter: bool) -> Vec<Effect> {
-        self.tokens = Tokens::default();
         if shorter {
             self.steps += 1;
             self.attempt = 0;
@@ -370,6 +368,10 @@ impl Turn {
         }
         self.empty = 0;
         effects.push(Effect::StepFinished { reason, tokens: self.tokens });
+        if self.limits.usable.is_none_or(|usable| self.tokens.total() < usable) {
+            // It fits: what a long turn adds from here on may be summarised again.
+            self.compactions = 0;
+        }
         if reason == FinishReason::ContentFilter {
             let text = "The provider's content filter withheld the answer.".to_owned();
             effects.push(Effect::Error(MessageError::ContentFilterError(ErrorData { message: text.clone(), ..ErrorData::default() })));
@@ -476,13 +478,13 @@ impl Turn {
     fn failed(&mut self, error: ProviderError, delay: Option<Duration>) -> Vec<Effect> {
         if error.kind == ProviderErrorKind::ContextOverflow && self.limits.compact && self.compactions < COMPACTIONS {
             let mut effects = vec![Effect::Discard];
+            self.steps = self.steps.saturating_sub(1);
             effects.append(&mut self.compact());
             return effects;
         }
         if let Some(delay) = delay {
             self.attempt += 1;
             self.calls.clear();
-            self.said = false;
             self.phase = Phase::Waiting;
             return vec![Effect::Discard, Effect::Wait { delay, attempt: self.attempt, reason: error.message }];
         }

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use proto::{ErrorData, Event, MessageError, SessionStatus, ToolState, TurnId};
 use providers::{ModelEvent, ModelStream, ProviderError, ResolvedModel};
 use serde_json::Value;
@@ -36,6 +37,8 @@ pub enum Command {
     },
     /// Stop the turn.
     Cancel,
+    /// Stop the turn, and end.
+    End,
     /// Summarise the conversation.
     Compact(Setup),
 }
@@ -61,6 +64,10 @@ pub struct Worker {
     commands: mpsc::UnboundedReceiver<Command>,
     /// Messages that the model has not been shown yet.
     fresh: VecDeque<(TurnId, AskRequest)>,
+    /// Who is to answer them; none if the user cancelled since they were said.
+    waiting: Option<Setup>,
+    /// A summary was asked for amid a turn.
+    summarise: Option<Setup>,
     /// The engine is gone: no command will come.
     closed: bool,
 }
@@ -91,25 +98,58 @@ pub struct CallEnd {
 impl Worker {
     /// A worker for a session; `run` is its task.
     pub fn new(shared: Arc<Shared>, state: SessionState, commands: mpsc::UnboundedReceiver<Command>) -> Self {
-        Self { shared, state, commands, fresh: VecDeque::new(), closed: false }
+        Self { shared, state, commands, fresh: VecDeque::new(), waiting: None, summarise: None, closed: false }
     }
 
-    /// Takes commands until the engine is gone.
+    /// Takes commands until the engine is gone. A fault of ours ends the turn with a reason, and the worker: the next message gets a new one.
     pub async fn run(mut self) {
-        while let Some(command) = self.commands.recv().await {
+        let worked = std::panic::AssertUnwindSafe(self.work()).catch_unwind().await;
+        if let Err(panic) = worked {
+            let why = calls::panic_words(&*panic);
+            tracing::error!("a session's worker panicked: {why}");
+            let turn = self.fresh.back().map(|(turn, _)| turn.clone()).unwrap_or_default();
+            self.commands.close();
+            self.waiting = None;
+            self.ended(
+                &turn,
+                &StopReason::Provider(format!(
+                    "Interline stopped this turn by a fault of its own ({why}). The session is saved: ask again."
+                )),
+            );
+        }
+    }
+
+    async fn work(&mut self) {
+        while !self.closed
+            && let Some(command) = self.commands.recv().await
+        {
             match command {
-                Command::Ask { request, setup, reply } => {
-                    self.take(request, &setup, reply).await;
-                    self.turn(setup).await;
-                }
-                Command::Compact(setup) => self.compact_now(setup).await,
+                Command::Ask { request, setup, reply } => self.take(request, setup, reply).await,
+                Command::Compact(setup) => self.summarise = Some(setup),
                 Command::Cancel => {}
+                Command::End => return,
+            }
+            // What came amid a turn, and was no part of it, is done after it.
+            loop {
+                if let Some(setup) = self.waiting.take() {
+                    self.turn(setup).await;
+                } else if let Some(setup) = self.summarise.take() {
+                    self.compact_now(setup).await;
+                } else {
+                    break;
+                }
             }
         }
     }
 
+    /// Nothing more is to be done than what runs, and that is to stop.
+    fn cancelled(&mut self) {
+        self.waiting = None;
+        self.summarise = None;
+    }
+
     /// Stores what the user said, and says so.
-    async fn take(&mut self, request: AskRequest, setup: &Setup, reply: oneshot::Sender<Result<Asked, EngineError>>) {
+    async fn take(&mut self, request: AskRequest, setup: Setup, reply: oneshot::Sender<Result<Asked, EngineError>>) {
         let turn = self.state.add_user(&request.text, &setup.author);
         self.state.touch();
         let stored = self.shared.saver.flush().await;
@@ -118,6 +158,9 @@ impl Worker {
             tracing::error!("{why}");
         }
         self.fresh.push_back((turn.clone(), request));
+        self.waiting = Some(setup);
+        // What is acknowledged can be cancelled.
+        self.shared.turn_began(self.state.id());
         // The face may be gone.
         let _ = reply.send(Ok(Asked { session: self.state.id().clone(), turn }));
     }
@@ -163,19 +206,20 @@ impl Worker {
             tokio::select! {
                 biased;
                 command = self.commands.recv(), if !self.closed => match command {
-                    None => {
+                    None | Some(Command::End) => {
                         self.closed = true;
+                        self.cancelled();
                         return Input::Cancel;
                     }
-                    Some(Command::Cancel) => return Input::Cancel,
+                    Some(Command::Cancel) => {
+                        self.cancelled();
+                        return Input::Cancel;
+                    }
                     Some(Command::Ask { request, setup, reply }) => {
-                        self.take(request, &setup, reply).await;
-                        run.setup = setup;
+                        self.take(request, setup, reply).await;
                         return Input::Message;
                     }
-                    Some(Command::Compact(_)) => {
-                        tracing::info!("a summary was asked for while a turn runs; the turn goes on");
-                    }
+                    Some(Command::Compact(setup)) => self.summarise = Some(setup),
                 },
                 Some(done) = run.calls.join_next() => match done {
                     Ok(end) => return self.call_ended(run, end),
@@ -211,7 +255,13 @@ impl Worker {
                 }
                 summary = summarised(&mut run.summary), if run.summary.is_some() => {
                     run.summary = None;
-                    return Input::Compacted(self.keep_summary(&run.id, &run.setup, summary, true));
+                    return Input::Compacted(match self.keep_summary(&run.id, &run.setup, summary, true) {
+                        Ok(()) => true,
+                        Err(error) => {
+                            self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
+                            false
+                        }
+                    });
                 }
             }
         }
@@ -277,12 +327,18 @@ impl Worker {
                     self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
                 }
             }
-            Effect::Stop(reason) => self.stop(run, &reason),
+            Effect::Stop(reason) => {
+                run.answer = None;
+                self.ended(&run.id, &reason);
+            }
         }
     }
 
     async fn call_model(&mut self, run: &mut Running, last: bool) {
         self.state.end_step();
+        if let Some(setup) = self.waiting.take() {
+            run.setup = setup;
+        }
         while let Some((turn, ask)) = self.fresh.pop_front() {
             let context = request::user_context(&self.shared, &self.state, &ask, &run.setup).await;
             for text in context {
@@ -371,8 +427,8 @@ impl Worker {
         Input::ToolDone { call: end.call, outcome }
     }
 
-    fn stop(&mut self, run: &mut Running, reason: &StopReason) {
-        run.answer = None;
+    /// A turn is over, or a summary.
+    fn ended(&mut self, turn: &TurnId, reason: &StopReason) {
         self.state.end_step();
         if let StopReason::Provider(message) = reason
             && !self.state.history.last().is_some_and(|m| matches!(&m.info, proto::Message::Assistant(a) if a.error.is_some()))
@@ -380,44 +436,66 @@ impl Worker {
             let error = MessageError::UnknownError(ErrorData { message: message.clone(), ..ErrorData::default() });
             self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
         }
+        // With a message that waits, the next turn begins at once.
+        if self.waiting.is_none() {
+            self.shared.turn_ended(self.state.id(), turn, reason);
+        }
         self.status(SessionStatus::Idle);
-        self.shared.turn_ended(self.state.id(), &run.id, reason);
-        self.state.publish(Event::SessionIdle {
-            session_id: self.state.id().clone(),
-            reason: match reason.message() {
-                "" => reason.word().to_owned(),
-                message => format!("{}: {message}", reason.word()),
-            },
+        self.state.idle(match reason.message() {
+            "" => reason.word().to_owned(),
+            message => format!("{}: {message}", reason.word()),
         });
     }
 
     async fn compact_now(&mut self, setup: Setup) {
+        self.shared.turn_began(self.state.id());
         self.status(SessionStatus::Busy);
-        let turn = self.state.history.last().map_or_else(TurnId::new, |m| m.info.id().clone());
-        if let Some(plan) = compaction::plan(&self.state.history, &setup, false) {
-            let summary = compaction::summarise(plan, setup.clone(), self.state.id().clone(), self.shared.client.clone()).await;
-            self.keep_summary(&turn, &setup, summary, false);
-        }
-        self.status(SessionStatus::Idle);
-        self.state.publish(Event::SessionIdle { session_id: self.state.id().clone(), reason: "done".into() });
+        let newest = self.state.history.iter().rfind(|m| matches!(m.info, proto::Message::User(_)));
+        let turn = newest.map_or_else(TurnId::new, |m| m.info.id().clone());
+        let reason = self.by_hand(&turn, &setup).await;
+        self.ended(&turn, &reason);
     }
 
-    /// Keeps a summary; false if there is none.
-    fn keep_summary(&mut self, turn: &TurnId, setup: &Setup, summary: compaction::Outcome, auto: bool) -> bool {
-        match summary {
-            Ok(summary) => {
-                let cost = providers::cost(&setup.model.cost, &summary.tokens);
-                let text = SummaryText { text: summary.text, tail: summary.tail, tokens: summary.tokens, cost };
-                self.state.add_summary(turn, &setup.author, text, auto);
-                true
-            }
-            Err(error) => {
-                let data = ErrorData { message: error.message, status_code: error.status, is_retryable: None };
-                let error = MessageError::ContextOverflowError(data);
-                self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
-                false
+    async fn by_hand(&mut self, turn: &TurnId, setup: &Setup) -> StopReason {
+        let Some(plan) = compaction::plan(&self.state.history, setup, false) else { return StopReason::Done };
+        let summary = compaction::summarise(plan, setup.clone(), self.state.id().clone(), self.shared.client.clone());
+        let mut summary = std::pin::pin!(summary);
+        loop {
+            tokio::select! {
+                biased;
+                command = self.commands.recv(), if !self.closed => match command {
+                    None | Some(Command::End) => {
+                        self.closed = true;
+                        self.cancelled();
+                        return StopReason::Cancelled;
+                    }
+                    Some(Command::Cancel) => {
+                        self.cancelled();
+                        return StopReason::Cancelled;
+                    }
+                    Some(Command::Ask { request, setup, reply }) => self.take(request, setup, reply).await,
+                    Some(Command::Compact(_)) => {}
+                },
+                summary = &mut summary => {
+                    return match self.keep_summary(turn, setup, summary, false) {
+                        Ok(()) => StopReason::Done,
+                        Err(error) => StopReason::Provider(error.data().message.clone()),
+                    };
+                }
             }
         }
+    }
+
+    /// Keeps a summary. What was said since it was planned stays as it was said.
+    fn keep_summary(&mut self, turn: &TurnId, setup: &Setup, summary: compaction::Outcome, auto: bool) -> Result<(), MessageError> {
+        let summary = summary.map_err(|error| {
+            MessageError::ContextOverflowError(ErrorData { message: error.message, status_code: error.status, is_retryable: None })
+        })?;
+        let cost = providers::cost(&setup.model.cost, &summary.tokens);
+        let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
+        let text = SummaryText { text: summary.text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
+        self.state.add_summary(turn, &setup.author, text, auto);
+        Ok(())
     }
 
     fn status(&self, status: SessionStatus) {

@@ -124,6 +124,11 @@ impl Store {
                     part.id = proto::PartId::new();
                     part.session_id = new.id.clone();
                     part.message_id = id.clone();
+                    if let proto::PartKind::Compaction { tail_start_id: Some(tail), .. } = &mut part.kind
+                        && let Some(new) = names.get(tail)
+                    {
+                        *tail = new.clone();
+                    }
                     tx.put_part(&part, seq, position)?;
                 }
             }

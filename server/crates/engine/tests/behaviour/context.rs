@@ -1,0 +1,153 @@
+//! What the model is told beside the user's words.
+
+use engine::AskRequest;
+use serde_json::{Value, json};
+use workspace::Place;
+
+use crate::model::{Reply, call};
+use crate::world::{World, all_said, count, said};
+
+#[tokio::test]
+async fn what_the_user_changed_is_told_once_and_what_the_agent_changed_is_not() {
+    let mut world = World::new().await;
+    world.files.open("a.txt", "one\ntwo\n");
+    world.model.script([
+        call("read", json!({"filePath": "a.txt"})),
+        call("edit", json!({"filePath": "a.txt", "oldString": "one", "newString": "ONE"})),
+        Reply::Text("done"),
+        Reply::Text("nothing"),
+        Reply::Text("I see"),
+        Reply::Text("still"),
+    ]);
+    world.turn("go").await;
+    world.turn("second").await;
+    assert!(!all_said(&world.model.request(4).await).contains("the user changed"));
+    world.files.set("a.txt", "ONE\ntwo, mine\n");
+    world.turn("third").await;
+    let all = all_said(&world.model.request(5).await);
+    assert!(all.contains("the user changed a.txt") && all.contains("+two, mine") && !all.contains("-one"), "{all}");
+    world.turn("fourth").await;
+    assert_eq!(count(&all_said(&world.model.request(6).await), "the user changed"), 1);
+    world.files.remove("a.txt");
+    world.model.script([Reply::Text("gone"), Reply::Text("ok")]);
+    world.turn("fifth").await;
+    assert!(said(&world.model.request(7).await).last().unwrap().contains("does not exist any more"));
+    world.turn("sixth").await;
+    assert!(!said(&world.model.request(8).await).last().unwrap().contains("any more"));
+}
+
+#[tokio::test]
+async fn what_the_user_undid_is_told() {
+    let mut world = World::new().await;
+    world.files.set("a.txt", "one\n");
+    world.model.script([
+        call("edit", json!({"filePath": "a.txt", "oldString": "one", "newString": "ONE"})),
+        Reply::Text("done"),
+        Reply::Text("I see"),
+    ]);
+    world.turn("go").await;
+    world.engine.undo(None).await.unwrap().carry_out().await.unwrap();
+    world.turn("second").await;
+    assert!(said(&world.model.request(3).await).last().unwrap().contains("+one"));
+}
+
+#[tokio::test]
+async fn a_selection_and_a_mentioned_file_go_with_the_message_as_the_buffers_have_them() {
+    let mut world = World::new().await;
+    world.files.open("a.txt", "one\ntwo\nthree\n");
+    world.files.set("b.txt", "from the disk\n");
+    world.files.open("b.txt", "from the buffer\n");
+    world.model.script([Reply::Text("ok")]);
+    let place = Place { key: world.files.key("a.txt"), range: 4..7, lines: (1, 1) };
+    let request =
+        AskRequest { text: "Explain, see @b.txt.".into(), place: Some(place), context: vec!["a hint".into()], ..AskRequest::default() };
+    world.engine.ask(request).await.unwrap();
+    world.idle().await;
+    let all = all_said(&world.model.request(1).await);
+    for want in ["lines 2-2 of a.txt", "\ntwo\n", "from the buffer", "a hint", "Open in the editor:\n- a.txt"] {
+        assert!(all.contains(want), "{want}: {all}");
+    }
+    world.engine.shutdown().await;
+    let first = serde_json::to_value(&world.stored()[0]).unwrap();
+    let synthetic: Vec<_> = first["parts"].as_array().unwrap().iter().map(|p| p["synthetic"] == true).collect();
+    assert_eq!(synthetic, [false, true, true], "what faces show is the user's words alone");
+}
+
+#[tokio::test]
+async fn a_mentioned_file_that_is_huge_is_cut() {
+    let mut world = World::new().await;
+    world.files.set("big.log", &"a line of the log\n".repeat(100_000));
+    world.model.script([Reply::Text("ok")]);
+    world.turn("look at @big.log").await;
+    let all = all_said(&world.model.request(1).await);
+    assert!(all.len() < 60_000 && all.contains("a line of the log") && all.contains("read"), "{}", all.len());
+}
+
+#[tokio::test]
+async fn a_command_brings_its_template_its_agent_and_its_model() {
+    let mut world = World::with(json!({"command": {"check": {
+        "template": "Check $ARGUMENTS:\n!`echo from $((1+1)) shells`\n@note.txt", "agent": "plan", "model": "mock/other"}}}))
+    .await;
+    world.files.set("note.txt", "the note\n");
+    world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
+    world.turn("/check the tests").await;
+    let request = world.model.request(1).await;
+    assert_eq!(request["model"], "other");
+    let all = all_said(&request);
+    for want in ["Check the tests:", "from 2 shells", "the note", "system-reminder"] {
+        assert!(all.contains(want), "{want}: {all}");
+    }
+    world.turn("/unknown stays as it is").await;
+    let request = world.model.request(2).await;
+    assert_eq!(request["model"], "test");
+    assert!(said(&request).last().unwrap().contains("/unknown stays"));
+}
+
+/// The design allows 15 kB for what the model is told before it is told anything.
+#[tokio::test]
+async fn what_every_request_begins_with_is_short() {
+    for model in ["mock/test", "mock/gpt-5", "mock/tiny-1b"] {
+        let mut world = World::with(json!({"model": model})).await;
+        world.model.script([Reply::Text("ok")]);
+        world.turn("hi").await;
+        let request = world.model.request(1).await;
+        let system: Vec<&Value> = request["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "system").collect();
+        let bytes = request["tools"].to_string().len() + json!(system).to_string().len();
+        assert!(bytes < 15_000, "{model}: {bytes} bytes");
+        assert!(request["tools"].as_array().unwrap().len() >= 8, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn the_system_prompt() {
+    let mut world = World::new().await;
+    world.model.script([Reply::Text("ok")]);
+    world.turn("hi").await;
+    let request = world.model.request(1).await;
+    let system: Vec<_> = request["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "system").collect();
+    let text: Vec<_> = system.iter().filter_map(|m| m["content"].as_str()).collect();
+    let text = text.join("\n\n").replace(&*world.project().to_string_lossy(), "[project]");
+    let text: Vec<_> = text
+        .lines()
+        .map(|line| match line.split_once(": ") {
+            Some((name @ ("Date" | "Platform"), _)) => format!("{name}: […]"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[tokio::test]
+async fn requests_of_a_session_share_their_beginning() {
+    let mut world = World::new().await;
+    world.files.set("a.txt", "x\n");
+    world.model.script([call("read", json!({"filePath": "a.txt"})), Reply::Text("ok"), Reply::Text("ok")]);
+    world.turn("one").await;
+    world.turn("two").await;
+    let requests = world.model.requests();
+    for pair in requests.windows(2) {
+        let (first, second) = (pair[0]["messages"].as_array().unwrap(), pair[1]["messages"].as_array().unwrap());
+        assert_eq!(first[..], second[..first.len()]);
+        assert_eq!(pair[0]["tools"], pair[1]["tools"]);
+    }
+}

@@ -1,0 +1,19 @@
+//! What users of the engine rely on: a real engine, over real HTTP, with a model that says what the test has written down.
+//!
+//! **Invariant:** no test sleeps, and each has a data folder of its own.
+
+extern crate interline_engine as engine;
+
+mod ask;
+mod cancel;
+mod context;
+mod faults;
+mod limits;
+mod model;
+mod permissions;
+mod sessions;
+mod steering;
+mod summaries;
+mod tools;
+mod undo;
+mod world;

@@ -1,0 +1,103 @@
+//! Undo and redo of turns.
+
+use engine::EngineError;
+use serde_json::json;
+
+use crate::model::{Reply, calls};
+use crate::world::World;
+
+async fn changed() -> World {
+    let mut world = World::new().await;
+    world.files.open("a.txt", "one\ntwo\nthree\nfour\nfive\nsix\n");
+    world.files.set("b.txt", "bee\n");
+    world.model.script([
+        calls([
+            ("edit", json!({"filePath": "a.txt", "oldString": "two", "newString": "TWO"})),
+            ("edit", json!({"filePath": "a.txt", "oldString": "five", "newString": "FIVE"})),
+            ("edit", json!({"filePath": "b.txt", "oldString": "bee", "newString": "wasp"})),
+            ("write", json!({"filePath": "new.txt", "content": "new\n"})),
+        ]),
+        Reply::Text("done"),
+        calls([("edit", json!({"filePath": "b.txt", "oldString": "wasp", "newString": "hornet"}))]),
+        Reply::Text("done"),
+    ]);
+    assert_eq!(world.turn("change them").await, "done");
+    world
+}
+
+async fn undo(world: &World) -> engine::UndoReport {
+    let undo = world.engine.undo(None).await.unwrap();
+    let report = undo.report().clone();
+    undo.carry_out().await.unwrap();
+    report
+}
+
+async fn redo(world: &World) -> engine::UndoReport {
+    let redo = world.engine.redo(None).await.unwrap();
+    let report = redo.report().clone();
+    redo.carry_out().await.unwrap();
+    report
+}
+
+fn state(world: &World) -> [Option<String>; 3] {
+    ["a.txt", "b.txt", "new.txt"].map(|name| world.files.get(name))
+}
+
+#[tokio::test]
+async fn a_turn_is_taken_back_and_made_again() {
+    let world = changed().await;
+    let after = state(&world);
+    assert_eq!(undo(&world).await.changed.len(), 3);
+    assert_eq!(state(&world), [Some("one\ntwo\nthree\nfour\nfive\nsix\n".into()), Some("bee\n".into()), None]);
+    assert!(matches!(world.engine.undo(None).await.map(drop), Err(EngineError::Nothing(_))));
+    redo(&world).await;
+    assert_eq!(state(&world), after);
+    assert!(matches!(world.engine.redo(None).await.map(drop), Err(EngineError::Nothing(_))));
+}
+
+#[tokio::test]
+async fn what_the_user_did_since_stays_and_is_named() {
+    let world = changed().await;
+    world.files.set("a.txt", "zero\none\nTWO\nthree\nfour\n5, as I like it\nsix\n");
+    let report = undo(&world).await;
+    assert_eq!(world.files.get("a.txt").unwrap(), "zero\none\ntwo\nthree\nfour\n5, as I like it\nsix\n");
+    assert_eq!(report.kept.len(), 1);
+    assert!(report.kept[0].key.to_string().contains("a.txt") && report.kept[0].why.contains("6"), "{report:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_changed_before_it_is_carried_out() {
+    let world = changed().await;
+    let before = state(&world);
+    drop(world.engine.undo(None).await.unwrap());
+    assert_eq!(state(&world), before);
+}
+
+#[tokio::test]
+async fn turns_are_undone_newest_first_and_redone_oldest_first_after_a_restart_too() {
+    let mut world = changed().await;
+    world.turn("again").await;
+    world.restart().await;
+    undo(&world).await;
+    assert_eq!(world.files.get("b.txt").unwrap(), "wasp\n");
+    undo(&world).await;
+    assert_eq!(world.files.get("b.txt").unwrap(), "bee\n");
+    world.restart().await;
+    redo(&world).await;
+    assert_eq!(world.files.get("b.txt").unwrap(), "wasp\n");
+    redo(&world).await;
+    assert_eq!(world.files.get("b.txt").unwrap(), "hornet\n");
+}
+
+#[tokio::test]
+async fn not_while_a_turn_runs() {
+    let mut world = changed().await;
+    world.model.script([Reply::Hang("never")]);
+    world.turn("again").await;
+    world.ask("and again").await;
+    assert!(matches!(world.engine.undo(None).await.map(drop), Err(EngineError::Busy)));
+    assert!(world.engine.cancel(None));
+    world.idle().await;
+    undo(&world).await;
+    assert_eq!(world.files.get("b.txt").unwrap(), "wasp\n");
+}
