@@ -8,7 +8,7 @@ use workspace::DocKey;
 
 use crate::lsp::comments::{self, Wish};
 use crate::lsp::face::{Face, place_in};
-use crate::lsp::marks::SOURCE;
+use crate::lsp::marks::{SOURCE, Subject};
 use crate::lsp::positions;
 
 /// The actions for a range.
@@ -90,15 +90,27 @@ pub async fn list(face: &Face, params: CodeActionParams) -> Vec<CodeActionOrComm
     only(out, params.context.only.as_deref())
 }
 
-/// Answers to the prompts of these lines. "Always" comes last: an Enter too many must not allow for good.
+/// Answers to the prompts and questions of these lines. "Always" comes last: an Enter too many must not allow for good.
 async fn prompts(face: &Face, key: &DocKey, lines: (usize, usize)) -> Vec<CodeActionOrCommand> {
     let Some(started) = face.if_started() else { return Vec::new() };
     let mut out = Vec::new();
     for mark in started.marks.at(key, lines).await {
-        let reply = |reply: &str| Some(json!({"id": mark.id, "reply": reply}));
-        out.push(action(&format!("Allow once: {}", mark.title), "interline.permit", reply("once"), CodeActionKind::QUICKFIX));
-        out.push(action(&format!("Deny: {}", mark.title), "interline.permit", reply("reject"), CodeActionKind::QUICKFIX));
-        out.push(action(&format!("Always allow {}", mark.always), "interline.permit", reply("always"), CodeActionKind::QUICKFIX));
+        match &mark.subject {
+            Subject::Permission { id, always } => {
+                let reply = |reply: &str| Some(json!({"id": id, "reply": reply}));
+                out.push(action(&format!("Allow once: {}", mark.title), "interline.permit", reply("once"), CodeActionKind::QUICKFIX));
+                out.push(action(&format!("Deny: {}", mark.title), "interline.permit", reply("reject"), CodeActionKind::QUICKFIX));
+                out.push(action(&format!("Always allow {always}"), "interline.permit", reply("always"), CodeActionKind::QUICKFIX));
+            }
+            Subject::Question { id, labels, .. } => {
+                let answer = |answers: Value| Some(json!({"id": id, "answers": answers}));
+                for label in labels {
+                    out.push(action(&format!("Answer: {label}"), "interline.answer", answer(json!([[label]])), CodeActionKind::QUICKFIX));
+                }
+                let refuse = format!("Do not answer: {}", mark.title);
+                out.push(action(&refuse, "interline.answer", answer(json!([])), CodeActionKind::QUICKFIX));
+            }
+        }
     }
     out
 }

@@ -200,6 +200,7 @@ pub mod plugin {
         };
     }
     request!(Permission, "interline/permission", "`{id, session, tool, title, patterns, always, diff?}` → `{reply, message?}`.");
+    request!(Question, "interline/question", "`{id, session, questions}` → `{answers}`: for each question the labels; none at all refuse.");
     request!(Save, "interline/save", "`{uris}`: save these documents now.");
 
     /// `{seq, event: {type, properties}}`.

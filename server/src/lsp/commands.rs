@@ -6,7 +6,7 @@
 
 use engine::{AskRequest, EngineError};
 use lsp_types::{MessageType, Range};
-use proto::{PermissionId, PermissionReply, SessionId, TurnId};
+use proto::{PermissionId, PermissionReply, QuestionId, SessionId, TurnId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -75,6 +75,21 @@ struct Permit {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Answer {
+    id: Option<QuestionId>,
+    answers: Option<Vec<Labels>>,
+}
+
+/// The answer to one question: its labels, or one of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Labels {
+    One(String),
+    All(Vec<String>),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct OfSession {
     session: Option<SessionId>,
 }
@@ -112,7 +127,7 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
             if cancelled { Ok(None) } else { Err(sentence("No turn is running.")) }
         }
         "interline.permit" => permit(face, parse(argument)?).await,
-        "interline.answer" => Err(sentence("No question is waiting.")),
+        "interline.answer" => answer(face, parse(argument)?),
         "interline.hunk.accept" | "interline.hunk.reject" | "interline.hunks.accept" | "interline.hunks.reject" => Err(sentence(
             "There is no change to review: changes are not kept for review one by one yet. interline.undo takes back a whole turn.",
         )),
@@ -197,6 +212,12 @@ async fn send(face: &Face) -> Result<Option<Value>> {
     }
     if is_slash && let Some(done) = slash(face, &started, &text).await {
         return done;
+    }
+    // What is said while a question waits is its answer.
+    if let Some(question) = started.engine.questions().into_iter().next() {
+        started.engine.answer(Some(&question.request.id), vec![vec![text]]).map_err(failed)?;
+        started.marks.refresh();
+        return Ok(Some(json!({"session": question.request.session_id})));
     }
     let place = Place { key: document.key.clone(), range: 0..0, lines: (0, 0) };
     let request = AskRequest { text, ..AskRequest::default() };
@@ -291,6 +312,23 @@ async fn permit(face: &Face, permit: Permit) -> Result<Option<Value>> {
     }
     let message = permit.message.filter(|m| !m.trim().is_empty());
     started.engine.permit(permit.id.as_ref(), reply, message).map_err(failed)?;
+    Ok(None)
+}
+
+/// Without an answer nothing is chosen: a bare command says what waits.
+fn answer(face: &Face, answer: Answer) -> Result<Option<Value>> {
+    let waiting = face.if_started().and_then(|started| Some((started.engine.questions().into_iter().next()?, started)));
+    let Some((first, started)) = waiting else { return Err(sentence("No question is waiting.")) };
+    let Some(answers) = answer.answers else {
+        let words = first.request.questions.get(first.answers.len()).map(|q| q.question.clone()).unwrap_or_default();
+        return Err(sentence(&format!("Say the answer, by the code actions of the place or in the chat; waiting is: {words}")));
+    };
+    let answers = answers.into_iter().map(|labels| match labels {
+        Labels::One(label) => vec![label],
+        Labels::All(labels) => labels,
+    });
+    started.engine.answer(answer.id.as_ref(), answers.collect()).map_err(failed)?;
+    started.marks.refresh();
     Ok(None)
 }
 

@@ -1,4 +1,4 @@
-//! Waiting prompts as diagnostics: at the place they concern, and in the chat.
+//! Waiting prompts and questions as diagnostics: at the place they concern, and in the chat.
 //!
 //! Owns which prompt is shown where. Must not settle one.
 //!
@@ -7,9 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use engine::{Engine, Waiting};
+use engine::{Engine, Waiting, WaitingQuestion};
 use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString, Position, Range, Url};
-use proto::{PermissionId, PermissionRequest};
+use proto::{PermissionId, PermissionRequest, QuestionId};
 use tokio::sync::{mpsc, oneshot};
 use workspace::{DocKey, TextEdit};
 
@@ -21,15 +21,34 @@ use crate::lsp::positions;
 /// What our diagnostics are called by.
 pub const SOURCE: &str = "interline";
 
-/// A prompt that is shown.
+/// What waits for the user.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// A permission prompt.
+    Permission {
+        /// Its id.
+        id: PermissionId,
+        /// What "always" would allow, in words.
+        always: String,
+    },
+    /// A question.
+    Question {
+        /// Its request's id.
+        id: QuestionId,
+        /// Which of the request's questions.
+        at: usize,
+        /// What can be chosen.
+        labels: Vec<String>,
+    },
+}
+
+/// A prompt or question that is shown.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    /// The prompt.
-    pub id: PermissionId,
+    /// What it is.
+    pub subject: Subject,
     /// What is asked, in one line.
     pub title: String,
-    /// What "always" would allow, in words.
-    pub always: String,
     key: DocKey,
     range: std::ops::Range<usize>,
     lines: (usize, usize),
@@ -136,14 +155,20 @@ impl Publisher {
 
     /// Shows what waits now; what is shown already keeps the place to which it has moved.
     fn take_over(&mut self) {
-        let waiting = self.engine.waiting();
-        self.shown.retain(|mark| waiting.iter().any(|w| w.request.id == mark.id));
-        for prompt in waiting {
-            if !self.shown.iter().any(|mark| mark.id == prompt.request.id) {
-                let mark = self.mark(&prompt);
-                self.shown.push(mark);
-            }
-        }
+        let prompts = self.engine.waiting().into_iter().map(|prompt| self.mark(&prompt));
+        let questions = self.engine.questions().into_iter().map(|question| self.question(&question));
+        let kept = |mark: Mark| self.shown.iter().find(|shown| shown.subject == mark.subject).cloned().unwrap_or(mark);
+        self.shown = prompts.chain(questions).map(kept).collect();
+    }
+
+    fn question(&self, waiting: &WaitingQuestion) -> Mark {
+        let at = waiting.answers.len();
+        let question = waiting.request.questions.get(at);
+        let labels = question.map(|q| q.options.iter().map(|o| o.label.clone()).collect()).unwrap_or_default();
+        let title = question.map(|q| one_line(&q.question)).unwrap_or_default();
+        let place = waiting.place.as_ref().map(|place| (place.key.clone(), place.range.clone(), place.lines));
+        let (key, range, lines) = place.unwrap_or_else(|| (self.chat.clone(), 0..0, (0, 0)));
+        Mark { subject: Subject::Question { id: waiting.request.id.clone(), at, labels }, title, key, range, lines }
     }
 
     fn mark(&self, prompt: &Waiting) -> Mark {
@@ -158,7 +183,8 @@ impl Publisher {
                 (file.unwrap_or_else(|| self.chat.clone()), 0..0, (0, 0))
             }
         };
-        Mark { id: request.id.clone(), title: one_line(&title), always: one_line(&always(request)), key, range, lines }
+        let subject = Subject::Permission { id: request.id.clone(), always: one_line(&always(request)) };
+        Mark { subject, title: one_line(&title), key, range, lines }
     }
 
     /// Moves the marks of a document with its text. False if there are none.
@@ -186,7 +212,7 @@ impl Publisher {
                 }
                 None => lines_range(mark.lines),
             };
-            if let Some(kept) = self.shown.iter_mut().find(|kept| kept.id == mark.id) {
+            if let Some(kept) = self.shown.iter_mut().find(|kept| kept.subject == mark.subject) {
                 kept.lines = mark.lines;
             }
             if let Some(document) = chat.as_ref().filter(|_| mark.key != self.chat) {
@@ -223,13 +249,25 @@ pub fn always(request: &PermissionRequest) -> String {
 }
 
 fn diagnostic(mark: &Mark, range: Range) -> Diagnostic {
+    let (code, message, data) = match &mark.subject {
+        Subject::Permission { id, .. } => (
+            "permission",
+            format!("Interline asks for permission: {} (answer by a code action here)", mark.title),
+            serde_json::json!({"id": id}),
+        ),
+        Subject::Question { id, .. } => (
+            "question",
+            format!("Interline asks: {} (answer by a code action here, or in the chat)", mark.title),
+            serde_json::json!({"id": id}),
+        ),
+    };
     Diagnostic {
         range,
         severity: Some(DiagnosticSeverity::WARNING),
-        code: Some(NumberOrString::String("permission".into())),
+        code: Some(NumberOrString::String(code.into())),
         source: Some(SOURCE.into()),
-        message: format!("Interline asks for permission: {} (answer by a code action here)", mark.title),
-        data: Some(serde_json::json!({"id": mark.id})),
+        message,
+        data: Some(data),
         ..Diagnostic::default()
     }
 }

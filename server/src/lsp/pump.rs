@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use lsp_types::MessageType;
 use proto::{
-    Event, Message, MessageId, NumberedEvent, Part, PartId, PartKind, PermissionReply, PermissionRequest, SessionId, SessionStatus,
-    ToolState,
+    Event, Message, MessageId, NumberedEvent, Part, PartId, PartKind, PermissionReply, PermissionRequest, QuestionRequest, SessionId,
+    SessionStatus, ToolState,
 };
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -87,7 +87,8 @@ impl Pump {
             Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
             Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
             Event::PermissionAsked(request) => self.asked(request),
-            Event::PermissionReplied { .. } => self.started.marks.refresh(),
+            Event::QuestionAsked(request) => self.question(request),
+            Event::PermissionReplied { .. } | Event::QuestionReplied { .. } | Event::QuestionRejected { .. } => self.started.marks.refresh(),
             Event::SessionCompacted { .. } => self.started.chat.words("\n\n> The conversation so far was summarised.".into()),
             Event::MessageUpdated { .. }
             | Event::PartDelta { .. }
@@ -188,6 +189,74 @@ impl Pump {
             tokio::spawn(ask_by_message(self.face.clone(), Arc::clone(&self.started), request.clone()));
         }
     }
+
+    fn question(&self, request: &QuestionRequest) {
+        self.started.marks.refresh();
+        let first = request.questions.first().map(|q| one_line(&q.question)).unwrap_or_default();
+        if let Some(turn) = self.turns.get(&request.session_id) {
+            turn.report(format!("waits for an answer: {first}"));
+        }
+        self.started.chat.words(question_words(request));
+        if self.face.client().caps().plugin {
+            tokio::spawn(question_by_plugin(self.face.clone(), Arc::clone(&self.started), request.clone()));
+        }
+        if self.face.client().caps().options["prompts"] == "message" {
+            tokio::spawn(question_by_message(self.face.clone(), Arc::clone(&self.started), request.clone()));
+        }
+    }
+}
+
+/// What the chat shows of a question.
+fn question_words(request: &QuestionRequest) -> String {
+    let mut words = String::new();
+    for question in &request.questions {
+        words.push_str(&format!("\n\n**{}**\n", one_line(&question.question)));
+        for option in &question.options {
+            let more = if option.description.is_empty() { String::new() } else { format!(" — {}", one_line(&option.description)) };
+            words.push_str(&format!("\n- {}{more}", one_line(&option.label)));
+        }
+    }
+    words.push_str("\n\n> Answer by a code action, or write it below and send it.");
+    words
+}
+
+/// The plugin's own way to ask. No answer, or one that is none, leaves the question waiting.
+async fn question_by_plugin(face: Face, started: Arc<Started>, request: QuestionRequest) {
+    let params = json!({"id": request.id, "session": request.session_id, "questions": request.questions});
+    match face.client().plugin::<plugin::Question>(params, DAYS).await {
+        Ok(answer) => {
+            if let Ok(answers) = serde_json::from_value(answer["answers"].clone()) {
+                answer_question(&started, &request, answers);
+            }
+        }
+        Err(error) => tracing::info!("the plugin gave no answer: {error}"),
+    }
+}
+
+/// One message with buttons for each question. Dismissed is not answered: the question waits on, at its place.
+async fn question_by_message(face: Face, started: Arc<Started>, request: QuestionRequest) {
+    let mut answers = Vec::new();
+    for question in &request.questions {
+        let labels: Vec<&str> = question.options.iter().map(|o| o.label.as_str()).collect();
+        let text = format!("Interline asks: {}", one_line(&question.question));
+        match face.client().ask(MessageType::INFO, text, &labels, DAYS).await {
+            Ok(Some(label)) => answers.push(vec![label]),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::info!("no answer to a message: {error}");
+                return;
+            }
+        }
+    }
+    answer_question(&started, &request, answers);
+}
+
+fn answer_question(started: &Started, request: &QuestionRequest, answers: Vec<Vec<String>>) {
+    if let Err(error) = started.engine.answer(Some(&request.id), answers) {
+        // Somebody was faster.
+        tracing::info!("a late answer to {}: {error}", request.id);
+    }
+    started.marks.refresh();
 }
 
 /// The plugin's own prompt. No answer, or one that is none, leaves the prompt waiting.

@@ -52,6 +52,10 @@ pub fn find(config: &Config, home: &Path, name: Option<&str>) -> Result<Agent, E
     let own = own.unwrap_or(&none);
     let user = config.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
     let agent_user = own.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
+    let mut defaults = permission::base_rules(&[]);
+    if built_in {
+        permission::push(&mut defaults, "question", "*", Action::Allow);
+    }
     let mut restrict = Vec::new();
     if name == "plan" {
         restrict = vec![
@@ -68,7 +72,7 @@ pub fn find(config: &Config, home: &Path, name: Option<&str>) -> Result<Agent, E
         top_p: own.top_p,
         steps: own.steps,
         options: own.options.clone(),
-        rules: Rules { defaults: permission::base_rules(&[]), user, agent_user, restrict },
+        rules: Rules { defaults, user, agent_user, restrict },
     })
 }
 

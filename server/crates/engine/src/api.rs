@@ -119,6 +119,9 @@ pub enum EngineError {
     /// The prompt was answered already, or withdrawn, or never was.
     #[error("no such prompt is waiting")]
     NotWaiting,
+    /// The question was answered already, or withdrawn, or never was.
+    #[error("no such question is waiting")]
+    NoQuestion,
     /// There is nothing to act on.
     #[error("{0}")]
     Nothing(String),

@@ -121,6 +121,7 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
     let args = job.input.map_err(ToolError::Model)?;
     let asker = Arc::new(CallAsker {
         prompts: Arc::clone(&shared.prompts),
+        questions: Arc::clone(&shared.questions),
         rules: Arc::new(job.agent.rules.clone()),
         session: job.session.clone(),
         tool: ToolRef { message_id: job.message.clone(), call_id: job.id.clone() },

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use config::Config;
 use permission::{Action, Rule};
-use proto::{Event, ModelRef, NumberedEvent, PermissionId, PermissionReply, Session, SessionId, SessionTime, Tokens, TurnId};
+use proto::{Event, ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, Tokens, TurnId};
 use providers::{Client, KeySource, Registry};
 use tokio::sync::{mpsc, oneshot};
 use tools::Jobs;
@@ -19,6 +19,7 @@ use workspace::Workspace;
 use crate::agents;
 use crate::events::Bus;
 use crate::prompts::Prompts;
+use crate::questions::{Questions, WaitingQuestion};
 use crate::saver::Saver;
 use crate::session::{Author, SessionState, now};
 use crate::shared::Shared;
@@ -74,13 +75,15 @@ impl Engine {
         let (tx, failures) = mpsc::unbounded_channel();
         let saver = Arc::new(Saver::new(deps.places.data.join("interline.db"), tx));
         let prompts = Arc::new(Prompts::new(Arc::clone(&bus), Vec::new()));
+        let questions = Arc::new(Questions::new(Arc::clone(&bus)));
         let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
         let output = deps.config.tool_output;
         let shared = Shared {
             workspace: deps.workspace,
             registry: Registry::new(Arc::clone(&deps.config), deps.keys),
             client: Client::new(),
-            tools: tools::all_tools(),
+            // Where nobody answers, no question is offered.
+            tools: tools::all_tools().into_iter().filter(|tool| deps.interactive || tool.id() != "question").collect(),
             jobs: deps.jobs,
             instructions: deps.instructions,
             shell: usable_shell(shell),
@@ -91,6 +94,7 @@ impl Engine {
             config: deps.config,
             bus,
             prompts,
+            questions,
             saver,
             todos: Mutex::default(),
             busy: Mutex::default(),
@@ -172,6 +176,21 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The questions that wait, the oldest first.
+    #[must_use]
+    pub fn questions(&self) -> Vec<WaitingQuestion> {
+        self.0.shared.questions.waiting()
+    }
+
+    /// Answers the next of a request's questions, or several: for each the chosen labels, or words of the user's own. No answers at all refuse the
+    /// request. The oldest request if none is named. True if nothing of it waits any more.
+    ///
+    /// # Errors
+    /// If it does not wait.
+    pub fn answer(&self, id: Option<&QuestionId>, answers: Vec<Vec<String>>) -> Result<bool, EngineError> {
+        self.0.shared.questions.settle(id, answers)
     }
 
     /// The session that a message without one goes to.

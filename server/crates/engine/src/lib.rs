@@ -14,6 +14,7 @@ mod events;
 mod history;
 mod prompt;
 mod prompts;
+mod questions;
 mod request;
 mod rules;
 mod saver;
@@ -25,4 +26,5 @@ mod worker;
 
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, StopReason, UndoReport, Waiting};
 pub use engine::{Deps, Engine};
+pub use questions::WaitingQuestion;
 pub use undo::Undo;

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use permission::{Action, Rule};
-use proto::{Event, PermissionId, PermissionReply, PermissionRequest, SessionId, ToolRef};
+use proto::{Event, PermissionId, PermissionReply, PermissionRequest, Question, SessionId, ToolRef};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tools::{Ask, Asker, Denied};
 use workspace::Place;
 
 use crate::events::Bus;
+use crate::questions::Questions;
 use crate::rules::Rules;
 use crate::{EngineError, Waiting};
 
@@ -151,6 +152,8 @@ impl Prompts {
 pub struct CallAsker {
     /// The waiting prompts.
     pub prompts: Arc<Prompts>,
+    /// The waiting questions.
+    pub questions: Arc<Questions>,
     /// The rules that count for this call.
     pub rules: Arc<Rules>,
     /// Whose call.
@@ -213,6 +216,10 @@ impl Asker for CallAsker {
             answer = rx => answer.unwrap_or(Err(Denied::Withdrawn)),
             () = self.cancel.cancelled() => Err(Denied::Withdrawn),
         }
+    }
+
+    async fn question(&self, questions: Vec<Question>) -> Result<Vec<Vec<String>>, Denied> {
+        self.questions.ask(self.session.clone(), self.tool.clone(), questions, self.asked_from.clone(), &self.cancel).await
     }
 
     fn evaluate(&self, permission: &str, pattern: &str) -> Action {

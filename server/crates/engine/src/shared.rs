@@ -16,6 +16,7 @@ use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 use crate::events::Bus;
 use crate::prompt::Environment;
 use crate::prompts::Prompts;
+use crate::questions::Questions;
 use crate::saver::Saver;
 use crate::{Places, StopReason};
 
@@ -49,6 +50,8 @@ pub struct Shared {
     pub bus: Arc<Bus>,
     /// Waiting prompts.
     pub prompts: Arc<Prompts>,
+    /// Waiting questions.
+    pub questions: Arc<Questions>,
     /// The store.
     pub saver: Arc<Saver>,
     /// To-do lists.

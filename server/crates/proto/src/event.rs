@@ -5,7 +5,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Message, MessageError, MessageId, Part, PartId, PermissionId, PermissionReply, PermissionRequest, Session, SessionId, Todo};
+use crate::{
+    Message, MessageError, MessageId, Part, PartId, PermissionId, PermissionReply, PermissionRequest, QuestionId, QuestionRequest, Session,
+    SessionId, Todo,
+};
 
 /// What a session does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -130,6 +133,31 @@ pub enum Event {
         /// The answer.
         reply: PermissionReply,
     },
+    /// A question waits.
+    #[serde(rename = "question.asked")]
+    QuestionAsked(QuestionRequest),
+    /// It was answered.
+    #[serde(rename = "question.replied")]
+    QuestionReplied {
+        /// The session.
+        #[serde(rename = "sessionID")]
+        session_id: SessionId,
+        /// The request.
+        #[serde(rename = "requestID")]
+        request_id: QuestionId,
+        /// The chosen labels, or the user's own words, of each question.
+        answers: Vec<Vec<String>>,
+    },
+    /// It was refused an answer, or withdrawn.
+    #[serde(rename = "question.rejected")]
+    QuestionRejected {
+        /// The session.
+        #[serde(rename = "sessionID")]
+        session_id: SessionId,
+        /// The request.
+        #[serde(rename = "requestID")]
+        request_id: QuestionId,
+    },
     /// The to-do list changed.
     #[serde(rename = "todo.updated")]
     TodoUpdated {
@@ -154,10 +182,13 @@ impl Event {
             | Self::MessageRemoved { session_id, .. }
             | Self::PartDelta { session_id, .. }
             | Self::PermissionReplied { session_id, .. }
+            | Self::QuestionReplied { session_id, .. }
+            | Self::QuestionRejected { session_id, .. }
             | Self::TodoUpdated { session_id, .. } => session_id,
             Self::MessageUpdated { info } => info.session_id(),
             Self::PartUpdated { part } => &part.session_id,
             Self::PermissionAsked(request) => &request.session_id,
+            Self::QuestionAsked(request) => &request.session_id,
         }
     }
 }

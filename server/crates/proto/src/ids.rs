@@ -77,6 +77,7 @@ id!(SessionId, "ses", descending, "A session: one conversation, kept over restar
 id!(MessageId, "msg", ascending, "A message of a session.");
 id!(PartId, "prt", ascending, "A part of a message.");
 id!(PermissionId, "per", ascending, "A waiting permission prompt.");
+id!(QuestionId, "que", ascending, "A waiting question.");
 
 /// A turn is named by the user message that began it.
 pub type TurnId = MessageId;

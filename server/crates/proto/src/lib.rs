@@ -11,14 +11,16 @@ mod ids;
 mod message;
 mod part;
 mod permission;
+mod question;
 mod session;
 
 pub use event::{Event, NumberedEvent, SessionStatus};
-pub use ids::{CallId, MessageId, PartId, PermissionId, SessionId, TurnId};
+pub use ids::{CallId, MessageId, PartId, PermissionId, QuestionId, SessionId, TurnId};
 pub use message::{
     AssistantMessage, CacheTokens, ErrorData, Message, MessageError, MessagePath, MessageTime, MessageWithParts, ModelRef, Tokens,
     UserMessage,
 };
 pub use part::{FileSource, Part, PartKind, PartTime, TextRange, ToolState, ToolTime};
 pub use permission::{Action, PermissionReply, PermissionRequest, ToolRef};
+pub use question::{Question, QuestionOption, QuestionRequest};
 pub use session::{Session, SessionTime, Todo};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use permission::Action;
-use proto::{CallId, MessageId, SessionId, Todo};
+use proto::{CallId, MessageId, Question, SessionId, Todo};
 use ropey::Rope;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +68,9 @@ pub struct Ask {
 pub trait Asker: Send + Sync {
     /// Returns when it is allowed. Never returns `Ok` without a rule or a user's answer that says so.
     async fn ask(&self, ask: Ask) -> Result<(), Denied>;
+
+    /// Returns what the user answers: for each question the chosen labels, or words of the user's own.
+    async fn question(&self, questions: Vec<Question>) -> Result<Vec<Vec<String>>, Denied>;
 
     /// What the rules say, without asking.
     fn evaluate(&self, permission: &str, pattern: &str) -> Action;

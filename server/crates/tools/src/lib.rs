@@ -16,6 +16,7 @@ mod job;
 mod jobs;
 mod list;
 mod paths;
+mod question;
 mod read;
 mod text;
 mod todo;
@@ -38,6 +39,7 @@ pub use grep::Grep;
 pub use job::Job;
 pub use jobs::Jobs;
 pub use list::List;
+pub use question::AskUser;
 pub use read::Read;
 pub use todo::{TodoRead, TodoWrite};
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
@@ -55,6 +57,7 @@ pub fn all_tools() -> Vec<Arc<dyn Tool>> {
         Arc::new(Grep),
         Arc::new(Job),
         Arc::new(List),
+        Arc::new(AskUser),
         Arc::new(Read),
         Arc::new(TodoRead),
         Arc::new(TodoWrite),

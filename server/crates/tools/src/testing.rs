@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use permission::{Action, BashAnalysis, BashDecision, Layers, Rule};
-use proto::{CallId, MessageId, SessionId, Todo};
+use proto::{CallId, MessageId, Question, SessionId, Todo};
 use ropey::Rope;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -39,6 +39,10 @@ pub struct User {
     pub rules: Mutex<HashMap<(String, String), Action>>,
     /// The rules for the shell.
     pub shell_rules: Mutex<Vec<Rule>>,
+    /// What was asked.
+    pub questions: Mutex<Vec<Question>>,
+    /// The answer to every question; none refuses.
+    pub answer: Mutex<Option<Vec<String>>>,
 }
 
 #[async_trait]
@@ -47,6 +51,13 @@ impl Asker for User {
         let denied = self.deny.lock().expect("lock").iter().any(|name| *name == ask.permission);
         self.asks.lock().expect("lock").push(ask);
         if denied { Err(Denied::User { message: None }) } else { Ok(()) }
+    }
+
+    async fn question(&self, questions: Vec<Question>) -> Result<Vec<Vec<String>>, Denied> {
+        let answer = self.answer.lock().expect("lock").clone().ok_or(Denied::User { message: None })?;
+        let answers = vec![answer; questions.len()];
+        self.questions.lock().expect("lock").extend(questions);
+        Ok(answers)
     }
 
     fn evaluate(&self, permission: &str, pattern: &str) -> Action {
