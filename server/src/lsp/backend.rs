@@ -50,7 +50,7 @@ impl Backend {
 impl LanguageServer for Backend {
     async fn initialize(&self, _: InitializeParams) -> Result<InitializeResult> {
         let caps = self.face.client().learn(&self.raw.get());
-        self.face.documents().set_encoding(caps.encoding);
+        self.face.documents().set_editor(caps.encoding, caps.helix);
         Ok(InitializeResult {
             server_info: Some(ServerInfo { name: "interline".into(), version: Some(env!("CARGO_PKG_VERSION").into()) }),
             capabilities: ServerCapabilities {
@@ -88,6 +88,10 @@ impl LanguageServer for Backend {
     }
 
     async fn shutdown(&self) -> Result<()> {
+        // Before the reply: an editor may kill its server right after `exit`.
+        if let Some(started) = self.face.if_started() {
+            started.engine.shutdown().await;
+        }
         Ok(())
     }
 

@@ -32,6 +32,8 @@ pub struct Chat {
 enum Order {
     /// The draft was sent.
     CloseDraft(oneshot::Sender<bool>),
+    /// A message that the user wants to write.
+    BeginDraft(String),
     /// A question that was asked elsewhere.
     Question(String),
     /// Words of the answer.
@@ -61,6 +63,11 @@ impl Chat {
         let (tx, rx) = oneshot::channel();
         self.send(Order::CloseDraft(tx));
         rx.await.unwrap_or(false)
+    }
+
+    /// Begins the draft with these words, unless the user has begun it.
+    pub fn begin_draft(&self, words: String) {
+        self.send(Order::BeginDraft(words));
     }
 
     /// Shows a question that was asked elsewhere.
@@ -135,6 +142,9 @@ impl Writer {
                         let written = self.edit(|text| Some(text::close_draft(text))).await;
                         // The one who asked may be gone.
                         let _ = done.send(written);
+                    }
+                    Some(Order::BeginDraft(words)) => {
+                        self.edit(|text| text::begin_draft(text, &words)).await;
                     }
                     Some(Order::Question(question)) => {
                         self.write().await;

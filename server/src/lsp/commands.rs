@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Result};
-use workspace::Place;
 
 use crate::lsp::chat::text;
 use crate::lsp::face::{Face, Started};
@@ -177,6 +176,10 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     };
     let Some(text) = ask.text.filter(|text| !text.trim().is_empty()) else {
         face.show_chat().await;
+        if let Some(place) = place {
+            wait_for_chat(face).await;
+            started.chat.begin_draft(text::about(&relative(face, &place.key), place.lines));
+        }
         return Ok(None);
     };
     if ask.show {
@@ -219,27 +222,22 @@ async fn send(face: &Face) -> Result<Option<Value>> {
         started.marks.refresh();
         return Ok(Some(json!({"session": question.request.session_id})));
     }
-    let place = Place { key: document.key.clone(), range: 0..0, lines: (0, 0) };
-    let request = AskRequest { text, ..AskRequest::default() };
+    let place = match text::subject(&text) {
+        Some((name, lines)) => face.lines(&workspace::DocKey::file(face.root().join(name)), lines).await,
+        None => None,
+    };
+    let request = AskRequest { text, place, ..AskRequest::default() };
     let asked = started.engine.ask(request).await.map_err(|error| {
         started.chat.words(format!("\n\n> **Error:** {error}"));
         failed(error)
     })?;
-    tracing::debug!(%asked.turn, key = %place.key, "sent from the chat");
     Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
 }
 
 /// What the chat shows of a question that was asked elsewhere.
 fn question(face: &Face, request: &AskRequest) -> String {
     match &request.place {
-        Some(place) => {
-            let root = face.root();
-            let path = place.key.path().map(|p| p.strip_prefix(&root).unwrap_or(p).display().to_string());
-            let name = path.unwrap_or_else(|| place.key.to_string());
-            let (first, last) = (place.lines.0 + 1, place.lines.1 + 1);
-            let lines = if first == last { first.to_string() } else { format!("{first}-{last}") };
-            format!("`{name}:{lines}`\n\n{}", request.text)
-        }
+        Some(place) => format!("`{}`\n\n{}", text::place(&relative(face, &place.key), place.lines), request.text),
         None => request.text.clone(),
     }
 }

@@ -18,6 +18,7 @@ use crate::lsp::positions::Encoding;
 
 mod compose;
 mod disk;
+mod early;
 mod state;
 
 /// A handle to the open documents. Cheap to clone.
@@ -89,7 +90,7 @@ impl DocEvent {
 }
 
 enum Message {
-    Encoding(Encoding),
+    Editor { encoding: Encoding, overtaking: bool },
     Open(DidOpenTextDocumentParams),
     Change(DidChangeTextDocumentParams),
     Close(DidCloseTextDocumentParams),
@@ -110,9 +111,9 @@ impl Documents {
         Self { queue }
     }
 
-    /// What was agreed on in `initialize`; before the first document is opened.
-    pub fn set_encoding(&self, encoding: Encoding) {
-        self.push(Message::Encoding(encoding));
+    /// What was agreed on in `initialize`, and whether the editor's notifications can overtake each other; before the first document is opened.
+    pub fn set_editor(&self, encoding: Encoding, overtaking: bool) {
+        self.push(Message::Editor { encoding, overtaking });
     }
 
     /// `textDocument/didOpen`.

@@ -191,6 +191,14 @@ impl Face {
         }
     }
 
+    /// Whole lines of a document, zero-based, the end included; none if it is not open.
+    pub async fn lines(&self, key: &DocKey, lines: (usize, usize)) -> Option<Place> {
+        let document = self.documents().find(key).await?;
+        let start = document.text.try_line_to_byte(lines.0).ok()?;
+        let end = document.text.try_line_to_byte(lines.1 + 1).unwrap_or(document.text.len_bytes());
+        Some(place_in(&document, start..end))
+    }
+
     /// Ends what runs. Called when the editor is gone.
     pub async fn stop(self) {
         if let Some(started) = self.if_started() {

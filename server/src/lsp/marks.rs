@@ -230,7 +230,8 @@ impl Publisher {
             let document = self.documents.find(&key).await;
             let spelled = document.as_ref().map_or_else(|| key.to_uri(), |d| d.uri.to_string());
             match Url::parse(&spelled) {
-                Ok(uri) => self.client.publish_diagnostics(uri, diagnostics.clone(), document.map(|d| d.version)).await,
+                // Without a version: Helix drops what is not of its very own, and a keystroke may be on its way.
+                Ok(uri) => self.client.publish_diagnostics(uri, diagnostics.clone(), None).await,
                 Err(error) => tracing::error!("a prompt cannot be shown at {spelled}: {error}"),
             }
             if diagnostics.is_empty() {

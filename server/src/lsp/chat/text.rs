@@ -63,6 +63,39 @@ pub fn close_draft(text: &Rope) -> TextEdit {
     TextEdit { range: from..end, text: format!("\n\n{INTERLINE}\n\n{YOU}\n\n") }
 }
 
+/// Begins the draft with these words; none if the user has begun it, or there is no place for it.
+#[must_use]
+pub fn begin_draft(text: &Rope, words: &str) -> Option<TextEdit> {
+    let line = last_heading(text, YOU)?;
+    if draft(text).is_some_and(|draft| !draft.is_empty()) {
+        return None;
+    }
+    Some(TextEdit { range: line_end(text, line)..text.len_bytes(), text: format!("\n\n{words}\n") })
+}
+
+/// What a message is about: `` About `name:3-5`: `` at its beginning, as `about` writes it. The name and zero-based lines, the end included.
+#[must_use]
+pub fn subject(message: &str) -> Option<(&str, (usize, usize))> {
+    let (place, _) = message.strip_prefix("About `")?.split_once('`')?;
+    let (name, lines) = place.rsplit_once(':')?;
+    let (first, last) = lines.split_once('-').unwrap_or((lines, lines));
+    let (first, last) = (first.parse::<usize>().ok()?.checked_sub(1)?, last.parse::<usize>().ok()?.checked_sub(1)?);
+    (first <= last).then_some((name, (first, last)))
+}
+
+/// How a message about a place begins.
+#[must_use]
+pub fn about(name: &str, lines: (usize, usize)) -> String {
+    format!("About `{}`: ", place(name, lines))
+}
+
+/// A place as people write it, lines counted from one.
+#[must_use]
+pub fn place(name: &str, lines: (usize, usize)) -> String {
+    let (first, last) = (lines.0 + 1, lines.1 + 1);
+    if first == last { format!("{name}:{first}") } else { format!("{name}:{first}-{last}") }
+}
+
 /// Above the draft, which stays: a question that was asked elsewhere, and its answer's section.
 #[must_use]
 pub fn insert_question(text: &Rope, question: &str) -> TextEdit {
@@ -159,6 +192,19 @@ mod tests {
         assert_eq!(draft("## You\nold\n\n## Interline\nx\n\n## You\n\n a\n\nb \n").as_deref(), Some("a\n\nb"));
         assert_eq!(draft("## You").as_deref(), Some(""));
         assert_eq!(draft("no heading"), None);
+    }
+
+    #[test]
+    fn a_message_can_be_begun_about_a_place() {
+        let begun = |text: &str| begin_draft(&Rope::from_str(text), &about("src/a b.rs", (2, 4)));
+        let text = "# Interline\n\n## You\n\n";
+        assert_eq!(apply(text, &begun(text).unwrap()), "# Interline\n\n## You\n\nAbout `src/a b.rs:3-5`: \n");
+        assert_eq!(begun("## You\n\nsomething\n"), None);
+        assert_eq!(subject("About `src/a b.rs:3-5`: why?"), Some(("src/a b.rs", (2, 4))));
+        assert_eq!(subject("About `a:3`: why?"), Some(("a", (2, 2))));
+        for other in ["About a", "About `a`: x", "About `a:0`: x", "About `a:5-3`: x", "why?"] {
+            assert_eq!(subject(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub struct ClientCaps {
     pub name: String,
     /// Neovim: it skips the version check of documents at version 0, and shows labels as messages.
     pub neovim: bool,
+    /// Helix: its notifications can overtake each other, it drops diagnostics of any version but its own, and 25.01 shows documents on request without
+    /// announcing it.
+    pub helix: bool,
     /// The position encoding that we choose of those it offers.
     pub encoding: Encoding,
     /// It shows progress (`window.workDoneProgress`).
@@ -63,10 +66,11 @@ impl ClientCaps {
         let list = |pointer: &str| caps.pointer(pointer).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         Self {
             neovim: lower.contains("neovim") || lower.contains("nvim"),
+            helix: lower == "helix",
             name,
             encoding: Encoding::choose(list("/general/positionEncodings")),
             progress: has("/window/workDoneProgress"),
-            show_document: has("/window/showDocument/support"),
+            show_document: has("/window/showDocument/support") || lower == "helix",
             show_message_request: has("/window/showMessage"),
             apply_edit: has("/workspace/applyEdit"),
             document_changes: has("/workspace/workspaceEdit/documentChanges"),

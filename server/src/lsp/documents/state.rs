@@ -13,6 +13,7 @@ use ropey::Rope;
 use tokio::sync::{mpsc, oneshot};
 use workspace::{DocKey, TextEdit};
 
+use super::early::Early;
 use super::{DocEvent, Message, OpenDocument, compose, disk};
 use crate::lsp::positions::{self, Encoding};
 
@@ -23,6 +24,9 @@ pub(super) struct State {
     /// Who asked for all documents while some were still being compared to the disk.
     waiting_for_all: Vec<oneshot::Sender<Vec<OpenDocument>>>,
     encoding: Encoding,
+    /// The editor's notifications can overtake each other.
+    overtaking: bool,
+    early: Early,
     serial: u64,
 }
 
@@ -53,21 +57,50 @@ impl State {
             subscribers: Vec::new(),
             waiting_for_all: Vec::new(),
             encoding: Encoding::default(),
+            overtaking: false,
+            early: Early::default(),
             serial: 0,
         }
     }
 
     pub(super) async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
-        while let Some(message) = messages.recv().await {
-            self.handle(message);
+        loop {
+            tokio::select! {
+                biased;
+                message = messages.recv() => match message {
+                    Some(message) => self.handle(message),
+                    None => return,
+                },
+                () = self.early.over() => {
+                    for change in self.early.give_up() {
+                        tracing::warn!(version = change.text_document.version, "the change before this one has not come");
+                        self.change(change);
+                    }
+                }
+            }
         }
     }
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Encoding(encoding) => self.encoding = encoding,
-            Message::Open(params) => self.open(params),
-            Message::Change(params) => self.change(params),
+            Message::Editor { encoding, overtaking } => {
+                self.encoding = encoding;
+                self.overtaking = overtaking;
+            }
+            Message::Open(params) => {
+                let key = DocKey::from_uri(params.text_document.uri.as_str());
+                self.open(params);
+                self.change_those_held(&key);
+            }
+            Message::Change(params) => {
+                let key = DocKey::from_uri(params.text_document.uri.as_str());
+                if self.overtaking && Early::is_early(self.documents.get(&key).map(|d| d.version), &params) {
+                    self.early.hold(key, params);
+                } else {
+                    self.change(params);
+                    self.change_those_held(&key);
+                }
+            }
             Message::Close(params) => self.close(&DocKey::from_uri(params.text_document.uri.as_str())),
             Message::Save(params) => self.save(&params),
             Message::Checked { key, serial, found } => self.checked(&key, serial, &found),
@@ -123,6 +156,14 @@ impl State {
         }
         self.documents.insert(key.clone(), document);
         self.tell(DocEvent::Opened { key });
+    }
+
+    fn change_those_held(&mut self, key: &DocKey) {
+        while let Some(version) = self.documents.get(key).map(|d| d.version)
+            && let Some(change) = self.early.next(key, version)
+        {
+            self.change(change);
+        }
     }
 
     fn change(&mut self, params: DidChangeTextDocumentParams) {

@@ -122,7 +122,7 @@ proptest! {
         let encoding = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32][which];
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let documents = Documents::start();
-            documents.set_encoding(encoding);
+            documents.set_editor(encoding, false);
             let mut events = documents.subscribe();
             let uri = "untitled:p";
             open(&documents, uri, &first);
@@ -153,4 +153,25 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn changes_that_overtook_others_are_put_in_order() {
+    let documents = Documents::start();
+    documents.set_editor(Encoding::Utf8, true);
+    let uri = "untitled:Untitled-1";
+    let key = DocKey::from_uri(uri);
+    // Even the opening is overtaken.
+    change(&documents, uri, 2, vec![(range((0, 1), (0, 1)), "b")]);
+    open(&documents, uri, "");
+    change(&documents, uri, 4, vec![(range((0, 3), (0, 3)), "d")]);
+    change(&documents, uri, 3, vec![(range((0, 2), (0, 2)), "c")]);
+    change(&documents, uri, 1, vec![(range((0, 0), (0, 0)), "a")]);
+    let seen = documents.get(&key).await.unwrap();
+    assert_eq!((seen.text.to_string().as_str(), seen.version), ("abcd", 4));
+    // One whose predecessor never comes is taken all the same, after a while.
+    let mut events = documents.subscribe();
+    change(&documents, uri, 9, vec![(range((0, 4), (0, 4)), "z")]);
+    assert!(matches!(events.recv().await, Some(DocEvent::Changed { version: 9, .. })));
+    assert_eq!(documents.get(&key).await.unwrap().text.to_string(), "abcdz");
 }

@@ -41,7 +41,7 @@ struct Face {
 #[tower_lsp::async_trait]
 impl LanguageServer for Face {
     async fn initialize(&self, _: InitializeParams) -> jsonrpc::Result<InitializeResult> {
-        self.documents.set_encoding(self.client.learn(&self.raw.get()).encoding);
+        self.documents.set_editor(self.client.learn(&self.raw.get()).encoding, false);
         Ok(InitializeResult::default())
     }
 
