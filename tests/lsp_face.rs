@@ -85,11 +85,11 @@ fn what_the_user_writes_next_stays_below_the_answer() {
     let mut typed = 0;
     editor.on_apply(move |editor| {
         // The first edit closes the draft; a keystroke crosses each of the next five.
-        if editor.text(CHAT).ends_with("## You\n\n") || (1..5).contains(&typed) {
+        if editor.text(CHAT).contains("## Interline") && typed < 5 {
             typed += 1;
             let text = editor.text(CHAT);
-            let tail = text.rsplit("## You").next().unwrap_or_default().to_owned();
-            editor.replace(CHAT, &format!("## You{tail}"), &format!("## You{tail}n{typed} "));
+            let end = &text[text.rfind("## Interline").unwrap_or_default()..];
+            editor.replace(CHAT, end, &format!("{end}n{typed} "));
         }
     });
     pick(&editor, CHAT, 0, "Send");
