@@ -1,3 +1,5 @@
+//! The `bash` tool, as a model calls it.
+
 use std::time::Instant;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The `glob` tool, as a model calls it.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The `grep` tool, as a model calls it.
+
 use permission::Action;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! The `list` tool, as a model calls it.
+
 use serde_json::json;
 
 use super::*;

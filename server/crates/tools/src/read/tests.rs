@@ -1,3 +1,5 @@
+//! The `read` tool, as a model calls it.
+
 use serde_json::json;
 
 use super::*;
