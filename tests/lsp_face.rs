@@ -36,7 +36,12 @@ fn actions(editor: &FakeEditor, path: &str, line: u32) -> Vec<Value> {
     let at = json!({ "line": line, "character": 0 });
     let params =
         json!({ "textDocument": { "uri": editor.uri(path) }, "range": { "start": at, "end": at }, "context": { "diagnostics": [] } });
-    editor.request("textDocument/codeAction", params).expect("code actions").as_array().cloned().unwrap_or_default()
+    editor
+        .request("textDocument/codeAction", params)
+        .unwrap_or_else(|e| panic!("code actions: {e}"))
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn pick(editor: &FakeEditor, path: &str, line: u32, title: &str) {
@@ -46,11 +51,11 @@ fn pick(editor: &FakeEditor, path: &str, line: u32, title: &str) {
     let command = &action["command"];
     editor
         .request("workspace/executeCommand", json!({ "command": command["command"], "arguments": command["arguments"] }))
-        .expect("the command of the action");
+        .unwrap_or_else(|e| panic!("the command of the action: {e}"));
 }
 
 fn open_chat(editor: &FakeEditor) {
-    editor.command("interline.chat", Value::Null).expect("the chat");
+    editor.command("interline.chat", Value::Null).unwrap_or_else(|e| panic!("the chat: {e}"));
     editor.wait_text(CHAT, "# Interline\n\n## You\n\n");
 }
 
