@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** applying `diff(old, new)` to `old` gives `new`; a merge keeps every change of "ours".
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -76,6 +77,30 @@ pub fn diff_str(old: &str, new: &str) -> Edits {
     diff(&Rope::from_str(old), &Rope::from_str(new))
 }
 
+/// The blocks of whole lines that differ: their bytes in both texts, sorted and apart.
+#[must_use]
+pub(crate) fn changed_lines(old: &Rope, new: &Rope) -> Vec<(Range<usize>, Range<usize>)> {
+    let middle = Middle::of(old, new, 0);
+    let (old_lines, new_lines) = (lines(&middle.old), lines(&middle.new));
+    let len = |lines: &[&str]| lines.iter().map(|line| line.len()).sum::<usize>();
+    let (mut out, mut old_at, mut new_at) = (Vec::<(Range<usize>, Range<usize>)>::new(), middle.start, middle.start);
+    for op in line_ops(&old_lines, &new_lines) {
+        let (tag, old_range, new_range) = op.as_tag_tuple();
+        let (old_end, new_end) = (old_at + len(&old_lines[old_range]), new_at + len(&new_lines[new_range]));
+        if tag != DiffTag::Equal {
+            match out.last_mut() {
+                Some((before, after)) if before.end == old_at && after.end == new_at => {
+                    before.end = old_end;
+                    after.end = new_end;
+                }
+                _ => out.push((old_at..old_end, new_at..new_end)),
+            }
+        }
+        (old_at, new_at) = (old_end, new_end);
+    }
+    out
+}
+
 /// A unified diff with `context` lines around each change; empty for equal texts.
 #[must_use]
 pub fn unified(old: &Rope, new: &Rope, path_a: &str, path_b: &str, context: usize) -> String {
@@ -138,25 +163,52 @@ pub struct Conflict {
 #[must_use]
 pub fn merge3(base: &Rope, ours: &Rope, theirs: &Rope) -> Merge {
     let (mine, other) = (diff(base, ours), diff(base, theirs));
-    let rebased = rebase_split(&other, &mine, ours);
-    let conflict = |edit: &TextEdit| {
+    let conflict = |index: &usize| {
+        let edit = other.edits().get(*index)?;
         let start = mine.map_offset(edit.range.start, Assoc::Before);
         let end = mine.map_offset(edit.range.end, Assoc::After);
         let ours_lines = count_newlines(ours, start)..count_newlines(ours, end) + 1;
-        Conflict { base_range: edit.range.clone(), theirs: edit.text.clone(), ours_lines }
+        Some(Conflict { base_range: edit.range.clone(), theirs: edit.text.clone(), ours_lines })
     };
-    match rebased.edits.apply(ours) {
-        Ok(text) => {
-            let conflicts = rebased.conflicts.iter().filter_map(|index| other.edits().get(*index)).map(conflict).collect();
-            Merge { text, edits_over_ours: rebased.edits, conflicts }
+    let mut left = rebase_split(&other, &mine, ours).conflicts;
+    loop {
+        let edits = rebase_split(&other.without(&left), &mine, ours).edits;
+        let text = match edits.apply(ours) {
+            Ok(text) => text,
+            // Cannot be, since rebased edits are edits of `ours`; but if, then nothing of theirs is in it, and that is said.
+            Err(error) => {
+                tracing::error!(%error, "a merge failed");
+                let conflicts = (0..other.edits().len()).filter_map(|index| conflict(&index)).collect();
+                return Merge { text: ours.clone(), edits_over_ours: Edits::none(ours.len_bytes()), conflicts };
+            }
+        };
+        let torn = torn(base, &other, &left, &text);
+        if torn.is_empty() {
+            return Merge { text, edits_over_ours: edits, conflicts: left.iter().filter_map(conflict).collect() };
         }
-        // Cannot be, since rebased edits are edits of `ours`; but if, then nothing of theirs is in it, and that is said.
-        Err(error) => {
-            tracing::error!(%error, "a merge failed");
-            let conflicts = other.edits().iter().map(conflict).collect();
-            Merge { text: ours.clone(), edits_over_ours: Edits::none(ours.len_bytes()), conflicts }
-        }
+        left.extend(torn);
+        left.sort_unstable();
     }
+}
+
+/// Edits that belong to those which are left out: they take away the last of a word that the ones left out would have put elsewhere. What was moved
+/// must not be gone from both places.
+fn torn(base: &Rope, edits: &Edits, left: &[usize], merged: &Rope) -> Vec<usize> {
+    let left_out = |index: &usize| left.binary_search(index).is_ok();
+    let wanted: HashSet<&str> = left.iter().filter_map(|index| edits.edits().get(*index)).flat_map(|edit| names(&edit.text)).collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let merged = merged.to_string();
+    let there: HashSet<&str> = names(&merged).collect();
+    let takes = |edit: &TextEdit| names(&base.byte_slice(edit.range.clone()).to_string()).any(|word| wanted.contains(word) && !there.contains(word));
+    let rest = edits.edits().iter().enumerate().filter(|(index, _)| !left_out(index));
+    rest.filter(|(_, edit)| takes(edit)).map(|(index, _)| index).collect()
+}
+
+/// The words of a text, without what is between them.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c| !is_word(c)).filter(|word| !word.is_empty())
 }
 
 /// The parts of two texts that differ, grown to whole lines and by some more of them.
@@ -226,7 +278,7 @@ fn common<'a>(mut a: impl Iterator<Item = &'a str>, mut b: impl Iterator<Item = 
 }
 
 /// The start of the line that `at` is in, or of a line `more` lines before it.
-fn line_start(text: &Rope, at: usize, more: usize) -> usize {
+pub(crate) fn line_start(text: &Rope, at: usize, more: usize) -> usize {
     let (mut chunks, mut base, _, _) = text.chunks_at_byte(at);
     let mut left = more;
     let mut part: &[u8] = &[];
@@ -249,7 +301,7 @@ fn line_start(text: &Rope, at: usize, more: usize) -> usize {
 }
 
 /// The end of the line that `at` is in (`at` itself at a line's start), or of a line `more` lines after it.
-fn line_end(text: &Rope, at: usize, more: usize) -> usize {
+pub(crate) fn line_end(text: &Rope, at: usize, more: usize) -> usize {
     let mut left = if ends_line(text, at) { more } else { more + 1 };
     if left == 0 {
         return at;
