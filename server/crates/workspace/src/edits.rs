@@ -106,6 +106,13 @@ impl Edits {
         Self { len, edits: vec![TextEdit { range: 0..len, text: new.to_string() }] }
     }
 
+    /// All but those with these indices, which are sorted.
+    #[must_use]
+    pub(crate) fn without(&self, left: &[usize]) -> Self {
+        let rest = self.edits.iter().enumerate().filter(|(index, _)| left.binary_search(index).is_err());
+        Self { len: self.len, edits: rest.map(|(_, edit)| edit.clone()).collect() }
+    }
+
     /// The edits, sorted, in the old text's bytes.
     #[must_use]
     pub fn edits(&self) -> &[TextEdit] {

@@ -71,6 +71,7 @@ impl Editor {
             for part in parts.into_iter().rev() {
                 let len = text.len();
                 text.replace_range(part.range.clone(), &part.text);
+                self.history.push(text.clone());
                 self.pending.push((Edits::new(len, vec![part]).expect("one edit"), text.clone()));
             }
         } else {
@@ -452,17 +453,21 @@ impl World {
             text = Edits::new(text.len(), edits).and_then(|edits| edits.apply_str(&text)).expect("it fits");
         }
         for word in &self.typed {
-            assert!(text.contains(word.as_str()), "undo took {word:?} away: {now:?} {text:?}");
+            assert!(text.contains(word.as_str()), "undo took {word:?} away: {now:?} {text:?} {:#?}", self.records);
         }
         for word in self.done.iter().filter(|word| text.contains(word.as_str())) {
             let line = text[..text.find(word.as_str()).expect("it is there")].matches('\n').count() + 1;
             let named = plan.kept.iter().flat_map(|kept| &kept.lines).any(|lines| lines.start <= line && line <= lines.end);
-            // A line that the user has changed is his.
-            let whole = now.lines().find(|line| line.contains(word.as_str()));
+            // Where the user has changed this line or the next ones, any place may be the best guess.
+            let around = |text: &str| {
+                let lines: Vec<String> = text.split(self.eol).map(str::to_owned).collect();
+                let at = lines.iter().position(|line| line.contains(word.as_str()))?;
+                Some([at.checked_sub(1).map(|at| lines[at].clone()), Some(lines[at].clone()), lines.get(at + 1).cloned()])
+            };
             let holds = |content: &Option<Content>, part: &str| content.as_ref().and_then(Content::as_text).is_some_and(|text| text.contains(part));
             let written = self.records.iter().find(|record| !holds(&record.before, word) && holds(&record.after, word));
             let text_then = written.and_then(|record| record.after.as_ref()).and_then(Content::as_text).unwrap_or_default();
-            let touched = !text_then.lines().any(|line| Some(line) == whole);
+            let touched = around(text_then) != around(&now);
             assert!(named || touched, "{word:?} is left and not named: {:?}\n{now:?}\n{text:?}\n{:#?}", plan.kept, self.records);
         }
         if alone {
