@@ -96,6 +96,8 @@ fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
         config: Arc::new(loaded.config),
         keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
         instructions: instructions.into_iter().map(|i| (i.path, i.text)).collect(),
+        skills: loaded.skills,
+        env: env.clone(),
         places: Places { data: dirs.data.clone(), directory: cwd },
         home: dirs.home.clone(),
         interactive: false,

@@ -110,6 +110,8 @@ impl Face {
             config: Arc::new(loaded.config.clone()),
             keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
             instructions: instructions.into_iter().map(|i| (i.path, i.text)).collect(),
+            skills: loaded.skills.clone(),
+            env: self.0.env.clone(),
             places: Places { data: self.0.dirs.data.clone(), directory: root.clone() },
             home: self.0.dirs.home.clone(),
             interactive: true,

@@ -20,9 +20,11 @@ mod problem;
 mod rules;
 mod schema;
 mod shape;
+mod skills;
 mod substitute;
 
 pub use auth::{Auth, AuthError, Credential, remove_credential, set_credential};
+pub use skills::Skill;
 pub use commands::{Piece, expand, mentions, parse_slash};
 pub use dirs::{Dirs, Env};
 pub use instructions::{Instruction, instruction_urls, instructions, nested_instructions};

@@ -22,7 +22,7 @@ use crate::node::{Entry, Kind, Node};
 use crate::problem::place;
 use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
 use crate::substitute::{reason, substitute};
-use crate::{Config, Dirs, Env, OneOrMany, Problem, Severity};
+use crate::{Config, Dirs, Env, OneOrMany, Problem, Severity, Skill, skills};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub root: PathBuf,
     /// The configuration folders that exist, lowest first: they may hold skills.
     pub folders: Vec<PathBuf>,
+    /// What the model may read when a task calls for it, by name.
+    pub skills: Vec<Skill>,
     /// The Markdown file of an agent that has one.
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
@@ -91,6 +93,9 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     let mut loaded = loader.loaded;
     loaded.config = decode(loader.merged, &mut loaded.problems);
     loaded.root = root;
+    let (skills, problems) = skills::find(&loaded, env, dirs, cwd);
+    loaded.skills = skills;
+    loaded.problems.extend(problems);
     loaded
 }
 

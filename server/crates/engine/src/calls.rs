@@ -154,6 +154,7 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
         cancel: job.cancel,
         progress,
         seen: job.seen,
+        guides: Arc::clone(&shared.guides),
         todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
         jobs: Arc::clone(&shared.jobs),
         output_dir: shared.places.data.join("tool-output"),

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** every call has exactly one result in the message after it; what was interrupted says so; nothing before the last summary is sent.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+
 use proto::{Message, MessageWithParts, ModelRef, Part, PartKind, ToolState};
 use providers::{ChatMessage, ChatPart};
 use serde_json::Value;
@@ -34,6 +37,17 @@ pub fn relevant(history: &[MessageWithParts]) -> impl Iterator<Item = &MessageWi
     let tail = summary.map_or(0, |at| tail_start(history, at));
     let rest = history[tail..].iter().filter(|m| !is_summary(m) && !matches!(&m.info, Message::Assistant(i) if i.summary == Some(true)));
     summary.map(|at| &history[at]).into_iter().chain(rest)
+}
+
+/// The instruction files that the model was told with what it read, in the messages that still count.
+#[must_use]
+pub fn told(history: &[MessageWithParts]) -> HashSet<PathBuf> {
+    let loaded = |part: &Part| match &part.kind {
+        PartKind::Tool { state: ToolState::Completed { metadata, .. }, .. } => metadata["loaded"].as_array().cloned(),
+        _ => None,
+    };
+    let paths = relevant(history).flat_map(|message| &message.parts).filter_map(loaded).flatten();
+    paths.filter_map(|path| path.as_str().map(PathBuf::from)).collect()
 }
 
 /// Where what a summary left as it was begins.

@@ -47,9 +47,15 @@ pub fn family(model: &str) -> &'static str {
     }
 }
 
-/// The system prompt, in parts of falling stability.
+/// The system prompt, in parts of falling stability. `skills` are names and descriptions.
 #[must_use]
-pub fn system(persona: &str, model: &str, environment: &Environment, instructions: &[(PathBuf, String)]) -> Vec<String> {
+pub fn system(
+    persona: &str,
+    model: &str,
+    environment: &Environment,
+    instructions: &[(PathBuf, String)],
+    skills: &[(&str, &str)],
+) -> Vec<String> {
     let mut about = String::from("<env>\n");
     let roots = &environment.roots;
     // Writing to a string cannot fail.
@@ -63,6 +69,13 @@ pub fn system(persona: &str, model: &str, environment: &Environment, instruction
     let _ = writeln!(about, "Model: {model}\n</env>");
     for (path, text) in instructions {
         let _ = write!(about, "\nInstructions from {}:\n{}\n", path.display(), text.trim_end());
+    }
+    if !skills.is_empty() {
+        about.push_str("\n<available_skills>\n");
+        for (name, description) in skills {
+            let _ = writeln!(about, "- {name}: {}", description.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        about.push_str("</available_skills>\n");
     }
     vec![persona.trim_end().to_owned(), about]
 }
@@ -196,9 +209,9 @@ mod tests {
     #[test]
     fn the_system_prompt_names_the_project() {
         let environment = Environment { roots: vec!["/p".into()], git: true, platform: "linux", date: "2026-01-02".into() };
-        let parts = system(DEFAULT, "m", &environment, &[("/p/AGENTS.md".into(), "Rule: ZEBRA\n".into())]);
+        let parts = system(DEFAULT, "m", &environment, &[("/p/AGENTS.md".into(), "Rule: ZEBRA\n".into())], &[("brewing", "How to brew\ntea")]);
         let all = parts.join("\n");
-        for want in ["/p", "linux", "2026-01-02", "ZEBRA", "Git repository: yes"] {
+        for want in ["/p", "linux", "2026-01-02", "ZEBRA", "Git repository: yes", "- brewing: How to brew tea"] {
             assert!(all.contains(want), "{want}");
         }
     }

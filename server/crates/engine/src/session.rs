@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tools::{SeenFiles, ToolOutput};
 
 use crate::events::Bus;
+use crate::history;
 use crate::saver::Saver;
 
 /// Milliseconds since 1970.
@@ -68,7 +69,9 @@ impl SessionState {
     /// A session with what was said before.
     #[must_use]
     pub fn new(info: Session, history: Vec<MessageWithParts>, bus: Arc<Bus>, saver: Arc<Saver>) -> Self {
-        Self { info, history, seen: Arc::default(), bus, saver, step: None }
+        let state = Self { info, history, seen: Arc::default(), bus, saver, step: None };
+        state.seen.told_only(history::told(&state.history));
+        state
     }
 
     /// Its id.
@@ -137,6 +140,7 @@ impl SessionState {
         self.add_part(at, PartKind::Text { text: summary.text, synthetic: None, time: None });
         self.add_part(at, PartKind::Compaction { auto, tail_start_id: summary.tail });
         self.end_step();
+        self.seen.told_only(history::told(&self.history));
         self.info.cost += summary.cost;
         self.info.tokens += summary.tokens;
         self.touch();

@@ -10,7 +10,7 @@ use config::Config;
 use proto::{Event, SessionId, Todo, TurnId};
 use providers::{Client, Registry};
 use store::{Blob, ChangeRecord};
-use tools::{Jobs, Limits, TodoStore, Tool};
+use tools::{Guides, Jobs, Limits, TodoStore, Tool};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
 use crate::events::Bus;
@@ -36,6 +36,8 @@ pub struct Shared {
     pub jobs: Arc<Jobs>,
     /// AGENTS.md and the like.
     pub instructions: Vec<(PathBuf, String)>,
+    /// Instructions of the project's folders, and skills.
+    pub guides: Arc<Guides>,
     /// Where things are kept.
     pub places: Places,
     /// The shell that runs commands.

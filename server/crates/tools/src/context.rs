@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** a tool reaches the user, the editor and the store by these traits alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use config::Instruction;
 use permission::Action;
 use proto::{CallId, MessageId, Question, SessionId, Todo};
 use ropey::Rope;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
-use crate::Jobs;
+use crate::{Guides, Jobs};
 
 /// Why something is not allowed. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,31 +110,51 @@ impl Default for Limits {
     }
 }
 
-/// The text of each document as the model last saw it or made it.
+/// What the model has before its eyes: the text of each document as it last saw it or made it, and the instruction files that it was told on the way.
 #[derive(Debug, Default)]
-pub struct SeenFiles(Mutex<HashMap<DocKey, Rope>>);
+pub struct SeenFiles {
+    texts: Mutex<HashMap<DocKey, Rope>>,
+    told: Mutex<HashSet<PathBuf>>,
+}
 
 impl SeenFiles {
     /// The model has seen (or made) this text.
     pub fn set(&self, key: DocKey, text: Rope) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, text);
+        self.texts().insert(key, text);
     }
 
     /// What the model last saw.
     #[must_use]
     pub fn get(&self, key: &DocKey) -> Option<Rope> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.texts().get(key).cloned()
     }
 
     /// The model knows it no more.
     pub fn forget(&self, key: &DocKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.texts().remove(key);
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> Vec<(DocKey, Rope)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(k, t)| (k.clone(), t.clone())).collect()
+        self.texts().iter().map(|(k, t)| (k.clone(), t.clone())).collect()
+    }
+
+    /// These instruction files are what the model still has of those that it was told, and no others.
+    pub fn told_only(&self, paths: HashSet<PathBuf>) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+    }
+
+    /// Instruction files that are not told yet, as `which` finds them; from now on they are.
+    pub(crate) fn tell(&self, which: impl FnOnce(&HashSet<PathBuf>) -> Vec<Instruction>) -> Vec<Instruction> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = which(&told);
+        told.extend(files.iter().map(|file| file.path.clone()));
+        files
+    }
+
+    fn texts(&self) -> MutexGuard<'_, HashMap<DocKey, Rope>> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,6 +177,8 @@ pub struct ToolContext {
     pub progress: tokio::sync::mpsc::UnboundedSender<ToolProgress>,
     /// What the model has seen, of this session.
     pub seen: Arc<SeenFiles>,
+    /// What the project says to the agent.
+    pub guides: Arc<Guides>,
     /// The session's to-do list.
     pub todos: Arc<dyn TodoStore>,
     /// Background commands.

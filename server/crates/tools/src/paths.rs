@@ -104,10 +104,10 @@ impl Target {
         ask_outside(context, vec![directory], &self.relative, self.key.path()).await
     }
 
-    /// The same, for reading: what tools kept in the output folder may be read.
+    /// The same, for reading: what tools kept in the output folder, and skills, may be read.
     pub async fn ask_outside_to_read(&self, context: &ToolContext, folder: bool) -> Result<(), ToolError> {
         match &self.real {
-            Some(real) if is_output(context, real) => Ok(()),
+            Some(real) if is_ours(context, real) => Ok(()),
             _ => self.ask_outside(context, folder).await,
         }
     }
@@ -149,9 +149,10 @@ pub(crate) async fn ask_outside(
     Ok(context.asker.ask(ask).await?)
 }
 
-/// Whether a path without links lies where whole outputs are kept.
-pub(crate) fn is_output(context: &ToolContext, real: &Path) -> bool {
-    real.starts_with(real_path(&context.output_dir))
+/// Whether a path without links lies where whole outputs are kept, or beside a skill.
+pub(crate) fn is_ours(context: &ToolContext, real: &Path) -> bool {
+    let skills = context.guides.skills.iter().filter_map(|skill| skill.path.parent());
+    std::iter::once(context.output_dir.as_path()).chain(skills).any(|folder| real.starts_with(real_path(folder)))
 }
 
 /// The path without links. What does not exist yet is kept as it is spelled; a link to nothing leads to where it points.

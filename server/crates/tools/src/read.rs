@@ -77,7 +77,9 @@ impl Tool for Read {
         match context.workspace.read(&target.key).await {
             Ok(snapshot) => {
                 context.seen.set(snapshot.key.clone(), snapshot.text.clone());
-                file(&target, &snapshot, &window, context.limits)
+                let mut output = file(&target, &snapshot, &window, context.limits)?;
+                remind(&target, &mut output, context);
+                Ok(output)
             }
             Err(ReadError::IsDirectory(_)) => directory(&target, &window, context).await,
             Err(ReadError::NotFound(key)) => Err(not_found(&key, context).await),
@@ -134,6 +136,20 @@ fn file(target: &Target, snapshot: &Snapshot, window: &Window, limits: Limits) -
         metadata: json!({ "preview": preview(text), "truncated": truncated }),
         changes: Vec::new(),
     })
+}
+
+/// Adds the instructions of the folders on the way to the file, at the first file of each.
+fn remind(target: &Target, output: &mut ToolOutput, context: &ToolContext) {
+    let files = target.key.path().map(|path| context.guides.on_the_way_to(path, &context.seen)).unwrap_or_default();
+    if files.is_empty() {
+        return;
+    }
+    output.output.push_str("\n\n<system-reminder>");
+    for file in &files {
+        output.output.push_str(&format!("\nInstructions from {}:\n{}\n", file.path.display(), file.text.trim_end()));
+    }
+    output.output.push_str("</system-reminder>");
+    output.metadata["loaded"] = files.iter().map(|file| file.path.display().to_string()).collect();
 }
 
 fn preview(text: &Rope) -> String {

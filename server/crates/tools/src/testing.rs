@@ -210,6 +210,7 @@ impl World {
             cancel: CancellationToken::new(),
             progress: send,
             seen: Arc::default(),
+            guides: Arc::default(),
             todos: Arc::new(Todos::default()),
             jobs: Arc::default(),
             output_dir: top.join("output"),

@@ -10,7 +10,7 @@ use permission::{Action, BashAnalysis, PathKind};
 use serde_json::json;
 use workspace::DocKey;
 
-use crate::paths::{Roots, Target, ask_outside, is_output};
+use crate::paths::{Roots, Target, ask_outside, is_ours};
 use crate::{Ask, Denied, ToolContext, ToolError};
 
 /// Returns when the command may run.
@@ -49,7 +49,7 @@ fn outside(analysis: &BashAnalysis, workdir: &Target, roots: &Roots, context: &T
         for base in &current {
             let target = roots.target(DocKey::file(base.join(&text)));
             let folder = reference.kind == PathKind::Cd || target.key.path().is_some_and(Path::is_dir);
-            let kept = reference.kind == PathKind::Read && target.real.as_deref().is_some_and(|real| is_output(context, real));
+            let kept = reference.kind == PathKind::Read && target.real.as_deref().is_some_and(|real| is_ours(context, real));
             if let Some(directory) = target.outside_directory(folder).filter(|_| !kept) {
                 found.push(directory);
             } else if reference.kind == PathKind::Cd

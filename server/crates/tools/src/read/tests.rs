@@ -1,8 +1,11 @@
 //! The `read` tool, as a model calls it.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
+use crate::Guides;
 use crate::testing::{World, has, lacks};
 
 #[tokio::test]
@@ -70,4 +73,26 @@ async fn asks_before_it_looks() {
     std::fs::create_dir_all(&world.context.output_dir).expect("mkdir");
     std::fs::write(world.context.output_dir.join("o"), "kept\n").expect("write");
     has(&world.text(&Read, json!({ "filePath": world.context.output_dir.join("o") })).await, &["1: kept"]);
+}
+
+#[tokio::test]
+async fn the_rules_of_a_folder_are_told_once() {
+    let mut world = World::new();
+    for (name, text) in
+        [("AGENTS.md", "ROOT"), ("pkg/AGENTS.md", "OF-PKG"), ("pkg/deep/CLAUDE.md", "OF-DEEP"), ("pkg/a", "A"), ("pkg/deep/b", "B")]
+    {
+        world.write(name, text);
+    }
+    world.context.guides = Arc::new(Guides { directory: world.root.clone(), ..Guides::default() });
+    let read = async |name: &str| world.run(&Read, json!({ "filePath": world.path(name) })).await.expect("read");
+    let first = read("pkg/a").await;
+    has(&first.output, &["<system-reminder>", "OF-PKG"]);
+    lacks(&first.output, &["ROOT", "OF-DEEP"]);
+    assert_eq!(first.metadata["loaded"], json!([world.path("pkg/AGENTS.md")]));
+    let second = read("pkg/deep/b").await;
+    has(&second.output, &["OF-DEEP"]);
+    lacks(&second.output, &["OF-PKG"]);
+    lacks(&read("pkg/a").await.output, &["reminder"]);
+    world.context.seen.told_only(std::collections::HashSet::new());
+    has(&read("pkg/deep/b").await.output, &["OF-PKG", "OF-DEEP"]);
 }
