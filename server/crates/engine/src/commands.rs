@@ -13,25 +13,31 @@ use crate::shared::Shared;
 /// How long a `` !`command` `` of a template may take.
 const SHELL: Duration = Duration::from_secs(60);
 
-/// Replaces a slash command by its template, and takes over the command's agent and model for this message.
-pub async fn expand(shared: &Shared, request: &mut AskRequest) {
-    let Some((name, arguments)) = config::parse_slash(&request.text) else { return };
-    let Some(command) = shared.config.command.get(name) else { return };
-    let mut text = String::new();
+/// Replaces a slash command by its template, and takes over the command's agent and model for this message. Returns the names that the message mentions
+/// by `@`; what a command prints mentions nothing.
+pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Vec<String> {
+    let owned = |text: &str| config::mentions(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let Some((name, arguments)) = config::parse_slash(&request.text) else { return owned(&request.text) };
+    let Some(command) = shared.config.command.get(name) else { return owned(&request.text) };
+    let (mut text, mut mentions) = (String::new(), Vec::new());
     for piece in config::expand(&command.template, arguments) {
         match piece {
-            Piece::Text(words) => text.push_str(&words),
+            Piece::Text(words) => {
+                mentions.extend(owned(&words));
+                text.push_str(&words);
+            }
             Piece::Shell(line) => text.push_str(&output(shared, &line).await),
-            // Mentions are resolved with the message, from the buffers.
             Piece::Mention(name) => {
                 text.push('@');
                 text.push_str(&name);
+                mentions.push(name);
             }
         }
     }
     request.text = text;
     request.agent = request.agent.take().or_else(|| command.agent.clone());
     request.model = request.model.take().or_else(|| command.model.clone());
+    mentions
 }
 
 /// What a command of the user's own template prints.

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** two requests of one session differ only behind what both have in common, so that the provider's cache serves the rest.
 
-use permission::Action;
 use proto::{Message, MessageWithParts, Tokens};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
 use workspace::{DocKey, Place};
@@ -73,13 +72,7 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
     }
     ModelRequest {
-        system: prompt::system(
-            persona,
-            &setup.author.model.to_string(),
-            &shared.environment(),
-            &shared.instructions,
-            &skills(shared, setup),
-        ),
+        system: prompt::system(persona, &setup.author.model.to_string(), &shared.environment(), &shared.instructions),
         messages,
         tools: tools(shared, setup),
         max_output: None,
@@ -88,15 +81,6 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
         options: setup.agent.options.clone(),
         session: state.id().as_str().to_owned(),
     }
-}
-
-/// The skills that the agent may use, as they are advertised.
-fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
-    let rules = &setup.agent.rules;
-    let all = shared.guides.skills.iter().filter(|_| !rules.hides("skill"));
-    all.filter(|skill| rules.evaluate("skill", &skill.name, &[]) != Action::Deny)
-        .filter_map(|skill| Some((skill.name.as_str(), skill.description.as_deref()?)))
-        .collect()
 }
 
 fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
@@ -119,7 +103,7 @@ fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
 }
 
 /// What is said to the model beside the user's words: the selection, what the user changed, mentioned files, the agent's reminder.
-pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskRequest, setup: &Setup) -> Vec<String> {
+pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskRequest, mentions: &[String], setup: &Setup) -> Vec<String> {
     let roots = shared.workspace.roots();
     let mut out = Vec::new();
     let selection = match &ask.place {
@@ -132,7 +116,7 @@ pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskReques
     if !context.is_empty() {
         out.push(context);
     }
-    for mention in config::mentions(&ask.text) {
+    for mention in mentions {
         let key = DocKey::from_tool_path(mention, shared.main_root());
         if let Ok(snapshot) = shared.workspace.read(&key).await {
             let text = prompt::cut(&snapshot.text.to_string(), shared.limits);

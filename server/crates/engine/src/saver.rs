@@ -2,7 +2,8 @@
 //!
 //! Owns the thread that has the database open. Must not know what the rows mean.
 //!
-//! **Invariant:** what `flush` returned for is stored: it survives the end of the process. A write that fails is reported once, never dropped in silence.
+//! **Invariant:** what `flush` returned `Ok` for is stored: it survives the end of the process. A write that fails is reported once, never dropped in
+//! silence; what failed for the disk or a lock is tried again with the next write.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 /// An open store and the queue of its thread, or why there is none.
 type Opened = Result<(Arc<Store>, mpsc::UnboundedSender<Message>), String>;
 
-type Job = Box<dyn FnOnce(&Tx<'_>) -> Result<(), StoreError> + Send>;
+type Job = Box<dyn Fn(&Tx<'_>) -> Result<(), StoreError> + Send>;
 
 enum Message {
     Write(Job),
@@ -59,7 +60,7 @@ impl Saver {
     }
 
     /// Writes, later, in order.
-    pub fn write(&self, job: impl FnOnce(&Tx<'_>) -> Result<(), StoreError> + Send + 'static) {
+    pub fn write(&self, job: impl Fn(&Tx<'_>) -> Result<(), StoreError> + Send + 'static) {
         match self.open() {
             Ok((_, tx)) => {
                 if tx.send(Message::Write(Box::new(job))).is_err() {
@@ -73,7 +74,7 @@ impl Saver {
     /// Waits until all that was written before is stored.
     ///
     /// # Errors
-    /// The words of the first write that failed since the last flush.
+    /// Why something is not stored yet, or was lost since the last flush.
     pub async fn flush(&self) -> Result<(), String> {
         let (_, tx) = self.open().as_ref().map_err(Clone::clone)?;
         let (done, wait) = oneshot::channel();
@@ -100,10 +101,11 @@ impl Saver {
 
 /// What is waiting is written in one transaction, and then acknowledged.
 fn write_all(store: &Store, mut messages: mpsc::UnboundedReceiver<Message>, failures: &mpsc::UnboundedSender<String>) {
-    let mut failed: Option<String> = None;
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut lost: Option<String> = None;
     let mut reported = false;
     while let Some(first) = messages.blocking_recv() {
-        let (mut jobs, mut waiting) = (Vec::new(), Vec::new());
+        let mut waiting = Vec::new();
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
@@ -112,25 +114,101 @@ fn write_all(store: &Store, mut messages: mpsc::UnboundedReceiver<Message>, fail
             }
             next = messages.try_recv().ok();
         }
-        if !jobs.is_empty() {
-            match store.write(|tx| jobs.into_iter().try_for_each(|job| job(tx))) {
-                Ok(()) => reported = false,
-                Err(error) => {
-                    let why = error.to_string();
-                    tracing::error!("{why}");
-                    if !reported {
-                        reported = true;
-                        // Nobody may listen any more at the end of the process.
-                        let _ = failures.send(why.clone());
-                    }
-                    failed.get_or_insert(why);
+        let error = if jobs.is_empty() { None } else { write(store, &mut jobs).err().map(|error| error.to_string()) };
+        match &error {
+            None => reported = false,
+            Some(why) => {
+                tracing::error!("{why}");
+                if !reported {
+                    reported = true;
+                    // Nobody may listen any more at the end of the process.
+                    let _ = failures.send(why.clone());
                 }
             }
         }
-        let outcome = if waiting.is_empty() { Ok(()) } else { failed.take().map_or(Ok(()), Err) };
+        if jobs.is_empty() {
+            lost = lost.or(error.clone());
+        }
+        if waiting.is_empty() {
+            continue;
+        }
+        let outcome = if jobs.is_empty() { lost.take() } else { error }.map_or(Ok(()), Err);
         for done in waiting {
             // The one who waited may be gone.
             let _ = done.send(outcome.clone());
         }
+    }
+}
+
+/// Writes the jobs. Those that may succeed another time are left; one that cannot does not keep the others from being stored.
+fn write(store: &Store, jobs: &mut Vec<Job>) -> Result<(), StoreError> {
+    match store.write(|tx| jobs.iter().try_for_each(|job| job(tx))) {
+        Ok(()) => {
+            jobs.clear();
+            return Ok(());
+        }
+        Err(error) if may_pass(&error) => return Err(error),
+        Err(_) => {}
+    }
+    let (mut first, mut done) = (Ok(()), 0);
+    while let Some(job) = jobs.get(done) {
+        match store.write(job) {
+            Ok(()) => {}
+            Err(error) if may_pass(&error) => {
+                drop(jobs.drain(..done));
+                return Err(error);
+            }
+            Err(error) => first = first.and(Err(error)),
+        }
+        done += 1;
+    }
+    jobs.clear();
+    first
+}
+
+fn may_pass(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full | StoreError::Locked | StoreError::Io(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each job notes that it was stored; those of `bad` fail in this way until `mended`.
+    async fn check(bad: fn() -> StoreError, stored_before: &str, stored_after: &str, told: usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let (tx, mut failures) = mpsc::unbounded_channel();
+        let saver = Saver::new(dir.path().join("db"), tx);
+        let mended = Arc::new(AtomicBool::new(false));
+        let session = |id: &str| proto::Session { id: id.into(), directory: "/p".into(), ..serde_json::from_str(SESSION).unwrap() };
+        for id in ["a", "b", "c"] {
+            let (mended, session) = (Arc::clone(&mended), session(id));
+            saver.write(
+                move |tx| {
+                    if session.id.as_str() == "b" && !mended.load(Ordering::SeqCst) { Err(bad()) } else { tx.put_session(&session) }
+                },
+            );
+        }
+        let stored = || {
+            let mut ids: Vec<_> = saver.store().unwrap().sessions(None, 9).unwrap().into_iter().map(|s| s.id.0).collect();
+            ids.sort();
+            ids.concat()
+        };
+        assert!(saver.flush().await.is_err());
+        // The first may have been written by itself.
+        assert_eq!(stored().trim_start_matches('a'), stored_before);
+        mended.store(true, Ordering::SeqCst);
+        saver.flush().await.unwrap();
+        assert_eq!(stored(), stored_after);
+        assert_eq!(std::iter::from_fn(|| failures.try_recv().ok()).count(), told);
+    }
+
+    const SESSION: &str = r#"{"id": "x", "directory": "", "title": "", "version": "", "time": {"created": 1, "updated": 1}}"#;
+
+    #[tokio::test]
+    async fn what_the_disk_refuses_is_kept_for_another_time_and_what_cannot_be_stored_hinders_nothing() {
+        check(|| StoreError::Full, "", "abc", 1).await;
+        check(|| StoreError::Locked, "", "abc", 1).await;
+        check(|| StoreError::UnknownSession("b".into()), "c", "ac", 1).await;
     }
 }

@@ -501,7 +501,8 @@ impl Turn {
             | ProviderErrorKind::Protocol => MessageError::ApiError(data),
             ProviderErrorKind::Configuration => MessageError::UnknownError(data),
         };
-        let mut effects = vec![Effect::Error(noted)];
+        let mut effects = self.give_up("Not run: the answer broke off.");
+        effects.push(Effect::Error(noted));
         effects.append(&mut self.stop(StopReason::Provider(error.message)));
         effects
     }
@@ -519,12 +520,7 @@ impl Turn {
             }
             Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting => {
                 let mut effects = vec![Effect::DropModel];
-                for call in 0..self.calls.len() {
-                    if self.calls[call].state != CallState::Done {
-                        self.calls[call].state = CallState::Done;
-                        effects.push(Effect::SkipTool { call, why: "Not run: the user cancelled." });
-                    }
-                }
+                effects.append(&mut self.give_up("Not run: the user cancelled."));
                 effects.push(Effect::Error(MessageError::MessageAbortedError(ErrorData {
                     message: "Cancelled by the user.".into(),
                     ..ErrorData::default()
@@ -534,6 +530,18 @@ impl Turn {
             }
             Phase::Stopped => Vec::new(),
         }
+    }
+
+    /// The calls of an answer that will not be whole.
+    fn give_up(&mut self, why: &'static str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (call, entry) in self.calls.iter_mut().enumerate() {
+            if entry.state != CallState::Done {
+                entry.state = CallState::Done;
+                effects.push(Effect::SkipTool { call, why });
+            }
+        }
+        effects
     }
 
     fn stop(&mut self, reason: StopReason) -> Vec<Effect> {

@@ -4,8 +4,9 @@
 //!
 //! **Invariant:** a turn's inputs are taken one at a time, and its effects are performed in order before the next input.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use proto::{ErrorData, Event, MessageError, SessionStatus, ToolState, TurnId};
@@ -30,6 +31,8 @@ pub enum Command {
     Ask {
         /// What.
         request: AskRequest,
+        /// The names that it mentions by `@`.
+        mentions: Vec<String>,
         /// Who is to answer.
         setup: Setup,
         /// Where the reply goes, when the message is stored.
@@ -54,8 +57,18 @@ pub struct Setup {
     pub author: Author,
 }
 
+/// How long cancelled calls may take to end by themselves.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// News of a call, by its number in the step.
 type News = (usize, ToolProgress);
+
+/// A message that the model has not been shown yet.
+struct Fresh {
+    turn: TurnId,
+    request: AskRequest,
+    mentions: Vec<String>,
+}
 
 /// A session's worker.
 pub struct Worker {
@@ -63,7 +76,7 @@ pub struct Worker {
     state: SessionState,
     commands: mpsc::UnboundedReceiver<Command>,
     /// Messages that the model has not been shown yet.
-    fresh: VecDeque<(TurnId, AskRequest)>,
+    fresh: VecDeque<Fresh>,
     /// Who is to answer them; none if the user cancelled since they were said.
     waiting: Option<Setup>,
     /// A summary was asked for amid a turn.
@@ -82,6 +95,10 @@ struct Running {
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     summary: Option<std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>>,
     calls: JoinSet<CallEnd>,
+    /// Which call a task is.
+    tasks: HashMap<tokio::task::Id, usize>,
+    /// When cancelled calls are given up.
+    grace: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     started: Vec<(i64, Value)>,
     cancel: CancellationToken,
     news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
@@ -107,7 +124,7 @@ impl Worker {
         if let Err(panic) = worked {
             let why = calls::panic_words(&*panic);
             tracing::error!("a session's worker panicked: {why}");
-            let turn = self.fresh.back().map(|(turn, _)| turn.clone()).unwrap_or_default();
+            let turn = self.fresh.back().map(|fresh| fresh.turn.clone()).unwrap_or_default();
             self.commands.close();
             self.waiting = None;
             self.ended(
@@ -124,7 +141,7 @@ impl Worker {
             && let Some(command) = self.commands.recv().await
         {
             match command {
-                Command::Ask { request, setup, reply } => self.take(request, setup, reply).await,
+                Command::Ask { request, mentions, setup, reply } => self.take(request, mentions, setup, reply).await,
                 Command::Compact(setup) => self.summarise = Some(setup),
                 Command::Cancel => {}
                 Command::End => return,
@@ -149,7 +166,7 @@ impl Worker {
     }
 
     /// Stores what the user said, and says so.
-    async fn take(&mut self, request: AskRequest, setup: Setup, reply: oneshot::Sender<Result<Asked, EngineError>>) {
+    async fn take(&mut self, request: AskRequest, mentions: Vec<String>, setup: Setup, reply: oneshot::Sender<Result<Asked, EngineError>>) {
         let turn = self.state.add_user(&request.text, &setup.author);
         self.state.touch();
         let stored = self.shared.saver.flush().await;
@@ -157,7 +174,7 @@ impl Worker {
             // The turn runs all the same: the user's words are in memory, and the failure is told.
             tracing::error!("{why}");
         }
-        self.fresh.push_back((turn.clone(), request));
+        self.fresh.push_back(Fresh { turn: turn.clone(), request, mentions });
         self.waiting = Some(setup);
         // What is acknowledged can be cancelled.
         self.shared.turn_began(self.state.id());
@@ -166,7 +183,7 @@ impl Worker {
     }
 
     async fn turn(&mut self, setup: Setup) {
-        let Some((id, first)) = self.fresh.back().map(|(id, request)| (id.clone(), request.place.clone())) else { return };
+        let Some((id, first)) = self.fresh.back().map(|fresh| (fresh.turn.clone(), fresh.request.place.clone())) else { return };
         let shared = Arc::clone(&self.shared);
         let limits = request::limits(&shared.config, &setup);
         let tokens = request::last_tokens(&self.state.history);
@@ -180,6 +197,8 @@ impl Worker {
             wait: None,
             summary: None,
             calls: JoinSet::new(),
+            tasks: HashMap::new(),
+            grace: None,
             started: Vec::new(),
             cancel: CancellationToken::new(),
             news: mpsc::unbounded_channel(),
@@ -215,17 +234,28 @@ impl Worker {
                         self.cancelled();
                         return Input::Cancel;
                     }
-                    Some(Command::Ask { request, setup, reply }) => {
-                        self.take(request, setup, reply).await;
+                    Some(Command::Ask { request, mentions, setup, reply }) => {
+                        self.take(request, mentions, setup, reply).await;
                         return Input::Message;
                     }
                     Some(Command::Compact(setup)) => self.summarise = Some(setup),
                 },
-                Some(done) = run.calls.join_next() => match done {
-                    Ok(end) => return self.call_ended(run, end),
-                    // `calls::run` catches panics; what is left is the abort at the runtime's end.
-                    Err(error) => tracing::error!("a call was lost: {error}"),
-                },
+                Some(done) = run.calls.join_next() => {
+                    let end = match done {
+                        Ok(end) => end,
+                        // `calls::run` catches panics; what is left is a call that was given up.
+                        Err(error) => {
+                            tracing::warn!("a call was given up: {error}");
+                            let Some(call) = run.tasks.remove(&error.id()) else { continue };
+                            CallEnd { call, result: Err(ToolError::Cancelled(Box::default())) }
+                        }
+                    };
+                    return self.call_ended(run, end);
+                }
+                () = wait(&mut run.grace), if run.grace.is_some() => {
+                    run.grace = None;
+                    run.calls.abort_all();
+                }
                 Some((call, news)) = run.news.1.recv() => self.state.call_progress(call, news.metadata),
                 event = next_event(&mut run.answer), if run.answer.is_some() => match event {
                     Some(Ok(event)) => {
@@ -308,7 +338,10 @@ impl Worker {
                 let input = run.turn.calls().get(call).and_then(|c| calls::arguments(&c.raw).ok()).unwrap_or_default();
                 self.state.call_failed(call, now(), input, why.to_owned(), true);
             }
-            Effect::CancelTools => run.cancel.cancel(),
+            Effect::CancelTools => {
+                run.cancel.cancel();
+                run.grace = Some(Box::pin(tokio::time::sleep(GRACE)));
+            }
             Effect::Wait { delay, attempt, reason } => {
                 let next = now() + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                 self.status(SessionStatus::Retry { attempt, message: reason, next });
@@ -339,8 +372,8 @@ impl Worker {
         if let Some(setup) = self.waiting.take() {
             run.setup = setup;
         }
-        while let Some((turn, ask)) = self.fresh.pop_front() {
-            let context = request::user_context(&self.shared, &self.state, &ask, &run.setup).await;
+        while let Some(Fresh { turn, request: ask, mentions }) = self.fresh.pop_front() {
+            let context = request::user_context(&self.shared, &self.state, &ask, &mentions, &run.setup).await;
             for text in context {
                 self.state.add_context(&turn, text);
             }
@@ -350,6 +383,7 @@ impl Worker {
         let model_request = request::build(&self.shared, &self.state, &run.setup, last);
         self.state.begin_step(&run.id, &run.setup.author);
         run.started.clear();
+        run.tasks.clear();
         run.answer = Some(self.shared.client.stream(&run.setup.model, &model_request));
     }
 
@@ -389,7 +423,8 @@ impl Worker {
             cancel: run.cancel.clone(),
             news: run.news.0.clone(),
         };
-        run.calls.spawn(calls::run(job));
+        let task = run.calls.spawn(calls::run(job));
+        run.tasks.insert(task.id(), call);
     }
 
     fn call_ended(&mut self, run: &mut Running, end: CallEnd) -> Input {
@@ -473,7 +508,7 @@ impl Worker {
                         self.cancelled();
                         return StopReason::Cancelled;
                     }
-                    Some(Command::Ask { request, setup, reply }) => self.take(request, setup, reply).await,
+                    Some(Command::Ask { request, mentions, setup, reply }) => self.take(request, mentions, setup, reply).await,
                     Some(Command::Compact(_)) => {}
                 },
                 summary = &mut summary => {

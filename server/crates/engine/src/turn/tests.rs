@@ -87,6 +87,48 @@ fn what_cannot_help_is_not_tried_again() {
 }
 
 #[test]
+fn the_calls_of_an_answer_that_fails_for_good_are_settled() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Protocol), delay: None });
+    assert!(matches!(effects[0], Effect::SkipTool { call: 0, .. }), "{effects:?}");
+    assert!(matches!(effects[2], Effect::Stop(StopReason::Provider(_))));
+}
+
+#[test]
+fn a_message_during_the_wait_is_told_with_the_retry() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    t.step(Input::Failed { error: error(ProviderErrorKind::Overloaded), delay: Some(Duration::ZERO) });
+    t.step(Input::Message);
+    assert_eq!(t.step(Input::Waited), [Effect::CallModel { attempt: 1, last: false }]);
+    t.step(Input::Model(ModelEvent::Text("both".into())));
+    assert_eq!(finish(&mut t, FinishReason::Stop).last(), Some(&Effect::Stop(StopReason::Done)));
+}
+
+#[test]
+fn an_answer_that_fits_allows_further_summaries() {
+    let mut t = turn(Limits { compact: true, ..Limits::default() });
+    t.step(Input::Start);
+    for n in 0..5 {
+        t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+        assert_eq!(t.step(Input::Compacted(true)), [ASK]);
+        call(&mut t, 0, "read", &n.to_string());
+        finish(&mut t, FinishReason::ToolCalls);
+        assert_eq!(done(&mut t, 0), [ASK]);
+    }
+}
+
+#[test]
+fn a_summary_costs_no_step() {
+    let mut t = turn(Limits { steps: Some(2), compact: true, ..Limits::default() });
+    t.step(Input::Start);
+    t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+    assert_eq!(t.step(Input::Compacted(true)), [ASK]);
+}
+
+#[test]
 fn an_empty_answer_is_asked_for_again_and_then_named() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);

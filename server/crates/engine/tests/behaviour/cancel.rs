@@ -101,3 +101,15 @@ async fn the_end_of_the_process_interrupts_and_stores_it() {
     let states = tool_states(&world.stored());
     assert!(outcome(&states[0].1).contains("interrupted"), "{states:?}");
 }
+
+#[tokio::test]
+async fn a_tool_that_does_not_listen_is_given_up() {
+    let mut world = World::new().await;
+    world.model.script([call("read", json!({"filePath": "hang.txt"})), Reply::Text("fine")]);
+    world.ask("go").await;
+    world.running("read").await;
+    assert!(world.engine.cancel(None));
+    assert!(world.idle().await.starts_with("cancelled"));
+    world.turn("next").await;
+    well_formed(&world.model.request(2).await);
+}

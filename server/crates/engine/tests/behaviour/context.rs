@@ -151,3 +151,14 @@ async fn requests_of_a_session_share_their_beginning() {
         assert_eq!(pair[0]["tools"], pair[1]["tools"]);
     }
 }
+
+#[tokio::test]
+async fn what_a_command_prints_mentions_nothing() {
+    let mut world = World::with(json!({"command": {"log": {"template": "Look:\n!`echo see @secret.txt`\nand @note.txt"}}})).await;
+    world.files.set("secret.txt", "SECRET");
+    world.files.set("note.txt", "the note");
+    world.model.script([Reply::Text("ok")]);
+    world.turn("/log").await;
+    let all = all_said(&world.model.request(1).await);
+    assert!(all.contains("see @secret.txt") && all.contains("the note") && !all.contains("SECRET"), "{all}");
+}

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** no test sleeps, and each has a data folder of its own.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on is a failed test")]
+
 extern crate interline_engine as engine;
 
 mod ask;

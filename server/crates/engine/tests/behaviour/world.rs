@@ -200,8 +200,6 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         config: Arc::new(serde_json::from_value(config.clone()).unwrap()),
         keys: KeySource::new(|_| None, |_| None),
         instructions: Vec::new(),
-        skills: Vec::new(),
-        env: config::Env::default(),
         places: Places { data: data.to_owned(), directory: project.to_owned() },
         home: "/nowhere".into(),
         interactive,
@@ -209,7 +207,7 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
     })
 }
 
-/// A workspace in which to read `panic.txt` is a fault.
+/// A workspace in which to read `panic.txt` is a fault, and to read `hang.txt` never ends.
 pub struct Fragile(pub Arc<MemWorkspace>);
 
 #[async_trait]
@@ -220,6 +218,9 @@ impl Workspace for Fragile {
 
     async fn read(&self, key: &DocKey) -> Result<Snapshot, ReadError> {
         assert!(!key.path().is_some_and(|path| path.ends_with("panic.txt")), "a fault of the workspace");
+        if key.path().is_some_and(|path| path.ends_with("hang.txt")) {
+            std::future::pending::<()>().await;
+        }
         self.0.read(key).await
     }
 
