@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use config::Config;
+use config::{Config, Env, Skill};
 use permission::{Action, Rule};
 use proto::{Event, ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, Tokens, TurnId};
 use providers::{Client, KeySource, Registry};
 use tokio::sync::{mpsc, oneshot};
-use tools::Jobs;
+use tools::{Guides, Jobs};
 use workspace::Workspace;
 
 use crate::agents;
@@ -37,6 +37,10 @@ pub struct Deps {
     pub keys: KeySource,
     /// AGENTS.md and the like.
     pub instructions: Vec<(PathBuf, String)>,
+    /// What the model may read when a task calls for it.
+    pub skills: Vec<Skill>,
+    /// The environment: it says which instruction files of folders count.
+    pub env: Env,
     /// Where things are kept.
     pub places: Places,
     /// The user's home.
@@ -75,17 +79,29 @@ impl Engine {
         let (tx, failures) = mpsc::unbounded_channel();
         let saver = Arc::new(Saver::new(deps.places.data.join("interline.db"), tx));
         let prompts = Arc::new(Prompts::new(Arc::clone(&bus), Vec::new()));
+        let offered = |tool: &str| match tool {
+            "question" => deps.interactive,
+            "skill" => !deps.skills.is_empty(),
+            _ => true,
+        };
         let questions = Arc::new(Questions::new(Arc::clone(&bus)));
         let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
         let output = deps.config.tool_output;
+        let tools = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
+        let guides = Guides {
+            directory: deps.places.directory.clone(),
+            env: deps.env,
+            always: deps.instructions.iter().map(|(path, _)| path.clone()).collect(),
+            skills: deps.skills,
+        };
         let shared = Shared {
             workspace: deps.workspace,
             registry: Registry::new(Arc::clone(&deps.config), deps.keys),
             client: Client::new(),
-            // Where nobody answers, no question is offered.
-            tools: tools::all_tools().into_iter().filter(|tool| deps.interactive || tool.id() != "question").collect(),
+            tools,
             jobs: deps.jobs,
             instructions: deps.instructions,
+            guides: Arc::new(guides),
             shell: usable_shell(shell),
             home: deps.home,
             interactive: deps.interactive,

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** two requests of one session differ only behind what both have in common, so that the provider's cache serves the rest.
 
+use permission::Action;
 use proto::{Message, MessageWithParts, Tokens};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
 use workspace::{DocKey, Place};
@@ -72,7 +73,13 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
     }
     ModelRequest {
-        system: prompt::system(persona, &setup.author.model.to_string(), &shared.environment(), &shared.instructions),
+        system: prompt::system(
+            persona,
+            &setup.author.model.to_string(),
+            &shared.environment(),
+            &shared.instructions,
+            &skills(shared, setup),
+        ),
         messages,
         tools: tools(shared, setup),
         max_output: None,
@@ -81,6 +88,15 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
         options: setup.agent.options.clone(),
         session: state.id().as_str().to_owned(),
     }
+}
+
+/// The skills that the agent may use, as they are advertised.
+fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
+    let rules = &setup.agent.rules;
+    let all = shared.guides.skills.iter().filter(|_| !rules.hides("skill"));
+    all.filter(|skill| rules.evaluate("skill", &skill.name, &[]) != Action::Deny)
+        .filter_map(|skill| Some((skill.name.as_str(), skill.description.as_deref()?)))
+        .collect()
 }
 
 fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {

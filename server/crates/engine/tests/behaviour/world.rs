@@ -200,6 +200,8 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         config: Arc::new(serde_json::from_value(config.clone()).unwrap()),
         keys: KeySource::new(|_| None, |_| None),
         instructions: Vec::new(),
+        skills: Vec::new(),
+        env: config::Env::default(),
         places: Places { data: data.to_owned(), directory: project.to_owned() },
         home: "/nowhere".into(),
         interactive,
