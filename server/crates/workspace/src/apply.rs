@@ -281,3 +281,6 @@ fn before_last_newline(edits: &Edits, text: &Rope) -> Vec<TextEdit> {
     }
     edits
 }
+
+#[cfg(test)]
+mod tests;

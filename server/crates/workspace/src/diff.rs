@@ -404,3 +404,6 @@ fn push_lines(out: &mut String, sign: char, lines: &[&str]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

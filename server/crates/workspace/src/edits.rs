@@ -459,3 +459,6 @@ impl Builder {
         &mut self.edits[last]
     }
 }
+
+#[cfg(test)]
+mod tests;
