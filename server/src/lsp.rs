@@ -4,6 +4,7 @@
 
 mod actions;
 mod backend;
+mod board;
 mod chat;
 pub mod client;
 pub mod codec;
@@ -13,6 +14,7 @@ mod completion;
 pub mod documents;
 pub mod editor_workspace;
 mod face;
+mod hunks;
 mod marks;
 pub mod positions;
 mod progress;

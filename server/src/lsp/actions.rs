@@ -28,6 +28,7 @@ pub async fn list(face: &Face, params: CodeActionParams) -> Vec<CodeActionOrComm
         out.extend(chat(face));
         return only(out, params.context.only.as_deref());
     }
+    out.extend(hunks(face, document.as_ref().map_or(&key, |document| &document.key), &uri, lines).await);
     if let Some(document) = &document {
         for line in lines.0..=lines.1.min(lines.0 + 200) {
             let Some(slice) = document.text.get_line(line) else { break };
@@ -112,6 +113,27 @@ async fn prompts(face: &Face, key: &DocKey, lines: (usize, usize)) -> Vec<CodeAc
             }
         }
     }
+    out
+}
+
+/// Accepting and rejecting what the agent changed on these lines. Accepting changes no text, so it comes first.
+async fn hunks(face: &Face, key: &DocKey, uri: &str, lines: (usize, usize)) -> Vec<CodeActionOrCommand> {
+    let Some(hunks) = face.if_hunks() else { return Vec::new() };
+    let ids = hunks.at(key, lines).await;
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    let one = |word: &str, command: &str, id: &str| {
+        action(&format!("Interline: {word} this change"), command, Some(json!({"id": id})), CodeActionKind::QUICKFIX)
+    };
+    let all = |word: &str, command: &str| {
+        let title = format!("Interline: {word} all changes in this file");
+        action(&title, command, Some(json!({"uri": uri})), CodeActionKind::QUICKFIX)
+    };
+    let mut out: Vec<_> = ids.iter().map(|id| one("accept", "interline.hunk.accept", id)).collect();
+    out.extend(ids.iter().map(|id| one("reject", "interline.hunk.reject", id)));
+    out.push(all("accept", "interline.hunks.accept"));
+    out.push(all("reject", "interline.hunks.reject"));
     out
 }
 

@@ -84,6 +84,7 @@ impl LanguageServer for Backend {
 
     async fn initialized(&self, _: InitializedParams) {
         let face = self.face.clone();
+        face.resume_review();
         tokio::spawn(async move { face.recover().await });
     }
 

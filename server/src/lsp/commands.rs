@@ -14,6 +14,7 @@ use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::lsp::chat::text;
 use crate::lsp::face::{Face, Started};
+use crate::lsp::hunks;
 
 /// All commands, as they are announced.
 pub const COMMANDS: &[&str] = &[
@@ -127,9 +128,9 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
         }
         "interline.permit" => permit(face, parse(argument)?).await,
         "interline.answer" => answer(face, parse(argument)?),
-        "interline.hunk.accept" | "interline.hunk.reject" | "interline.hunks.accept" | "interline.hunks.reject" => Err(sentence(
-            "There is no change to review: changes are not kept for review one by one yet. interline.undo takes back a whole turn.",
-        )),
+        "interline.hunk.accept" | "interline.hunk.reject" | "interline.hunks.accept" | "interline.hunks.reject" => {
+            hunks::commands::execute(face, command, argument).await
+        }
         "interline.undo" => undo(face, parse(argument)?, false).await,
         "interline.redo" => undo(face, parse(argument)?, true).await,
         "interline.session.new" => {
@@ -374,12 +375,17 @@ async fn choose(face: &Face, command: &str, name: Name) -> Result<Option<Value>>
     }
 }
 
-fn relative(face: &Face, key: &workspace::DocKey) -> String {
+/// A document's name for the user.
+pub fn relative(face: &Face, key: &workspace::DocKey) -> String {
     let root = face.root();
     key.path().map_or_else(|| key.to_string(), |path| path.strip_prefix(&root).unwrap_or(path).display().to_string())
 }
 
-fn parse<T: DeserializeOwned + Default>(argument: Value) -> Result<T> {
+/// A command's argument; none at all counts as one without keys.
+///
+/// # Errors
+/// Where it is no object, or a key has the wrong type.
+pub fn parse<T: DeserializeOwned + Default>(argument: Value) -> Result<T> {
     match argument {
         Value::Null => Ok(T::default()),
         Value::Object(map) => {
@@ -395,7 +401,8 @@ fn failed(error: EngineError) -> Error {
     sentence(&error.to_string())
 }
 
-fn sentence(text: &str) -> Error {
+/// Why a command was not carried out, in the user's words.
+pub fn sentence(text: &str) -> Error {
     let mut error = Error::new(tower_lsp::jsonrpc::ErrorCode::ServerError(-32803));
     error.message = text.to_owned().into();
     error

@@ -15,10 +15,12 @@ use tokio::sync::OnceCell;
 use tools::Jobs;
 use workspace::{DocKey, Place};
 
+use crate::lsp::board::Board;
 use crate::lsp::chat::Chat;
 use crate::lsp::client::Client;
 use crate::lsp::documents::{Documents, OpenDocument};
 use crate::lsp::editor_workspace::EditorWorkspace;
+use crate::lsp::hunks::{self, Hunks};
 use crate::lsp::marks::Marks;
 use crate::lsp::positions;
 
@@ -32,6 +34,8 @@ struct Inner {
     env: Env,
     dirs: Dirs,
     jobs: Arc<Jobs>,
+    board: Board,
+    hunks: std::sync::OnceLock<Hunks>,
     workspace: OnceCell<Arc<EditorWorkspace>>,
     started: OnceCell<Arc<Started>>,
 }
@@ -53,7 +57,9 @@ impl Face {
     #[must_use]
     pub fn new(client: Client, documents: Documents, env: Env) -> Self {
         let dirs = Dirs::from_env(&env);
-        Self(Arc::new(Inner { client, documents, env, dirs, jobs: Arc::default(), workspace: OnceCell::new(), started: OnceCell::new() }))
+        let board = Board::new(client.clone(), documents.clone());
+        let (jobs, hunks, workspace, started) = (Arc::default(), std::sync::OnceLock::new(), OnceCell::new(), OnceCell::new());
+        Self(Arc::new(Inner { client, documents, env, dirs, jobs, board, hunks, workspace, started }))
     }
 
     /// The editor.
@@ -99,6 +105,33 @@ impl Face {
         self.0.started.get().cloned()
     }
 
+    /// The changes to review; made at the first call.
+    fn hunks(&self) -> &Hunks {
+        self.0.hunks.get_or_init(|| {
+            let places = hunks::Places {
+                board: self.0.board.clone(),
+                encoding: self.client().caps().encoding,
+                store: self.0.dirs.data.join("interline.db"),
+                roots: self.roots(),
+                chat: self.chat_key(),
+            };
+            Hunks::start(self.documents().clone(), places)
+        })
+    }
+
+    /// The same, if there is anything that may have been changed.
+    #[must_use]
+    pub fn if_hunks(&self) -> Option<Hunks> {
+        self.0.hunks.get().cloned()
+    }
+
+    /// Shows what is still to be reviewed from before, if there ever was a session.
+    pub fn resume_review(&self) {
+        if self.0.dirs.data.join("interline.db").exists() {
+            self.hunks();
+        }
+    }
+
     async fn start(&self) -> Arc<Started> {
         let root = self.root();
         let loaded = config::load(&self.0.env, &self.0.dirs, &root);
@@ -132,7 +165,9 @@ impl Face {
             self.client().show_message(typ, format!("Interline: {problem}")).await;
         }
         let chat = Chat::start(self.chat_path(), self.documents().clone(), workspace);
-        let marks = Marks::start(self.client().clone(), self.documents().clone(), engine.clone(), self.chat_key());
+        let board = self.0.board.clone();
+        let marks = Marks::start(self.client().clone(), self.documents().clone(), board, engine.clone(), self.chat_key());
+        self.hunks().connect(engine.changes());
         let started = Arc::new(Started { engine, loaded, chat, marks });
         crate::lsp::pump::start(self.clone(), Arc::clone(&started));
         started

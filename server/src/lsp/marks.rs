@@ -8,11 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use engine::{Engine, Waiting, WaitingQuestion};
-use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString, Position, Range, Url};
+use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString, Position, Range};
 use proto::{PermissionId, PermissionRequest, QuestionId};
 use tokio::sync::{mpsc, oneshot};
 use workspace::{DocKey, TextEdit};
 
+use crate::lsp::board::{Board, Source};
 use crate::lsp::chat::text;
 use crate::lsp::client::Client;
 use crate::lsp::documents::{DocEvent, Documents};
@@ -70,10 +71,10 @@ enum Order {
 impl Marks {
     /// Starts the task that publishes.
     #[must_use]
-    pub fn start(client: Client, documents: Documents, engine: Engine, chat: DocKey) -> Self {
+    pub fn start(client: Client, documents: Documents, board: Board, engine: Engine, chat: DocKey) -> Self {
         let (orders, queue) = mpsc::unbounded_channel();
         let events = documents.subscribe();
-        let publisher = Publisher { client, documents, engine, chat, events, shown: Vec::new(), published: HashMap::new() };
+        let publisher = Publisher { client, documents, board, engine, chat, events, shown: Vec::new(), published: HashSet::new() };
         tokio::spawn(publisher.run(queue));
         Self { orders }
     }
@@ -96,11 +97,13 @@ impl Marks {
 struct Publisher {
     client: Client,
     documents: Documents,
+    board: Board,
     engine: Engine,
     chat: DocKey,
     events: mpsc::UnboundedReceiver<DocEvent>,
     shown: Vec<Mark>,
-    published: HashMap<DocKey, Vec<Diagnostic>>,
+    /// Documents with diagnostics.
+    published: HashSet<DocKey>,
 }
 
 impl Publisher {
@@ -221,24 +224,12 @@ impl Publisher {
             }
             now.entry(mark.key.clone()).or_default().push(diagnostic(&mark, range));
         }
-        let keys: HashSet<_> = now.keys().chain(self.published.keys()).cloned().collect();
-        for key in keys {
-            let diagnostics = now.get(&key).cloned().unwrap_or_default();
-            if self.published.get(&key) == Some(&diagnostics) {
-                continue;
-            }
-            let document = self.documents.find(&key).await;
-            let spelled = document.as_ref().map_or_else(|| key.to_uri(), |d| d.uri.to_string());
-            match Url::parse(&spelled) {
-                // Without a version: Helix drops what is not of its very own, and a keystroke may be on its way.
-                Ok(uri) => self.client.publish_diagnostics(uri, diagnostics.clone(), None).await,
-                Err(error) => tracing::error!("a prompt cannot be shown at {spelled}: {error}"),
-            }
-            if diagnostics.is_empty() {
-                self.published.remove(&key);
-            } else {
-                self.published.insert(key, diagnostics);
-            }
+        let before = std::mem::replace(&mut self.published, now.keys().cloned().collect());
+        for key in before.into_iter().filter(|key| !now.contains_key(key)) {
+            self.board.put(Source::Prompts, &key, Vec::new()).await;
+        }
+        for (key, diagnostics) in now {
+            self.board.put(Source::Prompts, &key, diagnostics).await;
         }
     }
 }

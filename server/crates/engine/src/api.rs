@@ -144,3 +144,12 @@ pub struct Places {
     /// The project's folder; sessions and approvals belong to it.
     pub directory: PathBuf,
 }
+
+/// What a tool call of a turn has changed.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The turn.
+    pub turn: proto::TurnId,
+    /// The changes, in their order.
+    pub changes: std::sync::Arc<Vec<workspace::Applied>>,
+}

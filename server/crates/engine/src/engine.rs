@@ -25,7 +25,7 @@ use crate::session::{Author, SessionState, now};
 use crate::shared::Shared;
 use crate::undo::{self, Undo};
 use crate::worker::{Command, Setup, Worker};
-use crate::{AskRequest, Asked, EngineError, Places, Waiting};
+use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting};
 
 /// What the engine is made of.
 pub struct Deps {
@@ -113,6 +113,7 @@ impl Engine {
             questions,
             saver,
             todos: Mutex::default(),
+            reviewers: Mutex::default(),
             busy: Mutex::default(),
         };
         Self(Arc::new(Inner {
@@ -128,6 +129,14 @@ impl Engine {
     #[must_use]
     pub fn events(&self) -> mpsc::UnboundedReceiver<Arc<NumberedEvent>> {
         self.0.shared.bus.subscribe()
+    }
+
+    /// What the turns change from now on, as it is recorded.
+    #[must_use]
+    pub fn changes(&self) -> mpsc::UnboundedReceiver<Recorded> {
+        let (tx, rx) = mpsc::unbounded_channel();
+        self.0.shared.reviewers.lock().unwrap_or_else(PoisonError::into_inner).push(tx);
+        rx
     }
 
     /// The words of each write to the store that failed. Can be taken once.

@@ -24,7 +24,7 @@ pub mod turn;
 mod undo;
 mod worker;
 
-pub use api::{AskRequest, Asked, EngineError, KeptText, Places, StopReason, UndoReport, Waiting};
+pub use api::{AskRequest, Asked, EngineError, KeptText, Places, Recorded, StopReason, UndoReport, Waiting};
 pub use engine::{Deps, Engine};
 pub use questions::WaitingQuestion;
 pub use undo::Undo;

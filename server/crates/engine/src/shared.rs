@@ -10,6 +10,7 @@ use config::Config;
 use proto::{Event, SessionId, Todo, TurnId};
 use providers::{Client, Registry};
 use store::{Blob, ChangeRecord};
+use tokio::sync::mpsc;
 use tools::{Guides, Jobs, Limits, TodoStore, Tool};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
@@ -18,7 +19,7 @@ use crate::prompt::Environment;
 use crate::prompts::Prompts;
 use crate::questions::Questions;
 use crate::saver::Saver;
-use crate::{Places, StopReason};
+use crate::{Places, Recorded, StopReason};
 
 /// What all sessions share.
 pub struct Shared {
@@ -58,6 +59,8 @@ pub struct Shared {
     pub saver: Arc<Saver>,
     /// To-do lists.
     pub todos: Mutex<HashMap<SessionId, Vec<Todo>>>,
+    /// Who wants to know what the turns change.
+    pub reviewers: Mutex<Vec<mpsc::UnboundedSender<Recorded>>>,
     /// Sessions that a turn runs in.
     pub busy: Mutex<HashSet<SessionId>>,
 }
@@ -82,7 +85,9 @@ impl Shared {
 
     /// Keeps what a turn changed, for undo.
     pub fn record_changes(&self, session: &SessionId, turn: &TurnId, changes: Vec<Applied>) {
-        let (session, turn) = (session.clone(), turn.clone());
+        let (session, turn, changes) = (session.clone(), turn.clone(), Arc::new(changes));
+        let recorded = Recorded { turn: turn.clone(), changes: Arc::clone(&changes) };
+        self.reviewers.lock().unwrap_or_else(PoisonError::into_inner).retain(|to| to.send(recorded.clone()).is_ok());
         self.saver.write(move |tx| {
             let records: Vec<_> = changes.iter().map(record).collect();
             tx.add_changes(&session, &turn, "", &records)

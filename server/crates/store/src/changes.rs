@@ -112,22 +112,29 @@ impl Tx<'_> {
 
     fn put_blob(&self, blob: Option<&Blob>) -> Result<(Option<blake3::Hash>, Option<String>), StoreError> {
         let Some(blob) = blob else { return Ok((None, None)) };
-        let hash = blake3::hash(&blob.bytes);
-        let there = self.0.prepare_cached("SELECT 1 FROM content WHERE hash = ?1")?.exists([hash.as_slice()])?;
-        if !there {
-            self.0
-                .prepare_cached("INSERT INTO content (hash, data) VALUES (?1, ?2)")?
-                .execute(params![hash.as_slice(), json::deflate(&blob.bytes)])?;
-        }
+        let hash = self.put_content(&blob.bytes)?;
         let kind = Kind { text: blob.is_text, bom: blob.bom, mode: blob.mode };
         Ok((Some(hash), Some(serde_json::to_string(&kind)?)))
     }
 
-    /// Removes the contents that no change names any more.
+    /// Stores a content, unless it is there.
+    pub(crate) fn put_content(&self, bytes: &[u8]) -> Result<blake3::Hash, StoreError> {
+        let hash = blake3::hash(bytes);
+        let there = self.0.prepare_cached("SELECT 1 FROM content WHERE hash = ?1")?.exists([hash.as_slice()])?;
+        if !there {
+            self.0
+                .prepare_cached("INSERT INTO content (hash, data) VALUES (?1, ?2)")?
+                .execute(params![hash.as_slice(), json::deflate(bytes)])?;
+        }
+        Ok(hash)
+    }
+
+    /// Removes the contents that nothing names any more.
     pub(crate) fn drop_unused_contents(&self) -> Result<(), StoreError> {
         self.0.execute(
             "DELETE FROM content WHERE hash NOT IN (SELECT before_hash FROM change WHERE before_hash IS NOT NULL
-                                                    UNION SELECT after_hash FROM change WHERE after_hash IS NOT NULL)",
+                                                    UNION SELECT after_hash FROM change WHERE after_hash IS NOT NULL
+                                                    UNION SELECT hash FROM review)",
             [],
         )?;
         Ok(())

@@ -9,6 +9,7 @@ mod changes;
 mod error;
 mod json;
 mod messages;
+mod reviews;
 mod schema;
 mod sessions;
 
@@ -20,6 +21,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub use approvals::Approval;
 pub use changes::{Blob, ChangeRecord, StoredChange, TurnInfo};
 pub use error::StoreError;
+pub use reviews::Review;
 
 /// The store. Share it in an `Arc`; each call takes some 10 to 100 µs, so it may be called from async code.
 #[derive(Debug)]

@@ -48,6 +48,8 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE approval (
         directory TEXT NOT NULL, permission TEXT NOT NULL, pattern TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (directory, permission, pattern)
     ) STRICT, WITHOUT ROWID;
+", "
+    CREATE TABLE review (key TEXT PRIMARY KEY, hash BLOB NOT NULL, hunks ANY NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
 /// Opens the file and brings its tables up to date.

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Approval, Blob, ChangeRecord, Store, StoreError};
+use crate::{Approval, Blob, ChangeRecord, Review, Store, StoreError};
 use proto::{
     AssistantMessage, Event, Message, MessageId, MessagePath, MessageTime, ModelRef, Part, PartId, PartKind, Session, SessionId,
     SessionTime, Todo, Tokens, UserMessage,
@@ -321,4 +321,23 @@ fn long_outputs_leave_a_small_file() {
     let size: u64 = std::fs::read_dir(dir.path().join("sub")).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
     assert!(size < 4_000_000, "{size} bytes");
     assert!(size > 1_000_000, "{size} bytes");
+}
+
+#[test]
+fn reviews_are_kept_by_document() {
+    let dir = tempfile::tempdir().unwrap();
+    let review = |text: &str| Review { text: text.into(), hunks: serde_json::json!([{"old": text}]) };
+    let store = open(dir.path());
+    store.put_review("file:///a", Some(&review("one"))).unwrap();
+    store.put_review("file:///b", Some(&review(&"long\n".repeat(5000)))).unwrap();
+    store.put_review("file:///a", Some(&review("two"))).unwrap();
+    // What a review names is not swept away with a session.
+    store.remove_session(&SessionId::new()).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.review_keys().unwrap(), ["file:///a", "file:///b"]);
+    assert_eq!(store.review("file:///a").unwrap(), Some(review("two")));
+    assert_eq!(store.review("file:///b").unwrap(), Some(review(&"long\n".repeat(5000))));
+    store.put_review("file:///a", None).unwrap();
+    assert_eq!(store.review("file:///a").unwrap(), None);
 }
