@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** each test has a home of its own and an empty environment.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
