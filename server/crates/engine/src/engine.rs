@@ -161,7 +161,7 @@ impl Engine {
         let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
         let (reply, answer) = oneshot::channel();
         let gone = || EngineError::Store("the session's worker has ended".into());
-        worker.send(Command::Ask { request, mentions, setup, reply }).map_err(|_| gone())?;
+        worker.send(Command::Ask { request: Box::new(request), mentions, setup, reply }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 

@@ -33,6 +33,11 @@ impl Bus {
         *entry = (*entry).max(last);
     }
 
+    /// The number of a session's last event.
+    pub fn last(&self, session: &SessionId) -> u64 {
+        self.lock().last.get(session).copied().unwrap_or(0)
+    }
+
     /// Numbers an event and gives it to every face. Returns its number.
     pub fn publish(&self, event: Event) -> u64 {
         let mut inner = self.lock();

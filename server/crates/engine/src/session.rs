@@ -94,6 +94,25 @@ impl SessionState {
         }
     }
 
+    /// Takes over what another process added to this session since.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn catch_up(&mut self) -> Result<(), String> {
+        let store = self.saver.store()?;
+        let words = |error: store::StoreError| error.to_string();
+        let last = store.next_seq(self.id()).map_err(words)?.saturating_sub(1);
+        if last <= self.bus.last(self.id()) {
+            return Ok(());
+        }
+        let Some(info) = store.session(self.id()).map_err(words)? else { return Ok(()) };
+        self.history = store.messages(self.id()).map_err(words)?;
+        self.info = info;
+        self.seen.told_only(history::told(&self.history));
+        self.bus.resume(self.id(), last);
+        Ok(())
+    }
+
     /// Stores and publishes the record.
     pub fn touch(&mut self) {
         self.info.time.updated = now();

@@ -30,7 +30,7 @@ pub enum Command {
     /// The user said something.
     Ask {
         /// What.
-        request: AskRequest,
+        request: Box<AskRequest>,
         /// The names that it mentions by `@`.
         mentions: Vec<String>,
         /// Who is to answer.
@@ -66,7 +66,7 @@ type News = (usize, ToolProgress);
 /// A message that the model has not been shown yet.
 struct Fresh {
     turn: TurnId,
-    request: AskRequest,
+    request: Box<AskRequest>,
     mentions: Vec<String>,
 }
 
@@ -140,6 +140,9 @@ impl Worker {
         while !self.closed
             && let Some(command) = self.commands.recv().await
         {
+            if let Err(why) = self.state.catch_up() {
+                tracing::error!("{why}");
+            }
             match command {
                 Command::Ask { request, mentions, setup, reply } => self.take(request, mentions, setup, reply).await,
                 Command::Compact(setup) => self.summarise = Some(setup),
@@ -166,7 +169,13 @@ impl Worker {
     }
 
     /// Stores what the user said, and says so.
-    async fn take(&mut self, request: AskRequest, mentions: Vec<String>, setup: Setup, reply: oneshot::Sender<Result<Asked, EngineError>>) {
+    async fn take(
+        &mut self,
+        request: Box<AskRequest>,
+        mentions: Vec<String>,
+        setup: Setup,
+        reply: oneshot::Sender<Result<Asked, EngineError>>,
+    ) {
         let turn = self.state.add_user(&request.text, &setup.author);
         self.state.touch();
         let stored = self.shared.saver.flush().await;

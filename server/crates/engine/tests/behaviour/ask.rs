@@ -101,6 +101,7 @@ async fn the_session_stays_and_a_new_one_knows_nothing_of_it() {
     assert!(all_said(&world.model.request(2).await).contains("first"));
     assert_eq!(said(&world.model.request(3).await), ["user: third"]);
     assert_eq!(world.engine.sessions().unwrap().len(), 2);
+    world.engine.shutdown().await;
     let parents = world.stored().into_iter().filter(|m| matches!(m.info, Message::Assistant(_))).count();
     assert_eq!(parents, 1);
 }

@@ -203,3 +203,32 @@ async fn the_third_equal_call_needs_consent() {
     let outcomes: Vec<_> = tool_states(&world.stored()).into_iter().map(|(_, state)| outcome(&state)).collect();
     assert!(outcomes[2].contains("rejected"), "{outcomes:?}");
 }
+
+#[tokio::test]
+async fn an_answer_settles_the_prompts_of_its_session_alone() {
+    let mut world = World::with(json!({"permission": {"read": "ask"}})).await;
+    world.files.set("a.txt", "A\n");
+    let read = || call("read", json!({"filePath": "a.txt"}));
+    world.model.script([read(), read()]);
+    world.ask("go").await;
+    let first = world.prompt().await;
+    world.engine.new_session();
+    world.ask("go").await;
+    let second = world.prompt().await;
+    assert_ne!(first.session_id, second.session_id);
+    world.engine.permit(Some(&second.id), PermissionReply::Reject, None).unwrap();
+    world.idle().await;
+    let waiting: Vec<_> = world.engine.waiting().into_iter().map(|w| w.request.id).collect();
+    assert_eq!(waiting, [first.id]);
+}
+
+#[tokio::test]
+async fn a_prompt_that_nobody_answers_is_not_allowed() {
+    let mut world = asking().await;
+    world.model.script([calls([("write", json!({"filePath": "a.txt", "content": "x"}))])]);
+    world.ask("go").await;
+    world.prompt().await;
+    world.engine.shutdown().await;
+    assert!(world.engine.waiting().is_empty());
+    assert_eq!(world.files.get("a.txt"), None);
+}

@@ -161,3 +161,21 @@ async fn a_session_of_another_project_is_unknown_here() {
     assert!(world.engine.open_session(&session.id).await.is_err());
     assert!(world.engine.last_session().unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_session_that_two_processes_have_open_goes_on_with_what_both_said() {
+    let mut world = World::new().await;
+    world.model.script([Reply::Text("one"), Reply::Text("two"), Reply::Text("three")]);
+    world.turn("first, here").await;
+    let other = world.another();
+    let mut events = other.events();
+    other.open_session(&world.session()).await.unwrap();
+    other.ask(engine::AskRequest { text: "second, there".into(), ..engine::AskRequest::default() }).await.unwrap();
+    while other.is_busy(None) {
+        events.recv().await.unwrap();
+    }
+    other.shutdown().await;
+    world.turn("third, here").await;
+    let expect = ["user: first, here", "assistant: one", "user: second, there", "assistant: two", "user: third, here"];
+    assert_eq!(said(&world.model.request(3).await), expect);
+}

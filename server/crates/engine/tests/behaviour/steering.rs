@@ -134,3 +134,29 @@ async fn a_message_during_a_summary_of_everything_is_told_after_it() {
     let all = all_said(&world.model.request(2).await);
     assert!(all.contains("SUM") && all.contains("user: two") && !all.contains("old"), "{all}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_at_the_very_end_of_a_turn_are_answered() {
+    const MESSAGES: usize = 60;
+    let mut world = World::new().await;
+    world.model.script(std::iter::repeat_n(Reply::Text("ok"), 2 * MESSAGES));
+    world.ask("message 0;").await;
+    for n in 1..MESSAGES {
+        // The answer is whole, and the turn is about to end, or has ended.
+        world
+            .event("end of a step", |e| {
+                matches!(e, proto::Event::PartUpdated { part: proto::Part { kind: proto::PartKind::StepFinish { .. }, .. } }).then_some(())
+            })
+            .await;
+        world.ask(&format!("message {n};")).await;
+    }
+    while world.engine.is_busy(None) {
+        world.idle().await;
+    }
+    let last = world.model.requests().pop().unwrap();
+    for n in 0..MESSAGES {
+        assert_eq!(count(&all_said(&last), &format!("message {n};")), 1, "{n}");
+    }
+    assert!(said(&last).last().unwrap().contains(&format!("message {};", MESSAGES - 1)));
+    assert_eq!(world.model.requests().len(), MESSAGES);
+}
