@@ -19,7 +19,7 @@ use crate::edits::{Assoc, Edits, is_word, rebase_split};
 /// Blocks of lines up to this many bytes are compared by words.
 const WORDS_MAX: usize = 4 << 10;
 /// Different parts of more lines than this are one replacement.
-const LINES_MAX: usize = 20_000;
+const LINES_MAX: usize = 100_000;
 
 /// The edits that make `new` of `old`: whole lines where lines came or went, parts of lines where they changed.
 #[must_use]
@@ -63,7 +63,11 @@ pub(crate) fn changed(old: &Rope, new: &Rope, edits: Vec<TextEdit>) -> Edits {
     let parts = told.edits().iter().flat_map(|edit| {
         let was = old.byte_slice(edit.range.clone());
         let lines = edit.text.contains('\n') && was.bytes().any(|byte| byte == b'\n');
-        let parts = if lines { diff(&Rope::from(was), &Rope::from_str(&edit.text)).into_vec() } else { vec![TextEdit { range: 0..was.len_bytes(), text: edit.text.clone() }] };
+        let parts = if lines {
+            diff(&Rope::from(was), &Rope::from_str(&edit.text)).into_vec()
+        } else {
+            vec![TextEdit { range: 0..was.len_bytes(), text: edit.text.clone() }]
+        };
         let at = edit.range.start;
         parts.into_iter().map(move |part| TextEdit { range: at + part.range.start..at + part.range.end, text: part.text })
     });
@@ -201,7 +205,9 @@ fn torn(base: &Rope, edits: &Edits, left: &[usize], merged: &Rope) -> Vec<usize>
     }
     let merged = merged.to_string();
     let there: HashSet<&str> = names(&merged).collect();
-    let takes = |edit: &TextEdit| names(&base.byte_slice(edit.range.clone()).to_string()).any(|word| wanted.contains(word) && !there.contains(word));
+    let takes = |edit: &TextEdit| {
+        names(&base.byte_slice(edit.range.clone()).to_string()).any(|word| wanted.contains(word) && !there.contains(word))
+    };
     let rest = edits.edits().iter().enumerate().filter(|(index, _)| !left_out(index));
     rest.filter(|(_, edit)| takes(edit)).map(|(index, _)| index).collect()
 }

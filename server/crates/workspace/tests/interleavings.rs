@@ -1,10 +1,14 @@
 //! **Invariant:** whatever the user and the agent do, in whatever order their messages arrive, in whichever editor: no word that the user typed is lost or
 //! torn, and the agent's edits are in the text once or not at all, as it was told.
 
+#![expect(clippy::expect_used, reason = "a test may end with a reason")]
+
 use std::collections::VecDeque;
 
 use interline_workspace::apply::{ApplyMachine, Input, Output, Quirks};
-use interline_workspace::{Applied, ApplyError, ChangeKind, Content, CurrentState, DocKey, Edits, Route, TextEdit, diff, diff_str, plan_undo};
+use interline_workspace::{
+    Applied, ApplyError, ChangeKind, Content, CurrentState, DocKey, Edits, Route, TextEdit, diff, diff_str, plan_undo,
+};
 use proptest::prelude::*;
 use ropey::Rope;
 
@@ -50,6 +54,8 @@ struct Editor {
     /// How many of the call's requests were carried out.
     landed: usize,
     closed: bool,
+    /// Tells of several changes of one moment as one, with all that lies between.
+    hull: bool,
 }
 
 impl Editor {
@@ -64,7 +70,7 @@ impl Editor {
             self.undo.push(self.text.clone());
         }
         self.version += if self.mode == Mode::Lenient { 2 } else { 1 };
-        let parts: Vec<TextEdit> = if self.mode == Mode::Lenient { edits.edits().to_vec() } else { Vec::new() };
+        let parts: Vec<TextEdit> = if self.mode == Mode::Lenient && !self.hull { edits.edits().to_vec() } else { Vec::new() };
         if parts.len() > 1 {
             // One after the other, from the end.
             let mut text = self.text.clone();
@@ -74,6 +80,11 @@ impl Editor {
                 self.history.push(text.clone());
                 self.pending.push((Edits::new(len, vec![part]).expect("one edit"), text.clone()));
             }
+        } else if self.hull {
+            let (first, last) = (edits.edits().first().expect("it changes"), edits.edits().last().expect("it changes"));
+            let range = first.range.start..last.range.end;
+            let text = new[first.range.start..new.len() - (self.text.len() - last.range.end)].to_owned();
+            self.pending.push((Edits::new(self.text.len(), vec![TextEdit { range, text }]).expect("one edit"), new.clone()));
         } else {
             self.pending.push((edits, new.clone()));
         }
@@ -186,10 +197,23 @@ impl World {
             wire: VecDeque::new(),
             landed: 0,
             closed: false,
+            hull: lines.len().is_multiple_of(3),
             text,
         };
         let mirror = Rope::from_str(&editor.text);
-        Self { editor, eol, mirror, version: 0, call: None, requests: 0, typed: vec![], words: 0, records: vec![], done: vec![], ends: [0; 4] }
+        Self {
+            editor,
+            eol,
+            mirror,
+            version: 0,
+            call: None,
+            requests: 0,
+            typed: vec![],
+            words: 0,
+            records: vec![],
+            done: vec![],
+            ends: [0; 4],
+        }
     }
 
     fn word(&mut self, whose: char) -> String {
@@ -321,7 +345,7 @@ impl World {
             edits.push(TextEdit { range, text });
         }
         let mut edits = Edits::new(base.len(), edits).expect("apart");
-        if b % 5 == 0 {
+        if b.is_multiple_of(5) {
             // A whole new text.
             edits = diff(&self.mirror, &edits.apply(&self.mirror).expect("it fits"));
         }
@@ -413,7 +437,13 @@ impl World {
             Output::Failed(error) => {
                 assert!(self.editor.landed == 0 || call.may_be_late, "{error} although it is done");
                 let conflict = matches!(error, ApplyError::Conflict { .. });
-                self.ends[if conflict { 1 } else if matches!(error, ApplyError::Refused { .. }) { 2 } else { 3 }] += 1;
+                self.ends[if conflict {
+                    1
+                } else if matches!(error, ApplyError::Refused { .. }) {
+                    2
+                } else {
+                    3
+                }] += 1;
                 self.call = None;
             }
         }
@@ -439,7 +469,8 @@ impl World {
 
     /// Takes the turn back.
     fn undo(&mut self, later: &[(u8, u16, u16)]) {
-        let untouched = later.is_empty() && self.records.len() == 1 && self.done.iter().all(|word| self.editor.text.contains(word.as_str()));
+        let untouched =
+            later.is_empty() && self.records.len() == 1 && self.done.iter().all(|word| self.editor.text.contains(word.as_str()));
         let alone = untouched && self.records[0].after.as_ref().and_then(Content::as_text) == Some(&self.editor.text);
         for (kind, a, b) in later {
             self.act((kind % 7, *a, *b));
@@ -464,7 +495,8 @@ impl World {
                 let at = lines.iter().position(|line| line.contains(word.as_str()))?;
                 Some([at.checked_sub(1).map(|at| lines[at].clone()), Some(lines[at].clone()), lines.get(at + 1).cloned()])
             };
-            let holds = |content: &Option<Content>, part: &str| content.as_ref().and_then(Content::as_text).is_some_and(|text| text.contains(part));
+            let holds =
+                |content: &Option<Content>, part: &str| content.as_ref().and_then(Content::as_text).is_some_and(|text| text.contains(part));
             let written = self.records.iter().find(|record| !holds(&record.before, word) && holds(&record.after, word));
             let text_then = written.and_then(|record| record.after.as_ref()).and_then(Content::as_text).unwrap_or_default();
             let touched = around(text_then) != around(&now);

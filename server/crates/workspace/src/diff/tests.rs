@@ -39,8 +39,13 @@ fn what_was_moved_is_not_gone_from_both_places() {
 fn long_texts_in_time() {
     let line = |n: usize| format!("    let value_{n} = compute({n}, \"text\");\n");
     let old = Rope::from_str(&(0..100_000).map(line).collect::<String>());
-    let every = |step: usize| Rope::from_str(&(0..100_000).map(|n| if n % step == 0 { line(n + 1_000_000) } else { line(n) }).collect::<String>());
-    for (name, new) in [("two lines", every(50_000)), ("every tenth line", every(10)), ("all", every(1))] {
+    let every =
+        |step: usize| Rope::from_str(&(0..100_000).map(|n| if n % step == 0 { line(n + 1_000_000) } else { line(n) }).collect::<String>());
+    let turned = Rope::from_str(&(0..100_000).rev().map(line).collect::<String>());
+    let mixed = Rope::from_str(&(0..100_000).map(|n| line(n * 7919 % 100_000 / 3)).collect::<String>());
+    for (name, new) in
+        [("two lines", every(50_000)), ("every tenth line", every(10)), ("all", every(1)), ("turned", turned), ("mixed", mixed)]
+    {
         let start = std::time::Instant::now();
         assert_eq!(diff(&old, &new).apply(&old).unwrap(), new);
         eprintln!("{name}: {:?}", start.elapsed());
