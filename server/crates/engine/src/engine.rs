@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use config::{Config, Env, Skill};
 use permission::{Action, Rule};
@@ -26,6 +27,9 @@ use crate::shared::Shared;
 use crate::undo::{self, Undo};
 use crate::worker::{Command, Setup, Worker};
 use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting};
+
+/// How long turns may take to end with the process.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// What the engine is made of.
 pub struct Deps {
@@ -334,12 +338,22 @@ impl Engine {
     /// Ends all turns and commands, and waits until everything is stored.
     pub async fn shutdown(&self) {
         let workers: Vec<_> = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
-        for (_, worker) in workers {
-            // Its worker may have ended.
-            let _ = worker.send(Command::Cancel);
+        for (_, worker) in &workers {
+            // It may have ended.
+            let _ = worker.send(Command::End);
         }
+        let ended = async {
+            for (_, worker) in &workers {
+                worker.closed().await;
+            }
+        };
         let jobs = Arc::clone(&self.0.shared.jobs);
-        if let Err(error) = tokio::task::spawn_blocking(move || jobs.kill_all()).await {
+        let killed = tokio::task::spawn_blocking(move || jobs.kill_all());
+        let (ended, killed) = tokio::join!(tokio::time::timeout(LAST_WORDS, ended), killed);
+        if ended.is_err() {
+            tracing::warn!("a turn could not be ended in time; what it said last may be lost");
+        }
+        if let Err(error) = killed {
             tracing::error!("the commands could not be ended: {error}");
         }
         if let Err(why) = self.0.shared.saver.flush_if_open().await {

@@ -138,9 +138,10 @@ impl Prompts {
 
     fn finish(&self, pending: Pending, answer: Answer, reply: PermissionReply) {
         let request = pending.waiting.request;
+        // Before the one who asked goes on, so that faces see things in their order.
+        self.bus.publish(Event::PermissionReplied { session_id: request.session_id, request_id: request.id, reply });
         // The one who asked may be gone: then there is nothing to tell.
         let _ = pending.answer.send(answer);
-        self.bus.publish(Event::PermissionReplied { session_id: request.session_id, request_id: request.id, reply });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pending>> {
@@ -209,9 +210,13 @@ impl Asker for CallAsker {
         };
         let (tx, rx) = oneshot::channel();
         let waiting = Waiting { request: request.clone(), place: ask.place.or_else(|| self.asked_from.clone()) };
-        self.prompts.lock().push(Pending { waiting, always_ask: ask.always_ask, rules: Arc::clone(&self.rules), answer: tx });
         let _withdraw = Withdraw(&self.prompts, request.id.clone());
-        self.prompts.bus.publish(Event::PermissionAsked(request));
+        {
+            // Nobody can answer before all have heard of it.
+            let mut table = self.prompts.lock();
+            table.push(Pending { waiting, always_ask: ask.always_ask, rules: Arc::clone(&self.rules), answer: tx });
+            self.prompts.bus.publish(Event::PermissionAsked(request));
+        }
         tokio::select! {
             answer = rx => answer.unwrap_or(Err(Denied::Withdrawn)),
             () = self.cancel.cancelled() => Err(Denied::Withdrawn),

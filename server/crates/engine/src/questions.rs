@@ -101,9 +101,13 @@ impl Questions {
         let request = QuestionRequest { id: QuestionId::new(), session_id: session, questions, tool: Some(tool) };
         let (tx, rx) = oneshot::channel();
         let waiting = WaitingQuestion { request: request.clone(), answers: Vec::new(), place };
-        self.lock().push(Pending { waiting, answer: tx });
         let _withdraw = Withdraw(self, request.id.clone());
-        self.bus.publish(Event::QuestionAsked(request));
+        {
+            // Nobody can answer before all have heard of it.
+            let mut table = self.lock();
+            table.push(Pending { waiting, answer: tx });
+            self.bus.publish(Event::QuestionAsked(request));
+        }
         tokio::select! {
             answer = rx => answer.unwrap_or(Err(Denied::Withdrawn)),
             () = cancel.cancelled() => Err(Denied::Withdrawn),
@@ -126,9 +130,10 @@ impl Questions {
             Ok(answers) => Event::QuestionReplied { session_id, request_id, answers: answers.clone() },
             Err(_) => Event::QuestionRejected { session_id, request_id },
         };
+        // Before the one who asked goes on, so that faces see things in their order.
+        self.bus.publish(event);
         // The one who asked may be gone: then there is nothing to tell.
         let _ = pending.answer.send(answer);
-        self.bus.publish(event);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pending>> {

@@ -1,7 +1,7 @@
 //! Prompts and their answers.
 
 use engine::EngineError;
-use proto::{PermissionReply, ToolState};
+use proto::{Event, Part, PartKind, PermissionReply, ToolState};
 use serde_json::json;
 
 use crate::model::{Reply, call, calls};
@@ -231,4 +231,36 @@ async fn a_prompt_that_nobody_answers_is_not_allowed() {
     world.engine.shutdown().await;
     assert!(world.engine.waiting().is_empty());
     assert_eq!(world.files.get("a.txt"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_prompt_its_answer_and_its_call_are_told_in_this_order() {
+    const CALLS: usize = 30;
+    let mut world = asking().await;
+    for n in 0..CALLS {
+        world.model.script([call("write", json!({"filePath": format!("{n}.txt"), "content": "x"}))]);
+    }
+    world.model.script([Reply::Text("ok")]);
+    // A user who is quicker than every event.
+    let engine = world.engine.clone();
+    let user = tokio::spawn(async move {
+        let mut answered = 0;
+        while answered < CALLS {
+            answered += usize::from(engine.permit(None, PermissionReply::Once, None).is_ok());
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(world.turn("go").await, "done");
+    user.await.unwrap();
+    let log: String = world
+        .seen
+        .iter()
+        .filter_map(|event| match &event.event {
+            Event::PermissionAsked(_) => Some('?'),
+            Event::PermissionReplied { .. } => Some('!'),
+            Event::PartUpdated { part: Part { kind: PartKind::Tool { state: ToolState::Completed { .. }, .. }, .. } } => Some('.'),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(log, "?!.".repeat(CALLS));
 }
