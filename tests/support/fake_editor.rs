@@ -421,6 +421,19 @@ impl FakeEditor {
         find(&state).expect("the diagnostic")
     }
 
+    /// Waits until our diagnostics with this code in a document begin on just these lines.
+    pub fn wait_marks(&self, path: &str, code: &str, lines: &[u64]) {
+        let uri = self.uri(path);
+        let marked = |state: &State| {
+            let all = state.diagnostics.get(&uri).and_then(Value::as_array).cloned().unwrap_or_default();
+            let mut found: Vec<_> = all.iter().filter(|d| d["code"] == code).map(|d| d["range"]["start"]["line"].as_u64()).collect();
+            found.sort_unstable();
+            found
+        };
+        let want: Vec<_> = lines.iter().copied().map(Some).collect();
+        drop(self.wait(&format!("{code} marks of {path} on lines {lines:?}"), |state| marked(state) == want));
+    }
+
     /// Takes the messages that the user was shown so far. Those that nobody takes fail the test.
     #[must_use]
     pub fn take_messages(&self) -> Vec<String> {

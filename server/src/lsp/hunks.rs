@@ -182,6 +182,8 @@ impl Reviewer {
 
     /// Follows all that has happened to the documents before now.
     async fn catch_up(&mut self) {
+        // Whoever gets an answer from the documents sees what was told to them before; so its events are there.
+        let _ = self.documents.get(&self.chat).await;
         while let Ok(event) = self.events.try_recv() {
             self.follow(event).await;
         }

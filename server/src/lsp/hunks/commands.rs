@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower_lsp::jsonrpc::Result;
-use workspace::{DocKey, Workspace};
+use workspace::{Change, ChangeKind, DocKey, Workspace};
 
 use super::{Rejection, Which};
 use crate::lsp::commands::{parse, relative, sentence};
@@ -50,6 +50,7 @@ pub async fn execute(face: &Face, command: &str, argument: Value) -> Result<Opti
         return Err(sentence(NOTHING));
     }
     let changed: Vec<_> = changes.iter().map(|change| relative(face, &change.key)).collect();
+    let unseen: Vec<_> = changes.iter().filter(|change| !is_open(change)).map(|change| relative(face, &change.key)).collect();
     let lines = |first: usize, last: usize| if first >= last { format!("line {first}") } else { format!("lines {first}–{last}") };
     let kept: Vec<_> = kept.iter().map(|(key, first, last)| format!("{} {}", relative(face, key), lines(*first, *last))).collect();
     let reply = json!({"changed": changed, "kept": kept});
@@ -62,10 +63,18 @@ pub async fn execute(face: &Face, command: &str, argument: Value) -> Result<Opti
             return;
         }
         hunks.reviewed(reviewed);
+        if !unseen.is_empty() {
+            let text = format!("Interline: changes taken back in files that are not open: {}", unseen.join(", "));
+            client.show_message(MessageType::INFO, text).await;
+        }
         if !kept.is_empty() {
             let text = format!("Interline: you changed these lines since, so they stay as they are: {}", kept.join("; "));
             client.show_message(MessageType::WARNING, text).await;
         }
     });
     Ok(Some(reply))
+}
+
+fn is_open(change: &Change) -> bool {
+    matches!(&change.kind, ChangeKind::Edit { stamp, .. } if stamp.version.is_some())
 }

@@ -173,7 +173,13 @@ pub(super) fn whole_lines(hunks: &mut Vec<Hunk>, text: &Rope) {
 
 /// Leaves out the lines at both ends that are the same before, after and now.
 fn trim(hunk: &mut Hunk, text: &Rope) {
-    if hunk.old.is_empty() || hunk.new.is_empty() {
+    let ends = |text: &str| {
+        let mut lines = text.split_inclusive('\n');
+        (lines.next().map(str::to_owned), lines.next_back().map(str::to_owned))
+    };
+    let ((first, last), (new_first, new_last)) = (ends(&hunk.old), ends(&hunk.new));
+    // As a rule: a keystroke must not cost what a large hunk costs.
+    if first != new_first && last.or(first) != new_last.or(new_first) || hunk.old.is_empty() || hunk.new.is_empty() {
         return;
     }
     let now = slice(text, hunk.range.clone());
