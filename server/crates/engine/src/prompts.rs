@@ -124,6 +124,11 @@ impl Prompts {
         rules.evaluate(permission, pattern, &always)
     }
 
+    pub(crate) fn allows_by_name(&self, rules: &Rules, permission: &str, pattern: &str, name: &str) -> bool {
+        let always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.allows_by_name(permission, pattern, name, &always)
+    }
+
     pub(crate) fn decide_shell(&self, rules: &Rules, analysis: &permission::BashAnalysis) -> permission::BashDecision {
         let always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
         rules.decide_shell(analysis, &always)
@@ -229,6 +234,10 @@ impl Asker for CallAsker {
 
     fn evaluate(&self, permission: &str, pattern: &str) -> Action {
         self.prompts.decide(&self.rules, permission, pattern)
+    }
+
+    fn allows_by_name(&self, permission: &str, pattern: &str, name: &str) -> bool {
+        self.prompts.allows_by_name(&self.rules, permission, pattern, name)
     }
 
     fn decide_shell(&self, analysis: &permission::BashAnalysis) -> permission::BashDecision {

@@ -28,6 +28,12 @@ impl Rules {
         self.layers(always).evaluate(permission, pattern).0
     }
 
+    /// Whether a rule that names `name` allows a pattern.
+    #[must_use]
+    pub fn allows_by_name(&self, permission: &str, pattern: &str, name: &str, always: &[Rule]) -> bool {
+        self.layers(always).allows_by_name(permission, pattern, name)
+    }
+
     /// What is to be done for a shell command.
     #[must_use]
     pub fn decide_shell(&self, analysis: &BashAnalysis, always: &[Rule]) -> BashDecision {
@@ -56,6 +62,23 @@ mod tests {
         assert_eq!(rules.evaluate("bash", "npm test --silent", &always), Action::Allow);
         assert_eq!(rules.evaluate("bash", "rm x", &always), Action::Deny);
         assert_eq!(rules.evaluate("bash", "ls", &always), Action::Ask);
+    }
+
+    #[test]
+    fn a_wildcard_for_everything_names_nothing() {
+        let check = |user: &[(&str, Action)], always: &[&str], expect: bool| {
+            let rules = Rules { user: user.iter().map(|(pattern, action)| rule("webfetch", pattern, *action)).collect(), ..Rules::default() };
+            let always: Vec<Rule> = always.iter().map(|pattern| rule("webfetch", pattern, Action::Allow)).collect();
+            assert_eq!(rules.allows_by_name("webfetch", "http://127.0.0.1:80/x", "127.0.0.1", &always), expect, "{user:?} {always:?}");
+        };
+        check(&[("*", Action::Allow)], &[], false);
+        check(&[("http://*", Action::Allow)], &[], false);
+        check(&[("*", Action::Ask), ("http://127.0.0.1:80/*", Action::Allow)], &[], true);
+        check(&[("http://127.0.0.1:80/*", Action::Allow), ("*", Action::Allow)], &[], true);
+        check(&[("http://127.0.0.1:80/*", Action::Allow), ("*", Action::Deny)], &[], false);
+        check(&[("http://127.0.0.1:90/*", Action::Allow), ("*", Action::Allow)], &[], false);
+        check(&[("*", Action::Allow)], &["http://127.0.0.1:80/*"], true);
+        check(&[("*", Action::Deny)], &["http://127.0.0.1:80/*"], false);
     }
 
     #[test]

@@ -130,6 +130,16 @@ impl<'a> Layers<'a> {
             && self.evaluate(permission, text).0 == Action::Allow
     }
 
+    /// Whether `text` is allowed, and by a rule that names `name` (a host), be it overruled by a wider allowance: a wildcard for everything does not
+    /// speak for what its writer may not have thought of.
+    #[must_use]
+    pub fn allows_by_name(&self, permission: &str, text: &str, name: &str) -> bool {
+        let rules = self.ordered().into_iter().chain([self.approved]).flatten();
+        let mut named = rules.filter(|rule| rule.action == Action::Allow && rule.pattern.contains(name));
+        named.any(|rule| matches(permission, &rule.permission) && matches(text, &rule.pattern))
+            && self.evaluate(permission, text).0 == Action::Allow
+    }
+
     /// Whether everything of a permission is allowed, but for what narrower rules say.
     pub(crate) fn allows_everything(&self, permission: &str) -> bool {
         // No sensible pattern but one of stars alone matches this.

@@ -76,6 +76,9 @@ pub trait Asker: Send + Sync {
     /// What the rules say, without asking.
     fn evaluate(&self, permission: &str, pattern: &str) -> Action;
 
+    /// Whether the rules allow a pattern by a rule that names `name`, such as a host; one for everything does not.
+    fn allows_by_name(&self, permission: &str, pattern: &str, name: &str) -> bool;
+
     /// What the rules say about a shell command, without asking.
     fn decide_shell(&self, analysis: &permission::BashAnalysis) -> permission::BashDecision;
 }

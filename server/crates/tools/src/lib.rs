@@ -25,6 +25,7 @@ mod todo;
 mod tool;
 mod truncate;
 mod walk;
+mod webfetch;
 mod write;
 
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use skill::UseSkill;
 pub use todo::{TodoRead, TodoWrite};
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
 pub use truncate::truncate;
+pub use webfetch::WebFetch;
 pub use write::Write;
 
 /// All tools, in the order in which they are offered.
@@ -66,6 +68,7 @@ pub fn all_tools() -> Vec<Arc<dyn Tool>> {
         Arc::new(UseSkill),
         Arc::new(TodoRead),
         Arc::new(TodoWrite),
+        Arc::new(WebFetch),
         Arc::new(Write),
     ]
 }

@@ -43,6 +43,8 @@ pub struct User {
     pub questions: Mutex<Vec<Question>>,
     /// The answer to every question; none refuses.
     pub answer: Mutex<Option<Vec<String>>>,
+    /// Names that a rule allows.
+    pub named: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -63,6 +65,10 @@ impl Asker for User {
     fn evaluate(&self, permission: &str, pattern: &str) -> Action {
         let rules = self.rules.lock().expect("lock");
         rules.get(&(permission.to_owned(), pattern.to_owned())).copied().unwrap_or(Action::Allow)
+    }
+
+    fn allows_by_name(&self, _permission: &str, _pattern: &str, name: &str) -> bool {
+        self.named.lock().expect("lock").iter().any(|named| named == name)
     }
 
     fn decide_shell(&self, analysis: &BashAnalysis) -> BashDecision {
