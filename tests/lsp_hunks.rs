@@ -35,7 +35,7 @@ fn edit(desk: &Desk, old: &str, new: &str) -> Reply {
 fn changed(desk: &Desk, model: &ScriptedModel, editor: &FakeEditor) -> Value {
     model.script([edit(desk, "two", "TWO"), edit(desk, "five", "FIVE"), Reply::Text("Done.")]);
     let before = editor.begun();
-    let asked = editor.command("interline.ask", json!({ "text": "Change it." })).expect("ask");
+    let asked = command(editor, "interline.ask", json!({ "text": "Change it." }));
     editor.idle_after(before);
     asked["turn"].clone()
 }
@@ -44,7 +44,7 @@ fn titles(editor: &FakeEditor, line: u32) -> Vec<Value> {
     let at = json!({ "line": line, "character": 0 });
     let params =
         json!({ "textDocument": { "uri": editor.uri("a.txt") }, "range": { "start": at, "end": at }, "context": { "diagnostics": [] } });
-    let all = editor.request("textDocument/codeAction", params).expect("code actions");
+    let all = editor.request("textDocument/codeAction", params).unwrap_or_else(|error| panic!("code actions: {error}"));
     all.as_array().into_iter().flatten().map(|action| action["title"].clone()).collect()
 }
 
