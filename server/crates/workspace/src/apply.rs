@@ -213,7 +213,10 @@ impl ApplyMachine {
     /// is sent then is only what differs.
     fn rebased(&self) -> Option<Edits> {
         let rebased = rebase_split(&self.edits, &self.user, &self.text);
-        rebased.conflicts.is_empty().then(|| rebased.edits.minimized(&self.text).ok()).flatten()
+        // A word of which the user changed a part is his.
+        let words = rebase_split(&self.edits, &self.user.by_words(&self.base, &self.text), &self.text);
+        let conflict = rebased.conflicts.iter().chain(&words.conflicts).any(|index| !rebased.done.contains(index));
+        if conflict { None } else { rebased.edits.minimized(&self.text).ok() }
     }
 
     fn retry(&mut self) -> Output {

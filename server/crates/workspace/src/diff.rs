@@ -53,7 +53,7 @@ pub fn diff(old: &Rope, new: &Rope) -> Edits {
     Edits::new(old.len_bytes(), edits).unwrap_or_else(|_| Edits::whole(old, new))
 }
 
-/// What somebody did to `old`, in whole words and lines: from the editor's own account of it where that fits, since a comparison cannot tell which
+/// What somebody did to `old`: from the editor's own account of it where that fits, since a comparison cannot tell which
 /// of two equal lines is the new one.
 #[must_use]
 pub(crate) fn changed(old: &Rope, new: &Rope, edits: Vec<TextEdit>) -> Edits {
@@ -71,8 +71,7 @@ pub(crate) fn changed(old: &Rope, new: &Rope, edits: Vec<TextEdit>) -> Edits {
         let at = edit.range.start;
         parts.into_iter().map(move |part| TextEdit { range: at + part.range.start..at + part.range.end, text: part.text })
     });
-    let parts = Edits::new(old.len_bytes(), parts.collect()).unwrap_or(told);
-    parts.by_words(old, new)
+    Edits::new(old.len_bytes(), parts.collect()).unwrap_or(told)
 }
 
 /// As [`diff`], of plain strings.

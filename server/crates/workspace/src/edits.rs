@@ -348,11 +348,15 @@ pub fn rebase_split(agent: &Edits, user: &Edits, now: &Rope) -> Rebased {
         }
         let before = next.checked_sub(1).and_then(|before| user.edits.get(before)).filter(|theirs| theirs.range.end == start);
         let over = user.edits.get(next).filter(|theirs| theirs.range.start <= end);
+        // What the user put right before or behind the place may belong to it or not.
         let made = || {
-            let place = user.map_offset(start, Assoc::Before)..user.map_offset(end, Assoc::After);
-            now.get_byte_slice(place).is_some_and(|there| there == edit.text)
+            let starts = [Assoc::Before, Assoc::After].map(|assoc| user.map_offset(start, assoc));
+            let ends = [Assoc::Before, Assoc::After].map(|assoc| user.map_offset(end, assoc));
+            let mut places = starts.into_iter().flat_map(|start| ends.map(|end| start..end)).filter(|place| place.start <= place.end);
+            places.any(|place| now.get_byte_slice(place).is_some_and(|there| there == edit.text))
         };
-        if (before.is_some() || over.is_some()) && made() {
+        let inserted = start == end && before.iter().chain(&over).any(|theirs| theirs.text == edit.text);
+        if inserted || ((before.is_some() || over.is_some()) && made()) {
             done.push(index);
         } else if over.is_some_and(|theirs| theirs.range.start < end) {
             conflicts.push(index);
