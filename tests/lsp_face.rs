@@ -150,6 +150,54 @@ fn a_denied_edit_changes_nothing_and_a_late_answer_is_no_yes() {
 }
 
 #[test]
+fn questions_are_answered_by_a_code_action_or_in_the_chat() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let option = |label: &str| json!({ "label": label, "description": "" });
+    let question = |words: &str, labels: [&str; 2]| json!({ "question": words, "header": "", "options": labels.map(option) });
+    let questions = [question("Which colour?", ["Red", "Blue"]), question("Which size?", ["Big", "Small"])];
+    model.script([Reply::Call("question", json!({ "questions": questions })), Reply::Text("Done.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    open_chat(&editor);
+    editor.open("a.txt", None);
+    let before = editor.begun();
+    let at = json!({ "line": 1, "character": 0 });
+    editor
+        .command("interline.ask", json!({ "text": "Go.", "uri": editor.uri("a.txt"), "range": { "start": at, "end": at } }))
+        .expect("ask");
+    editor.wait_marks("a.txt", "question", &[1]);
+    assert!(editor.command("interline.answer", Value::Null).is_err_and(|e| e.to_string().contains("Which colour?")));
+    pick(&editor, "a.txt", 1, "Answer: Blue");
+    editor.wait_holds(CHAT, "Answer by a code action");
+    let titles: Vec<_> = actions(&editor, "a.txt", 1).iter().filter_map(|a| a["title"].as_str().map(str::to_owned)).collect();
+    assert_eq!(titles[..3], ["Answer: Big", "Answer: Small", "Do not answer: Which size?"]);
+    let text = editor.text(CHAT);
+    let tail = text[text.find("> Answer by").expect("the question")..].to_owned();
+    editor.replace(CHAT, &tail, &format!("{}\n\nas large as a house\n", tail.trim_end()));
+    pick(&editor, CHAT, 0, "Send");
+    editor.idle_after(before);
+    editor.wait_marks("a.txt", "question", &[]);
+    let told = model.request(2).to_string();
+    assert!(told.contains("Blue") && told.contains("as large as a house"), "{told}");
+    assert!(editor.command("interline.answer", json!({ "answers": [["Red"]] })).is_err(), "a settled question was answered again");
+}
+
+#[test]
+fn a_question_that_is_refused_ends_the_turn() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    model.script([Reply::Call("question", json!({ "questions": [{ "question": "Why?", "header": "", "options": [] }] }))]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let before = editor.begun();
+    editor.command("interline.ask", json!({ "text": "Go." })).expect("ask");
+    let (_, question) = editor.wait_diagnostic("question");
+    editor.command("interline.answer", json!({ "id": question["data"]["id"], "answers": [] })).expect("refused");
+    editor.idle_after(before);
+    assert!(editor.diagnostics(CHAT).is_empty(), "the question is still shown");
+    assert!(editor.take_messages().iter().any(|m| m.contains("rejected")), "the reason of the stop");
+}
+
+#[test]
 fn undo_takes_the_agents_text_back_and_leaves_the_users() {
     let model = ScriptedModel::start();
     let desk = desk(&model);

@@ -62,8 +62,8 @@ pub struct Marks {
 }
 
 enum Order {
-    /// Something was asked or settled.
-    Refresh,
+    /// Something was asked or settled. The reply comes when that is published.
+    Refresh(oneshot::Sender<()>),
     /// What is shown on these lines of a document?
     At(DocKey, (usize, usize), oneshot::Sender<Vec<Mark>>),
 }
@@ -82,7 +82,15 @@ impl Marks {
     /// Something was asked or settled.
     pub fn refresh(&self) {
         // The task is gone only at the process' end.
-        let _ = self.orders.send(Order::Refresh);
+        let _ = self.orders.send(Order::Refresh(oneshot::channel().0));
+    }
+
+    /// The same; returns when what waits now is published, and nothing else.
+    pub async fn refreshed(&self) {
+        let (done, published) = oneshot::channel();
+        // The task is gone only at the process' end.
+        let _ = self.orders.send(Order::Refresh(done));
+        let _ = published.await;
     }
 
     /// The prompts that are shown on these lines of a document as it is now; in the chat all of them.
@@ -112,9 +120,11 @@ impl Publisher {
             tokio::select! {
                 order = orders.recv() => match order {
                     None => return,
-                    Some(Order::Refresh) => {
+                    Some(Order::Refresh(done)) => {
                         self.take_over();
                         self.publish().await;
+                        // Mostly nobody waits for it.
+                        let _ = done.send(());
                     }
                     Some(Order::At(key, lines, reply)) => {
                         self.catch_up().await;

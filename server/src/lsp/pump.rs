@@ -117,7 +117,7 @@ impl Pump {
 
     async fn idle(&mut self, session: &SessionId, reason: &str) {
         self.started.chat.flush().await;
-        self.started.marks.refresh();
+        self.started.marks.refreshed().await;
         let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
         if matches!(word, "limit" | "refused") && !words.is_empty() {
             self.face.client().show_message(MessageType::WARNING, format!("Interline: {words}")).await;
