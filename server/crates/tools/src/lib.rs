@@ -82,7 +82,7 @@ mod tests {
         let spec = |tool: &Arc<dyn Tool>| serde_json::json!({ "name": tool.id(), "description": tool.description(), "parameters": tool.parameters() });
         let specs: Vec<_> = all_tools().iter().map(spec).collect();
         let bytes = serde_json::json!(specs).to_string().len();
-        assert!(bytes <= 7500, "{bytes} bytes");
+        assert!(bytes <= 6500, "{bytes} bytes");
         for tool in all_tools() {
             assert!(!tool.description().is_empty() && tool.parameters()["type"] == "object", "{}", tool.id());
         }
