@@ -176,6 +176,25 @@ fn a_file_that_is_not_open_is_reviewed_by_its_turn_or_when_it_is_opened() {
 }
 
 #[test]
+fn a_new_file_is_a_change_too() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, "allow");
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let write = |name: &str| Reply::Call("write", json!({ "filePath": desk.at(name), "content": "new\nfile\n" }));
+    model.script([write("project/open.txt"), write("project/new.txt"), Reply::Text("Done.")]);
+    let before = editor.begun();
+    let turn = command(&editor, "interline.ask", json!({ "text": "Write them." }))["turn"].clone();
+    editor.idle_after(before);
+    editor.open("open.txt", None);
+    editor.wait_marks("open.txt", "hunk", &[0]);
+    assert_eq!(desk.read("project/new.txt"), "new\nfile\n");
+    command(&editor, "interline.hunks.reject", json!({ "turn": turn }));
+    editor.wait_text("open.txt", "");
+    assert!(editor.wait_message().contains("not open: new.txt"));
+    assert!(!desk.at("project/new.txt").exists(), "nothing of it is left");
+}
+
+#[test]
 fn prompts_and_marks_stand_in_one_document() {
     let model = ScriptedModel::start();
     let desk = desk(&model, "ask");

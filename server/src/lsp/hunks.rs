@@ -242,26 +242,28 @@ impl Reviewer {
             }
             return;
         };
+        let made = applied.before.is_none();
         let before = applied.before.as_ref().map_or(Some(""), |before| before.as_text());
         let (Some(before), Some(after)) = (before, after.as_text()) else { return };
         if before == after {
             return;
         }
         let (before, after) = (Rope::from_str(before), Rope::from_str(after));
+        let add = |hunks: &mut workspace::Hunks| if made { hunks.created(turn, &after) } else { hunks.recorded(turn, &before, &after) };
         match open {
             Some(document) => {
                 if !self.docs.contains_key(&key) {
                     self.insert(key.clone(), document.version, workspace::Hunks::new(document.text));
                 }
                 let Some(doc) = self.docs.get_mut(&key) else { return };
-                doc.hunks.recorded(turn, &before, &after);
+                add(&mut doc.hunks);
                 self.moved.insert(key.clone());
                 self.kept.save(&key, &doc.hunks).await;
             }
             None => {
                 let mut hunks = self.kept.load(&key).await.unwrap_or_else(|| workspace::Hunks::new(before.clone()));
                 hunks.became(after.clone());
-                hunks.recorded(turn, &before, &after);
+                add(&mut hunks);
                 self.kept.save(&key, &hunks).await;
             }
         }
@@ -395,8 +397,11 @@ impl Reviewer {
             }
             let rejection = hunks.reject(|hunk| ids.contains(&hunk.id));
             out.kept.extend(rejection.kept.into_iter().map(|lines| (key.clone(), lines.start + 1, lines.end)));
-            if !rejection.edits.is_empty() {
-                let version = self.docs.get(&key).map(|doc| doc.version);
+            let version = self.docs.get(&key).map(|doc| doc.version);
+            if version.is_none() && hunks.is_only(|hunk| ids.contains(&hunk.id)) {
+                let stamp = Stamp { version, hash: hash_rope(hunks.text()) };
+                out.changes.push(Change { key: key.clone(), kind: ChangeKind::Delete { stamp } });
+            } else if !rejection.edits.is_empty() {
                 out.changes.push(edit(&key, hunks.text(), version, rejection.edits));
             }
             out.hunks.push((key, ids));

@@ -31,6 +31,8 @@ pub struct Hunk {
     pub new: String,
     /// It was taken back by other means (the editor's undo), or nothing is left of it: not to be shown, but it may come back (redo).
     pub hidden: bool,
+    /// It is all of a file that the agent made.
+    pub created: bool,
 }
 
 /// The hunks of one document.
@@ -120,6 +122,22 @@ impl Hunks {
         self.text = after.clone();
         self.became(now);
         self.earlier = None;
+    }
+
+    /// Adds a file that a turn made.
+    pub fn created(&mut self, turn: &str, text: &Rope) {
+        self.recorded(turn, &Rope::new(), text);
+        for hunk in self.hunks.iter_mut().filter(|hunk| hunk.old.is_empty() && hunk.turn == turn) {
+            hunk.created = true;
+        }
+    }
+
+    /// Whether rejecting these leaves nothing of a file that the agent made: it can go.
+    #[must_use]
+    pub fn is_only(&self, which: impl Fn(&Hunk) -> bool) -> bool {
+        let mut shown = self.shown();
+        let only = shown.next().filter(|hunk| hunk.created && which(hunk) && hunk.range == (0..self.text.len_bytes()));
+        only.is_some_and(|hunk| slice(&self.text, hunk.range.clone()) == hunk.new) && shown.next().is_none()
     }
 
     /// Lines of a hunk, zero-based, the end included; of one without text, the line before which it stands.
@@ -220,7 +238,8 @@ impl Hunks {
                 },
                 |hunk| hunk.id,
             );
-            self.hunks.push(Hunk { id, turn: turn.to_owned(), range, old, new, hidden: false });
+            let created = mine.iter().any(|hunk| hunk.created);
+            self.hunks.push(Hunk { id, turn: turn.to_owned(), range, old, new, hidden: false, created });
         }
     }
 }

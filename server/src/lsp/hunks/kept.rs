@@ -33,9 +33,8 @@ impl Kept {
         }
         let keys = self.with(|store| store.review_keys()).await.unwrap_or_default();
         let keys: BTreeSet<_> = keys.iter().map(|key| DocKey::from_uri(key)).collect();
-        if keys.is_empty() {
-            self.store = None;
-        }
+        // Most of them are of other projects.
+        self.store = None;
         self.keys.insert(keys).clone()
     }
 

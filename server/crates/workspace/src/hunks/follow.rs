@@ -152,7 +152,7 @@ fn cut_end(text: &mut String, count: usize) {
     }
 }
 
-/// Widens hunks to whole lines; those that come to share a line are joined.
+/// Widens hunks to whole lines; those that come to share a line are joined, and so is one without text with its neighbour.
 pub(super) fn whole_lines(hunks: &mut Vec<Hunk>, text: &Rope) {
     let mut out: Vec<Hunk> = Vec::with_capacity(hunks.len());
     for hunk in hunks.drain(..) {
@@ -161,7 +161,13 @@ pub(super) fn whole_lines(hunks: &mut Vec<Hunk>, text: &Rope) {
         let last = if start == end && first == start { end } else { line_end(text, end, 0) };
         let mut group = Group { range: start..end, hunk, touched: false };
         group.widen(first, last, text);
-        if let Some(before) = out.pop_if(|before| before.range.end > group.range.start) {
+        // What comes between a hunk without text and one beside it would belong to neither, or to both.
+        let beside = |before: &Hunk| {
+            before.range.end == group.range.start
+                && before.hidden == group.hunk.hidden
+                && (before.range.is_empty() || group.range.is_empty())
+        };
+        if let Some(before) = out.pop_if(|before| before.range.end > group.range.start || beside(before)) {
             group = Group { range: before.range.clone(), hunk: before, touched: false }.merge(group, text);
         }
         group.hunk.range = group.range;

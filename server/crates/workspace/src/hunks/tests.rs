@@ -60,7 +60,7 @@ const TEXT: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
 fn changes_of_an_agent_are_hunks_of_lines() {
     let mut doc = Doc::new(TEXT);
     doc.agent("two", "TWO").agent("five", "FIVE\nand more").agent("three\n", "").agent("six\n", "six\nseven\n");
-    let want = [hunk(1, "two\n", "TWO\n"), hunk(2, "three\n", ""), hunk(3, "five\n", "FIVE\nand more\n"), hunk(6, "", "seven\n")];
+    let want = [hunk(1, "two\nthree\n", "TWO\n"), hunk(3, "five\n", "FIVE\nand more\n"), hunk(6, "", "seven\n")];
     assert_eq!(doc.shown(), want);
 }
 
