@@ -119,6 +119,7 @@ impl Engine {
             todos: Mutex::default(),
             reviewers: Mutex::default(),
             busy: Mutex::default(),
+            undoing: Arc::default(),
         };
         Self(Arc::new(Inner {
             shared: Arc::new(shared),

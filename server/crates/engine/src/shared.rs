@@ -63,6 +63,8 @@ pub struct Shared {
     pub reviewers: Mutex<Vec<mpsc::UnboundedSender<Recorded>>>,
     /// Sessions that a turn runs in.
     pub busy: Mutex<HashSet<SessionId>>,
+    /// Held from an undo's plan until it is carried out: the next one is planned over what the first leaves.
+    pub undoing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Shared {

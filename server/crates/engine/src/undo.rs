@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use proto::{SessionId, TurnId};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use workspace::{Applied, Change, DocKey};
 
@@ -19,6 +20,7 @@ pub struct Undo {
     again: bool,
     changes: Vec<Change>,
     report: UndoReport,
+    _alone: OwnedMutexGuard<()>,
 }
 
 impl Undo {
@@ -41,7 +43,7 @@ impl Undo {
     }
 }
 
-/// Plans to take a turn back, or to make it `again`.
+/// Plans to take a turn back, or to make it `again`. Waits until the plan before it is carried out or dropped.
 ///
 /// # Errors
 /// If there is nothing to undo or redo, or a turn runs.
@@ -49,6 +51,7 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     if session.is_some_and(|session| shared.is_busy(session)) {
         return Err(EngineError::Busy);
     }
+    let alone = Arc::clone(&shared.undoing).lock_owned().await;
     shared.saver.flush().await.map_err(EngineError::Store)?;
     let store = shared.saver.store().map_err(EngineError::Store)?;
     let failed = |e: store::StoreError| EngineError::Store(e.to_string());
@@ -85,7 +88,9 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     }
     let state = |key: &DocKey| current.get(key).cloned().flatten();
     let plan = if again { workspace::plan_redo(&records, state) } else { workspace::plan_undo(&records, state) };
-    let changed = plan.changes.iter().map(|c| c.key.clone()).collect();
+    let mut changed: Vec<_> = plan.changes.iter().map(|c| c.key.clone()).collect();
+    // A file that is no text is deleted and made again.
+    changed.dedup();
     let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
-    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report: UndoReport { changed, kept } })
+    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report: UndoReport { changed, kept }, _alone: alone })
 }

@@ -74,6 +74,18 @@ async fn nothing_is_changed_before_it_is_carried_out() {
 }
 
 #[tokio::test]
+async fn the_next_one_waits_until_the_first_is_carried_out() {
+    let mut world = changed().await;
+    world.turn("again").await;
+    let first = world.engine.undo(None).await.unwrap();
+    let mut second = std::pin::pin!(world.engine.undo(None));
+    assert!(futures_util::poll!(&mut second).is_pending());
+    first.carry_out().await.unwrap();
+    second.await.unwrap().carry_out().await.unwrap();
+    assert_eq!(world.files.get("b.txt").unwrap(), "bee\n");
+}
+
+#[tokio::test]
 async fn turns_are_undone_newest_first_and_redone_oldest_first_after_a_restart_too() {
     let mut world = changed().await;
     world.turn("again").await;
