@@ -153,7 +153,7 @@ impl Workspace for Files {
                 (None, None) => None,
             };
             let after = match kind {
-                ChangeKind::Create { content } => Some(content),
+                ChangeKind::Create { content } | ChangeKind::Restore { content } => Some(content),
                 ChangeKind::Delete { .. } => None,
                 ChangeKind::Edit { base, edits, .. } => {
                     let mut text = base.to_string();

@@ -45,6 +45,11 @@ pub enum ChangeKind {
         /// Its content.
         content: Content,
     },
+    /// Make a file again that is gone, beneath the buffer that may still show it: that stays as it is. An error if the file exists.
+    Restore {
+        /// Its content.
+        content: Content,
+    },
     /// Delete the file.
     Delete {
         /// The text that it may be deleted with; anything else is refused.

@@ -254,7 +254,12 @@ struct Folders(Vec<PathBuf>);
 impl Folders {
     fn make(&mut self, folder: &Path) -> io::Result<()> {
         let missing: Vec<_> = folder.ancestors().take_while(|f| !f.as_os_str().is_empty() && !f.exists()).map(Path::to_owned).collect();
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(|error| match folder.ancestors().find(|f| f.exists()) {
+            Some(file) if !file.is_dir() => {
+                io::Error::new(io::ErrorKind::NotADirectory, format!("{} is a file, not a folder", file.display()))
+            }
+            _ => error,
+        })?;
         self.0.extend(missing.into_iter().rev());
         Ok(())
     }

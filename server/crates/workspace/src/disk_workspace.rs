@@ -60,8 +60,8 @@ pub(crate) fn plan(changes: Vec<Change>, now: impl Fn(&DocKey) -> Result<Option<
 
 fn change(key: &DocKey, kind: ChangeKind, now: Option<&Content>) -> Result<Option<Content>, ApplyError> {
     match (kind, now) {
-        (ChangeKind::Create { content }, None) => Ok(Some(content)),
-        (ChangeKind::Create { .. }, Some(_)) => Err(ApplyError::Exists { key: key.clone() }),
+        (ChangeKind::Create { content } | ChangeKind::Restore { content }, None) => Ok(Some(content)),
+        (ChangeKind::Create { .. } | ChangeKind::Restore { .. }, Some(_)) => Err(ApplyError::Exists { key: key.clone() }),
         (ChangeKind::Delete { stamp }, Some(now)) => {
             if now.stamp_hash() != stamp.hash {
                 return Err(refused(key, "it is not as it was read"));

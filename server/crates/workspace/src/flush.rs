@@ -116,9 +116,10 @@ impl Journal {
         let wrote = disk::encode(buffer.text.to_string().as_bytes(), buffer.bom);
         let on_disk = Old::read(&path)?;
         let ours = |entry: &Entry| on_disk.as_ref().is_some_and(|disk| entry.is_ours(disk));
-        let old = match self.entries.remove(&path) {
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let (old, folders) = match self.entries.remove(&path) {
             // Still ours: what the user had saved is what it was.
-            Some(entry) if ours(&entry) => entry.old,
+            Some(entry) if ours(&entry) => (entry.old, entry.folders),
             earlier => {
                 if on_disk.as_ref().is_some_and(|disk| disk.bytes == wrote) {
                     if let Some(entry) = earlier {
@@ -126,11 +127,11 @@ impl Journal {
                     }
                     return Ok(false);
                 }
-                on_disk
+                (on_disk, path.ancestors().skip(1).take_while(missing).map(Path::to_owned).collect())
             }
         };
         let mtime_ns = old.as_ref().map_or_else(now_ns, |old| now_ns().max(old.mtime_ns + 1_000_000));
-        let entry = Entry { path: path.clone(), old, wrote, mtime_ns };
+        let entry = Entry { path: path.clone(), old, wrote, mtime_ns, folders };
         entry.store(&self.folder, &self.owner)?;
         let write = Write { mtime_ns: Some(mtime_ns), ..Write::put(&path, entry.wrote.clone(), None) };
         // From here on the entry counts, also if the write fails: it knows what the disk held.
@@ -154,9 +155,7 @@ impl Journal {
                 }
             };
             if now.as_ref().is_some_and(|now| now.bytes == entry.wrote) {
-                if let Some(old) = &entry.old
-                    && let Err(error) = disk::set_mtime(&path, old.mtime_ns)
-                {
+                if let Err(error) = disk::set_mtime(&path, entry.old_mtime_ns()) {
                     tracing::warn!(path = %path.display(), %error, "the time of writing cannot be put back; the editor may refuse to save");
                 }
             } else {

@@ -17,6 +17,8 @@ pub struct CurrentState {
     pub content: Option<Content>,
     /// The editor's version, if it is open.
     pub version: Option<i32>,
+    /// Whether it is open, and its file is not on the disk.
+    pub gone: bool,
 }
 
 /// Something that was left as it is.
@@ -65,13 +67,14 @@ pub async fn current_state(workspace: &dyn Workspace, key: &DocKey) -> Option<Cu
                 Origin::Disk { bom, mode, .. } => (bom, Some(mode), None),
             };
             let content = Content { data: Data::Text(snapshot.text.to_string().into()), bom, mode };
-            Some(CurrentState { content: Some(content), version })
+            let gone = version.is_some() && key.path().is_some_and(|path| !path.exists());
+            Some(CurrentState { content: Some(content), version, gone })
         }
         Err(ReadError::NotFound(_)) => None,
         Err(ReadError::Binary(_)) => {
-            Some(CurrentState { content: key.path().and_then(|path| disk::read_content(path).ok().flatten()), version: None })
+            Some(CurrentState { content: key.path().and_then(|path| disk::read_content(path).ok().flatten()), version: None, gone: false })
         }
-        Err(_) => Some(CurrentState { content: None, version: None }),
+        Err(_) => Some(CurrentState { content: None, version: None, gone: false }),
     }
 }
 
@@ -105,21 +108,24 @@ fn plan<'a>(steps: impl Iterator<Item = Step<'a>>, current: impl Fn(&DocKey) -> 
     }
     let mut plan = UndoPlan::default();
     for (key, steps) in files {
-        let (start, version) = match current(key) {
-            None => (None, None),
-            Some(CurrentState { content: Some(content), version }) => (Some(content), version),
+        let (start, version, gone) = match current(key) {
+            None => (None, None, false),
+            Some(CurrentState { content: Some(content), version, gone }) => (Some(content), version, gone),
             Some(CurrentState { content: None, .. }) => {
                 plan.kept.push(Kept { key: key.clone(), lines: Vec::new(), why: "it cannot be read".into() });
                 continue;
             }
         };
-        let mut fold = Fold { state: start.clone(), kept: Vec::new() };
+        // What its file held goes its own way, where the editor shows a text and the file is gone.
+        let file = Fold::file(&steps, gone);
+        let mut fold = Fold { state: start.clone(), kept: Vec::new(), gone };
         let whole = steps.into_iter().find_map(|step| fold.step(step).err());
         if !fold.kept.is_empty() {
             let why = "these lines were changed since and stay as they are".into();
             plan.kept.push(Kept { key: key.clone(), lines: fold.lines(), why });
         }
         plan.kept.extend(whole.map(|why| Kept { key: key.clone(), lines: Vec::new(), why: why.into() }));
+        plan.changes.extend(file.map(|content| Change { key: key.clone(), kind: ChangeKind::Restore { content } }));
         plan.changes.extend(changes(key, start, fold.state, version));
     }
     plan
@@ -130,9 +136,20 @@ struct Fold {
     state: Option<Content>,
     /// Bytes of the state that were left.
     kept: Vec<Range<usize>>,
+    /// Whether the state is that of a buffer whose file is gone.
+    gone: bool,
 }
 
 impl Fold {
+    /// What a file that is gone is to hold at the end, if it was there once on the way.
+    fn file(steps: &[Step], gone: bool) -> Option<Content> {
+        steps.iter().filter(|_| gone).fold(None, |file: Option<Content>, step| match (file, step.from, step.to) {
+            (None, None, Some(to)) => Some(to.clone()),
+            (Some(now), Some(from), to) if same(&now, from) => to.cloned(),
+            (file, ..) => file,
+        })
+    }
+
     /// Goes one step; why the document cannot go this step or any further.
     fn step(&mut self, step: Step) -> Result<(), &'static str> {
         let Step { from, to, .. } = step;
@@ -141,6 +158,8 @@ impl Fold {
             (None, None, Some(to)) => Some(to.clone()),
             (None, Some(_), Some(_)) => return Err("it was deleted since"),
             (Some(now), from, Some(to)) if same(&now, to) => Some(with_mode(now, from, to)),
+            // Its file was made again above; the buffer shows what it shows.
+            (Some(now), None, Some(_)) if self.gone => Some(now),
             (Some(now), Some(from), None) if same(&now, from) => None,
             (Some(now), Some(from), Some(to)) if same(&now, from) => Some(Content { mode: to.mode.or(now.mode), ..to.clone() }),
             (Some(now), Some(from), Some(to)) => match (now.as_text(), from.as_text(), to.as_text()) {

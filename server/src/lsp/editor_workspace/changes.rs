@@ -95,6 +95,10 @@ impl Plan {
                 }
                 _ => return Err(ApplyError::Exists { key }),
             },
+            ChangeKind::Restore { content } => {
+                self.disk.push((index, Change { key, kind: ChangeKind::Create { content } }));
+                return Ok(());
+            }
             ChangeKind::Delete { stamp } => {
                 if hash_rope(&document.text) != stamp.hash {
                     return Err(refused(&key, "the user has changed it since it was read"));

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use workspace::DocKey;
@@ -23,6 +23,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Saves {
     pauses: Mutex<VecDeque<Duration>>,
+    /// When the files of the open documents were written, as the editor last saw them.
+    times: Mutex<HashMap<DocKey, Option<SystemTime>>>,
 }
 
 impl Saves {
@@ -40,6 +42,20 @@ impl Saves {
         pauses.len() == SAVES && least.zip(most).is_some_and(|(least, most)| *most <= LONGEST && *most - *least <= SAME)
     }
 
+    /// Whether somebody else has written the file since the editor read or wrote it: then it would not save without asking.
+    pub async fn is_overtaken(&self, key: &DocKey) -> bool {
+        let known = self.times.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
+        match known {
+            Some(known) => written(key).await != known,
+            None => false,
+        }
+    }
+
+    async fn look(&self, key: DocKey) {
+        let written = written(&key).await;
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).insert(key, written);
+    }
+
     fn note(&self, pause: Duration) {
         let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         pauses.push_back(pause);
@@ -53,15 +69,17 @@ async fn watch(mut events: mpsc::UnboundedReceiver<DocEvent>, journal: SharedJou
     let mut changed: HashMap<DocKey, Instant> = HashMap::new();
     while let Some(event) = events.recv().await {
         match event {
-            DocEvent::Opened { .. } => {}
+            DocEvent::Opened { key } => saves.look(key).await,
             DocEvent::Changed { key, .. } => drop(changed.insert(key, Instant::now())),
             DocEvent::Saved { key, .. } => {
                 // A save without a change before it is a person's.
                 saves.note(changed.remove(&key).map_or(Duration::MAX, |at| at.elapsed()));
-                tell(&journal, key, |journal, path| journal.saved(path)).await;
+                tell(&journal, key.clone(), |journal, path| journal.saved(path)).await;
+                saves.look(key).await;
             }
             DocEvent::Closed { key, .. } => {
                 changed.remove(&key);
+                saves.times.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
                 tell(&journal, key, |journal, path| {
                     if let Err(error) = journal.closed_unsaved(path) {
                         tracing::error!(%error, "unsaved text that a command was shown could not be taken back from the disk");
@@ -71,6 +89,11 @@ async fn watch(mut events: mpsc::UnboundedReceiver<DocEvent>, journal: SharedJou
             }
         }
     }
+}
+
+/// When a document's file was last written; none if it is not there.
+async fn written(key: &DocKey) -> Option<SystemTime> {
+    tokio::fs::metadata(key.path()?).await.ok()?.modified().ok()
 }
 
 async fn tell(journal: &SharedJournal, key: DocKey, what: impl FnOnce(&mut workspace::flush::Journal, &std::path::Path) + Send + 'static) {

@@ -71,9 +71,18 @@ impl EditorWorkspace {
     async fn let_the_editor_save(&self) {
         let documents = &self.editing.documents;
         let events = documents.subscribe();
-        let dirty: Vec<OpenDocument> = documents.all().await.into_iter().filter(|d| d.dirty && self.is_shown(d)).collect();
-        let (plugin, keys) = (self.editing.client.caps().plugin, dirty.iter().map(|d| d.key.clone()).collect::<HashSet<_>>());
-        if dirty.is_empty() || !(plugin || self.saves.automatic()) {
+        let plugin = self.editing.client.caps().plugin;
+        if !(plugin || self.saves.automatic()) {
+            return;
+        }
+        let mut dirty = Vec::new();
+        for document in documents.all().await {
+            if document.dirty && self.is_shown(&document) && !self.saves.is_overtaken(&document.key).await {
+                dirty.push(document);
+            }
+        }
+        let keys: HashSet<_> = dirty.iter().map(|d| d.key.clone()).collect();
+        if dirty.is_empty() {
             return;
         }
         if plugin {

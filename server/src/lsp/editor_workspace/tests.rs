@@ -169,9 +169,15 @@ async fn deleting_an_open_file_leaves_its_buffer() {
     editor.open("a.txt").await;
     let stamp = editor.workspace.read(&editor.key("a.txt")).await.unwrap().stamp();
     let delete = Change { key: editor.key("a.txt"), kind: ChangeKind::Delete { stamp } };
-    editor.workspace.apply(vec![delete], &now()).await.unwrap();
+    let done = editor.workspace.apply(vec![delete], &now()).await.unwrap();
     assert!(!editor.path("a.txt").exists());
     assert_eq!(editor.text("a.txt"), "text\n");
+    // An undo makes the file again, whatever stands in the buffer.
+    editor.replace("a.txt", "text", "unsaved").await;
+    let state = workspace::current_state(&*editor.workspace, &editor.key("a.txt")).await;
+    let plan = workspace::plan_undo(&done, |_| state.clone());
+    editor.workspace.apply(plan.changes, &now()).await.unwrap();
+    assert_eq!((editor.disk("a.txt").as_str(), editor.text("a.txt").as_str()), ("text\n", "unsaved\n"));
 }
 
 #[tokio::test]
@@ -218,6 +224,11 @@ async fn the_plugin_saves_first() {
     editor.shell(|| assert_eq!(editor.disk("a.txt"), "unsaved\n")).await;
     assert_eq!(editor.screen.lock().unwrap().asked, ["interline/save"]);
     assert!(!editor.documents.get(&editor.key("a.txt")).await.unwrap().dirty);
+    // It would ask before it saves over what somebody else wrote.
+    editor.shell(|| editor.write("a.txt", "unsaved\nby the command\n")).await;
+    editor.replace("a.txt", "unsaved", "unsaved again").await;
+    editor.shell(|| assert_eq!(editor.disk("a.txt"), "unsaved again\nby the command\n")).await;
+    assert_eq!(editor.screen.lock().unwrap().asked, ["interline/save", "workspace/applyEdit"]);
 }
 
 #[tokio::test]

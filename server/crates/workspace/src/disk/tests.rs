@@ -89,6 +89,14 @@ fn if_one_of_several_fails_all_are_as_before() {
 }
 
 #[test]
+fn a_file_is_no_folder() {
+    let dir = folder();
+    fs::write(dir.path().join("file"), "x").unwrap();
+    let (_, error) = write_all(vec![put(dir.path().join("file/deep/new"), "x")]).unwrap_err();
+    assert!(error.to_string().contains("file is a file, not a folder"), "{error}");
+}
+
+#[test]
 fn a_new_file_does_not_replace_one_that_is_there() {
     let dir = folder();
     let path = dir.path().join("a");

@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pub wrote: Vec<u8>,
     /// The time of writing that we gave it.
     pub mtime_ns: i128,
+    /// Folders that were made for it, the deepest first.
+    pub folders: Vec<PathBuf>,
 }
 
 /// The process that an entry belongs to.
@@ -85,12 +87,18 @@ struct Header {
     mtime_ns: String,
     /// Length and time of the old bytes.
     old: Option<(usize, String)>,
+    folders: Vec<PathBuf>,
 }
 
 impl Entry {
     /// Whether the disk holds what we wrote, and nobody wrote it again since.
     pub fn is_ours(&self, disk: &Old) -> bool {
-        disk.bytes == self.wrote && (disk.mtime_ns == self.mtime_ns || self.old.as_ref().is_some_and(|old| old.mtime_ns == disk.mtime_ns))
+        disk.bytes == self.wrote && (disk.mtime_ns == self.mtime_ns || disk.mtime_ns == self.old_mtime_ns())
+    }
+
+    /// The time of writing that editors know; the oldest one for a file that did not exist, since they refuse to save over a newer one.
+    pub fn old_mtime_ns(&self) -> i128 {
+        self.old.as_ref().map_or(0, |old| old.mtime_ns)
     }
 
     /// Puts the old bytes back, with that mtime or a fresh one, if the disk holds what we wrote. Returns whether it did.
@@ -103,6 +111,10 @@ impl Entry {
             None => Write::delete(&self.path),
         };
         disk::write_all(vec![write]).map_err(|(_, error)| error)?;
+        for folder in &self.folders {
+            // Somebody else may have put something into it: then it stays.
+            let _ = fs::remove_dir(folder);
+        }
         Ok(true)
     }
 
@@ -113,6 +125,7 @@ impl Entry {
             owner: owner.clone(),
             mtime_ns: self.mtime_ns.to_string(),
             old: self.old.as_ref().map(|old| (old.bytes.len(), old.mtime_ns.to_string())),
+            folders: self.folders.clone(),
         };
         let mut bytes = serde_json::to_vec(&header)?;
         bytes.push(b'\n');
@@ -137,7 +150,9 @@ impl Entry {
             }
             None => (None, body),
         };
-        Ok(Some((Self { path: header.path, old, wrote: wrote.to_vec(), mtime_ns: number(&header.mtime_ns)? }, header.owner)))
+        let mtime_ns = number(&header.mtime_ns)?;
+        let entry = Self { path: header.path, old, wrote: wrote.to_vec(), mtime_ns, folders: header.folders };
+        Ok(Some((entry, header.owner)))
     }
 
     /// Removes its file.

@@ -26,7 +26,7 @@ fn run(plan: UndoPlan, now: Option<Content>) -> (Option<Content>, Vec<String>) {
 }
 
 fn state(now: &Option<Content>) -> impl Fn(&DocKey) -> Option<CurrentState> {
-    |_| now.clone().map(|content| CurrentState { content: Some(content), version: None })
+    |_| now.clone().map(|content| CurrentState { content: Some(content), version: None, gone: false })
 }
 
 fn undo(records: &[Applied], now: Option<Content>) -> (Option<Content>, Vec<String>) {
@@ -101,7 +101,7 @@ fn the_mode_is_restored_unless_somebody_else_changed_it() {
 
 #[test]
 fn what_cannot_be_read_is_named() {
-    let plan = plan_undo(&texts(&["a", "b"]), |_| Some(CurrentState { content: None, version: None }));
+    let plan = plan_undo(&texts(&["a", "b"]), |_| Some(CurrentState { content: None, version: None, gone: false }));
     assert!(plan.changes.is_empty());
     assert_eq!(plan.kept[0].to_string(), "it cannot be read");
 }
@@ -161,4 +161,26 @@ proptest! {
         let (redone, _) = redo(&records, undone);
         prop_assert_eq!(words(&redone), words(&typed));
     }
+}
+
+#[test]
+fn a_file_that_is_gone_beneath_its_buffer_is_made_again() {
+    let text = |text: &str| Some(Content::text(text));
+    let check = |again: bool, records: &[Applied], buffer: &str, file: Option<&str>, edited: bool| {
+        let state = |_: &DocKey| Some(CurrentState { content: text(buffer), version: Some(3), gone: true });
+        let plan = if again { plan_redo(records, state) } else { plan_undo(records, state) };
+        let made = plan.changes.iter().find_map(|change| match &change.kind {
+            ChangeKind::Restore { content } => content.as_text().map(str::to_owned),
+            _ => None,
+        });
+        let edits = plan.changes.iter().any(|change| matches!(change.kind, ChangeKind::Edit { .. }));
+        assert_eq!((made.as_deref(), edits, plan.kept), (file, edited, Vec::new()));
+    };
+    let deleted = [record(text("x"), None)];
+    check(false, &deleted, "x", Some("x"), false);
+    check(false, &deleted, "x unsaved", Some("x"), false);
+    check(false, &[record(text("w"), text("x")), record(text("x"), None)], "x", Some("w"), true);
+    let made = [record(None, text("x")), record(text("x"), text("y"))];
+    check(true, &made, "y", Some("y"), false);
+    check(true, &[record(text("x"), text("y"))], "x", None, true);
 }
