@@ -154,7 +154,7 @@ async fn selection(shared: &Shared, place: &Place, roots: &[std::path::PathBuf])
     Some(Selection { name: prompt::name(&place.key, roots), lines: place.lines, text })
 }
 
-/// What the user changed in texts that the model has seen. Told once: from then on the model is taken to know it.
+/// What the user changed in texts that the model has seen. Told once.
 async fn user_changes(shared: &Shared, state: &SessionState, roots: &[std::path::PathBuf]) -> Vec<UserChange> {
     let mut out = Vec::new();
     let mut all = state.seen.all();
@@ -164,7 +164,7 @@ async fn user_changes(shared: &Shared, state: &SessionState, roots: &[std::path:
         match shared.workspace.read(&key).await {
             Ok(now) if now.text != seen => {
                 let diff = workspace::unified(&seen, &now.text, &name, &name, 2);
-                state.seen.set(key, now.text);
+                state.seen.told_changes(key, now.text);
                 out.push(UserChange { name, diff });
             }
             Ok(_) => {}

@@ -112,7 +112,7 @@ async fn propose(
     };
     match &patch.op {
         FileOp::Add(content) => {
-            let stale = before.as_ref().is_some_and(|snapshot| context.seen.get(&snapshot.key).is_some_and(|seen| seen != snapshot.text));
+            let stale = before.as_ref().is_some_and(|snapshot| context.seen.is_stale(&snapshot.key, &snapshot.text));
             if stale {
                 return Err(fault(&"it exists and has changed since you read it; read it again first"));
             }

@@ -106,7 +106,7 @@ impl Proposal {
                     Some(seen) if seen != before.text => merge3(&before.text, &seen, after).text,
                     _ => after.clone(),
                 };
-                context.seen.set(key.clone(), known);
+                context.seen.edited(key.clone(), known);
             }
             (None, Some(after)) => context.seen.set(key.clone(), after.clone()),
         }

@@ -116,20 +116,45 @@ impl Default for Limits {
 /// What the model has before its eyes: the text of each document as it last saw it or made it, and the instruction files that it was told on the way.
 #[derive(Debug, Default)]
 pub struct SeenFiles {
-    texts: Mutex<HashMap<DocKey, Rope>>,
+    texts: Mutex<HashMap<DocKey, Seen>>,
     told: Mutex<HashSet<PathBuf>>,
 }
 
+#[derive(Debug)]
+struct Seen {
+    text: Rope,
+    /// Whether somebody else changed it since the model read it, and the model was told the changed lines alone.
+    changed: bool,
+}
+
 impl SeenFiles {
-    /// The model has seen (or made) this text.
+    /// The model has read (or written) this text.
     pub fn set(&self, key: DocKey, text: Rope) {
-        self.texts().insert(key, text);
+        self.texts().insert(key, Seen { text, changed: false });
+    }
+
+    /// The model has changed parts of it: that is no reading.
+    pub fn edited(&self, key: DocKey, text: Rope) {
+        let mut texts = self.texts();
+        let changed = texts.get(&key).is_some_and(|seen| seen.changed);
+        texts.insert(key, Seen { text, changed });
+    }
+
+    /// The model was told what somebody else changed.
+    pub fn told_changes(&self, key: DocKey, text: Rope) {
+        self.texts().insert(key, Seen { text, changed: true });
     }
 
     /// What the model last saw.
     #[must_use]
     pub fn get(&self, key: &DocKey) -> Option<Rope> {
-        self.texts().get(key).cloned()
+        self.texts().get(key).map(|seen| seen.text.clone())
+    }
+
+    /// Whether the model has read it, and not as it is now: then it may not be replaced as a whole.
+    #[must_use]
+    pub fn is_stale(&self, key: &DocKey, now: &Rope) -> bool {
+        self.texts().get(key).is_some_and(|seen| seen.changed || seen.text != *now)
     }
 
     /// The model knows it no more.
@@ -140,7 +165,7 @@ impl SeenFiles {
     /// All of them.
     #[must_use]
     pub fn all(&self) -> Vec<(DocKey, Rope)> {
-        self.texts().iter().map(|(k, t)| (k.clone(), t.clone())).collect()
+        self.texts().iter().map(|(key, seen)| (key.clone(), seen.text.clone())).collect()
     }
 
     /// These instruction files are what the model still has of those that it was told, and no others.
@@ -156,7 +181,7 @@ impl SeenFiles {
         files
     }
 
-    fn texts(&self) -> MutexGuard<'_, HashMap<DocKey, Rope>> {
+    fn texts(&self) -> MutexGuard<'_, HashMap<DocKey, Seen>> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

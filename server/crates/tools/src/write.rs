@@ -54,7 +54,7 @@ impl Tool for Write {
         let relative = target.relative.clone();
         let after = match &before {
             Some(now) => {
-                if context.seen.get(&now.key).is_some_and(|seen| seen != now.text) {
+                if context.seen.is_stale(&now.key, &now.text) {
                     return Err(ToolError::model(format!(
                         "{relative} has changed since you read it (by the user or a program); nothing was written. Read it again first."
                     )));
@@ -121,6 +121,16 @@ mod tests {
         has(&write(&world, "a.txt", "mine again\n").await, &["Replaced"]);
         has(&write(&world, "a.txt", "mine again\n").await, &["already"]);
         assert_eq!(world.disk("a.txt"), "mine again\n");
+        // Told of a change is not read; nor is an edit.
+        world.write("a.txt", "theirs\nmine again\n");
+        let key = workspace::DocKey::file(world.root.join("a.txt"));
+        world.context.seen.told_changes(key.clone(), Rope::from_str("theirs\nmine again\n"));
+        has(&write(&world, "a.txt", "mine\n").await, &["changed since", "Read it again"]);
+        world.text(&crate::Edit, json!({ "filePath": "a.txt", "oldString": "mine", "newString": "MINE" })).await;
+        has(&write(&world, "a.txt", "mine\n").await, &["changed since", "Read it again"]);
+        world.text(&Read, json!({ "filePath": "a.txt" })).await;
+        has(&write(&world, "a.txt", "mine\n").await, &["Replaced"]);
+        has(&write(&world, "a.txt", "mine, too\n").await, &["Replaced"]);
     }
 
     #[tokio::test]
