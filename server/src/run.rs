@@ -8,6 +8,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use config::{Dirs, Env};
@@ -15,6 +16,7 @@ use engine::{AskRequest, Deps, Engine, EngineError, Places};
 use proto::{Event, Message, NumberedEvent, Part, PartKind, SessionId, ToolState};
 use providers::KeySource;
 use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tools::Jobs;
 use workspace::DiskWorkspace;
@@ -33,7 +35,7 @@ pub struct RunArgs {
     #[arg(long)]
     agent: Option<String>,
     /// Go on with the last session of this project
-    #[arg(short, long = "continue")]
+    #[arg(short = 'c', long = "continue")]
     resume: bool,
     /// Go on with this session
     #[arg(short, long)]
@@ -51,8 +53,26 @@ enum Format {
     Json,
 }
 
-/// The status after Ctrl-C, as shells have it.
-const INTERRUPTED: u8 = 130;
+/// What ends a run from outside, and its status then, as shells have it.
+struct Signals([(Signal, u8); 3]);
+
+impl Signals {
+    /// None where they cannot be caught: then they end the process in their own way.
+    fn catch() -> Option<Self> {
+        let caught = |kind: SignalKind| Some((signal(kind).ok()?, u8::try_from(128 + kind.as_raw_value()).ok()?));
+        Some(Self([caught(SignalKind::interrupt())?, caught(SignalKind::terminate())?, caught(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) -> u8 {
+        let [int, term, hup] = &mut self.0;
+        tokio::select! {
+            Some(()) = int.0.recv() => int.1,
+            Some(()) = term.0.recv() => term.1,
+            Some(()) = hup.0.recv() => hup.1,
+            else => std::future::pending().await,
+        }
+    }
+}
 
 /// Runs it.
 pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode {
@@ -64,7 +84,7 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
         }
     };
     let engine = engine(&env, &dirs, cwd);
-    let printer = Printer { format: args.format, session: None, text: None, printed: false };
+    let printer = Printer { format: args.format, session: None, text: None, open: false };
     let mut events = engine.events();
     let asked = match ask(&engine, &args, prompt).await {
         Ok(asked) => asked,
@@ -108,10 +128,8 @@ fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
 /// The words of the command line, and what is piped in.
 fn prompt(args: &RunArgs) -> Result<String, String> {
     let mut prompt = args.prompt.join(" ");
-    let mut stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        let mut piped = Vec::new();
-        stdin.read_to_end(&mut piped).map_err(|error| format!("standard input cannot be read: {error}"))?;
+    if !std::io::stdin().is_terminal() {
+        let piped = piped(&prompt)?;
         let piped = String::from_utf8_lossy(&piped);
         if !piped.trim().is_empty() {
             if !prompt.is_empty() {
@@ -124,6 +142,25 @@ fn prompt(args: &RunArgs) -> Result<String, String> {
         return Err("there is no prompt: write `interline run \"what is to be done\"`, or pipe it in".into());
     }
     Ok(prompt)
+}
+
+/// What is piped in, to its end. Who left a pipe open by mistake is told what is waited for.
+fn piped(prompt: &str) -> Result<Vec<u8>, String> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let (done, piped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut all = Vec::new();
+        // Nobody has gone: the other side waits.
+        drop(done.send(std::io::stdin().read_to_end(&mut all).map(|_| all)));
+    });
+    let read = piped.recv_timeout(PATIENCE).or_else(|_| {
+        let hint = if prompt.is_empty() { "" } else { "; if there is none, start it with `< /dev/null`" };
+        output::note(&format!("interline: reads standard input to its end{hint}"));
+        piped.recv()
+    });
+    read.map_err(|error| error.to_string())
+        .and_then(|read| read.map_err(|error| error.to_string()))
+        .map_err(|error| format!("standard input cannot be read: {error}"))
 }
 
 async fn ask(engine: &Engine, args: &RunArgs, text: String) -> Result<engine::Asked, EngineError> {
@@ -143,23 +180,27 @@ struct Printer {
     session: Option<SessionId>,
     /// The part of the answer that is being printed.
     text: Option<proto::PartId>,
-    printed: bool,
+    /// The last line that was printed has not ended.
+    open: bool,
 }
 
 impl Printer {
     async fn show(mut self, engine: &Engine, asked: &engine::Asked, events: &mut UnboundedReceiver<Arc<NumberedEvent>>) -> ExitCode {
         self.session = Some(asked.session.clone());
         let mut failed = false;
-        let mut interrupted = false;
+        let mut interrupted = None;
+        let mut signals = Signals::catch();
+        let mut signal = async || match &mut signals {
+            Some(signals) => signals.next().await,
+            None => std::future::pending().await,
+        };
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
-                signal = tokio::signal::ctrl_c(), if !interrupted => {
-                    if signal.is_ok() {
-                        interrupted = true;
-                        if !engine.cancel(Some(&asked.session)) {
-                            return ExitCode::from(INTERRUPTED);
-                        }
+                status = signal(), if interrupted.is_none() => {
+                    interrupted = Some(status);
+                    if !engine.cancel(Some(&asked.session)) {
+                        return ExitCode::from(status);
                     }
                     continue;
                 }
@@ -172,8 +213,8 @@ impl Printer {
                     if word != "done" && !failed {
                         self.error(if words.is_empty() { word } else { words });
                     }
-                    return if interrupted {
-                        ExitCode::from(INTERRUPTED)
+                    return if let Some(status) = interrupted {
+                        ExitCode::from(status)
                     } else if word == "done" && !failed {
                         ExitCode::SUCCESS
                     } else {
@@ -199,12 +240,12 @@ impl Printer {
     fn words(&mut self, part: &proto::PartId, delta: &str) {
         if self.text.as_ref() == Some(part) {
             output::write(delta);
-            self.printed = true;
+            self.open = if delta.is_empty() { self.open } else { !delta.ends_with('\n') };
         }
     }
 
     fn end_line(&mut self) {
-        if std::mem::take(&mut self.printed) {
+        if std::mem::take(&mut self.open) {
             output::line("");
         }
     }

@@ -287,6 +287,12 @@ impl FakeEditor {
         self.state().begun
     }
 
+    /// Waits until a turn's progress is shown; its token.
+    #[must_use]
+    pub fn wait_progress(&self) -> String {
+        self.wait("a progress", |state| !state.running.is_empty()).running.iter().next().cloned().unwrap_or_default()
+    }
+
     /// Waits until more turns than `before` have begun, and none runs.
     pub fn idle_after(&self, before: usize) {
         drop(self.wait("the turn's progress to end", |state| state.begun > before && state.running.is_empty()));

@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,6 +24,8 @@ pub enum Reply {
     Text(&'static str),
     /// One tool call.
     Call(&'static str, Value),
+    /// Words in two parts: the second comes when the test has met the model at the barrier (of two).
+    Halves(&'static str, Arc<Barrier>, &'static str),
     /// Words, and then nothing: the connection stays open until the other side closes it.
     Hang(&'static str),
 }
@@ -122,6 +124,12 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     match reply {
         Reply::Text(text) => {
             say(json!({ "role": "assistant", "content": text }), Value::Null)?;
+            say(json!({}), json!("stop"))?;
+        }
+        Reply::Halves(first, barrier, second) => {
+            say(json!({ "role": "assistant", "content": first }), Value::Null)?;
+            barrier.wait();
+            say(json!({ "content": second }), Value::Null)?;
             say(json!({}), json!("stop"))?;
         }
         Reply::Call(name, arguments) => {

@@ -37,11 +37,12 @@ impl Backend {
     }
 
     /// `window/workDoneProgress/cancel`: the user cancels in the editor's own way.
-    pub async fn cancel_progress(&self, _params: Value) {
-        if let Some(started) = self.face.if_started()
-            && !started.engine.cancel(None)
-        {
-            tracing::info!("a progress was cancelled, but no turn runs");
+    pub async fn cancel_progress(&self, params: Value) {
+        let Some(started) = self.face.if_started() else { return };
+        // A turn that is over, or never was: another one that runs now is not meant.
+        let session = params["token"].as_str().and_then(|token| started.progress.session(token));
+        if !session.is_some_and(|session| started.engine.cancel(Some(&session))) {
+            tracing::info!(token = %params["token"], "a progress was cancelled that no turn has");
         }
     }
 }

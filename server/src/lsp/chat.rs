@@ -22,6 +22,8 @@ pub mod text;
 const PACE: Duration = Duration::from_millis(280);
 /// How long the user's hands must be still, where they type into the answer itself.
 const STILL: Duration = Duration::from_millis(600);
+/// Most bytes of an answer that wait for a chat that was closed in between.
+const MOST_WAITING: usize = 1 << 20;
 
 /// A handle to the chat. Cheap to clone.
 #[derive(Clone)]
@@ -30,14 +32,20 @@ pub struct Chat {
 }
 
 enum Order {
-    /// The draft was sent.
-    CloseDraft(oneshot::Sender<bool>),
+    /// The draft was sent; whether an answer is still being written.
+    CloseDraft { busy: bool, done: oneshot::Sender<bool> },
     /// A message that the user wants to write.
     BeginDraft(String),
-    /// A question that was asked elsewhere.
-    Question(String),
+    /// A question that was asked elsewhere; whether an answer is still being written.
+    Question { question: String, busy: bool },
     /// Words of the answer.
     Words(String),
+    /// Words below the newest draft, whatever is being answered.
+    Reply(String),
+    /// What is said from now on answers the newest message.
+    AnswersNewest,
+    /// The turn is over.
+    TurnEnd,
     /// What was said since the last `StepEnd` will be said again.
     TakeBack,
     /// What was said so far stays.
@@ -52,16 +60,26 @@ impl Chat {
     pub fn start(path: PathBuf, documents: Documents, workspace: Arc<EditorWorkspace>) -> Self {
         let (queue, orders) = mpsc::unbounded_channel();
         let key = DocKey::file(path);
-        let writer =
-            Writer { key, documents, workspace, pending: String::new(), held: String::new(), step: String::new(), user_edit: None };
+        let writer = Writer {
+            key,
+            documents,
+            workspace,
+            pending: String::new(),
+            held: String::new(),
+            step: String::new(),
+            newer: 0,
+            was_open: false,
+            user_edit: None,
+        };
         tokio::spawn(writer.run(orders));
         Self { queue }
     }
 
-    /// Closes the draft: an answer's section follows it, and a new `## You`. False if the chat is not open.
-    pub async fn close_draft(&self) -> bool {
+    /// Closes the draft: an answer's section follows it, and a new `## You`. `busy`: an earlier answer is still being written, and stays in its own
+    /// section. False if the chat is not open.
+    pub async fn close_draft(&self, busy: bool) -> bool {
         let (tx, rx) = oneshot::channel();
-        self.send(Order::CloseDraft(tx));
+        self.send(Order::CloseDraft { busy, done: tx });
         rx.await.unwrap_or(false)
     }
 
@@ -70,14 +88,29 @@ impl Chat {
         self.send(Order::BeginDraft(words));
     }
 
-    /// Shows a question that was asked elsewhere.
-    pub fn question(&self, question: String) {
-        self.send(Order::Question(question));
+    /// Shows a question that was asked elsewhere. `busy`: as for `close_draft`.
+    pub fn question(&self, question: String, busy: bool) {
+        self.send(Order::Question { question, busy });
     }
 
     /// Adds words to the answer.
     pub fn words(&self, words: String) {
         self.send(Order::Words(words));
+    }
+
+    /// Shows words in the newest section, beside an answer that may be going on above.
+    pub fn reply(&self, words: String) {
+        self.send(Order::Reply(words));
+    }
+
+    /// From now on the words answer the newest message.
+    pub fn answers_newest(&self) {
+        self.send(Order::AnswersNewest);
+    }
+
+    /// The turn is over: the user can write on.
+    pub fn turn_end(&self) {
+        self.send(Order::TurnEnd);
     }
 
     /// What was said since the last `step_end` will be said again.
@@ -114,6 +147,10 @@ struct Writer {
     held: String,
     /// What was written since the last `StepEnd`.
     step: String,
+    /// How many sections there are below the one that the words go to: those of messages that were sent while it was being written.
+    newer: usize,
+    /// The chat was open when the answer began: where it is closed in between, the words wait.
+    was_open: bool,
     /// When the user last typed into the answer.
     user_edit: Option<Instant>,
 }
@@ -136,27 +173,49 @@ impl Writer {
                         self.pending.push_str(&words);
                         beat.get_or_insert_with(|| Instant::now() + PACE);
                     }
-                    Some(Order::CloseDraft(done)) => {
+                    Some(Order::CloseDraft { busy, done }) => {
                         self.write().await;
-                        self.new_section();
                         let written = self.edit(|text| Some(text::close_draft(text))).await;
+                        self.sent(written, busy);
                         // The one who asked may be gone.
                         let _ = done.send(written);
                     }
                     Some(Order::BeginDraft(words)) => {
                         self.edit(|text| text::begin_draft(text, &words)).await;
                     }
-                    Some(Order::Question(question)) => {
+                    Some(Order::Question { question, busy }) => {
                         self.write().await;
-                        self.new_section();
-                        self.edit(|text| Some(text::insert_question(text, &question))).await;
+                        let written = self.edit(|text| Some(text::insert_question(text, &question))).await;
+                        if !written {
+                            // Nobody looks: the words are in the session.
+                            self.pending.clear();
+                            self.was_open = false;
+                        }
+                        self.sent(written, busy);
+                    }
+                    Some(Order::Reply(words)) => {
+                        self.write().await;
+                        self.edit(|text| Some(text::append(text, &text::escape(&words), 0))).await;
+                    }
+                    Some(Order::AnswersNewest) => {
+                        if self.newer > 0 {
+                            self.write().await;
+                            self.new_section();
+                        }
+                    }
+                    Some(Order::TurnEnd) => {
+                        self.newer = 0;
+                        if self.was_open {
+                            self.edit(text::restore_draft).await;
+                        }
                     }
                     Some(Order::TakeBack) => {
                         self.pending.clear();
                         self.held.clear();
                         let step = std::mem::take(&mut self.step);
                         if !step.trim().is_empty() {
-                            self.edit(|text| text::take_back(text, &step)).await;
+                            let newer = self.newer;
+                            self.edit(|text| text::take_back(text, &step, newer)).await;
                         }
                     }
                     Some(Order::StepEnd) => {
@@ -169,7 +228,12 @@ impl Writer {
                         let _ = done.send(());
                     }
                 },
-                Some(event) = events.recv() => self.note(&event),
+                Some(event) = events.recv() => {
+                    self.note(&event);
+                    if !self.pending.is_empty() && matches!(&event, DocEvent::Opened { key, .. } if *key == self.key) {
+                        beat.get_or_insert_with(|| Instant::now() + PACE);
+                    }
+                }
                 () = due => {
                     let still = self.user_edit.is_none_or(|at| at.elapsed() >= STILL);
                     beat = if !still || !self.write().await { Some(Instant::now() + PACE) } else { None };
@@ -178,19 +242,29 @@ impl Writer {
         }
     }
 
+    /// A message was sent; its section is there if it could be `written`.
+    fn sent(&mut self, written: bool, busy: bool) {
+        self.was_open |= written;
+        if !busy {
+            self.new_section();
+        } else if written {
+            self.newer += 1;
+        }
+    }
+
     fn new_section(&mut self) {
         self.held.clear();
         self.step.clear();
+        self.newer = 0;
     }
 
     fn note(&mut self, event: &DocEvent) {
         let DocEvent::Changed { key, edits, text, .. } = event else { return };
-        if *key != self.key || edits.iter().any(|e| !e.text.is_empty() && self.step.contains(e.text.trim())) {
+        let ours = |e: &TextEdit| !e.text.is_empty() && self.step.contains(e.text.replace("\r\n", "\n").trim());
+        if *key != self.key || edits.iter().any(ours) {
             return;
         }
-        let line = text::prompt_line(text);
-        let end = text::answer_end(text);
-        let start = text.try_line_to_byte(line).unwrap_or(0);
+        let (start, end) = text::answer_span(text, self.newer);
         if edits.iter().any(|e| e.range.start >= start && e.range.start <= end) {
             self.user_edit = Some(Instant::now());
         }
@@ -210,14 +284,18 @@ impl Writer {
         }
         let (now, later) = words.split_at(solid);
         if self.documents.find(&self.key).await.is_none() {
-            // Nobody looks: the words are in the session.
-            self.pending.clear();
-            self.new_section();
+            if !self.was_open || self.pending.len() > MOST_WAITING {
+                // Nobody looks: the words are in the session.
+                self.pending.clear();
+                self.new_section();
+            }
             return true;
         }
+        self.was_open = true;
         let (now, later) = (now.to_owned(), later.to_owned());
         self.step.push_str(&now);
-        if self.edit(|text| Some(text::append(text, &now))).await {
+        let newer = self.newer;
+        if self.edit(|text| Some(text::append(text, &now, newer))).await {
             self.pending.clear();
             self.held = later;
             return true;
@@ -231,6 +309,7 @@ impl Writer {
     async fn edit(&self, edit: impl Fn(&ropey::Rope) -> Option<TextEdit>) -> bool {
         let Some(document) = self.documents.find(&self.key).await else { return false };
         let Some(edit) = edit(&document.text) else { return false };
+        let edit = text::with_line_ends(&document.text, edit);
         match self.workspace.edit_open(&document.key, &document.text, vec![edit], &CancellationToken::new()).await {
             Ok(_) => true,
             Err(error) => {

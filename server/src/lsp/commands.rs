@@ -190,13 +190,10 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
         return done;
     }
     let request = AskRequest { text, place, context: Vec::new(), session: ask.session, agent: ask.agent, model: ask.model };
-    let question = question(face, &request);
-    if ask.show || face.documents().find(&face.chat_key()).await.is_some() {
-        if ask.show {
-            wait_for_chat(face).await;
-        }
-        started.chat.question(question);
+    if ask.show {
+        wait_for_chat(face).await;
     }
+    started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()));
     let asked = started.engine.ask(request).await.map_err(failed)?;
     Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
 }
@@ -211,7 +208,7 @@ async fn send(face: &Face) -> Result<Option<Value>> {
     let draft = text::draft(&document.text).filter(|draft| !draft.is_empty());
     let Some(text) = draft else { return Err(sentence("Nothing is written under the last \"## You\" of the chat.")) };
     let is_slash = is_own_slash(&text);
-    if !started.chat.close_draft().await {
+    if !started.chat.close_draft(started.engine.is_busy(None)).await {
         return Err(sentence("The chat could not be written, so nothing was sent. Try again."));
     }
     if is_slash && let Some(done) = slash(face, &started, &text).await {
@@ -288,15 +285,41 @@ async fn slash(face: &Face, started: &Started, text: &str) -> Option<Result<Opti
         _ => command("interline.session.list", Value::Null).await,
     };
     let told = match &result {
-        Ok(None) => format!("/{name}: done."),
-        Ok(Some(Value::Array(items))) => {
-            items.iter().filter_map(|s| Some(format!("- `{}` {}", s["id"].as_str()?, s["title"].as_str()?))).collect::<Vec<_>>().join("\n")
-        }
-        Ok(Some(value)) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        Ok(value) => told(name, value.as_ref().unwrap_or(&Value::Null)),
         Err(error) => error.message.to_string(),
     };
-    started.chat.words(told);
+    started.chat.reply(told);
     Some(result)
+}
+
+/// What a slash command gave, in the chat's words.
+fn told(name: &str, value: &Value) -> String {
+    const MOST: usize = 50;
+    let names = |value: &Value, separator| {
+        let names: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        names.join(separator)
+    };
+    match value {
+        Value::String(words) => words.clone(),
+        Value::Array(items) => {
+            let line = |item: &Value| match item {
+                Value::String(name) => Some(format!("- `{name}`")),
+                session => Some(format!("- `{}` {}", session["id"].as_str()?, session["title"].as_str()?)),
+            };
+            let mut lines: Vec<_> = items.iter().filter_map(line).take(MOST).collect();
+            if items.len() > MOST {
+                lines.push(format!("- … {} more", items.len() - MOST));
+            }
+            if lines.is_empty() { format!("/{name}: there are none.") } else { lines.join("\n") }
+        }
+        Value::Object(report) if report.contains_key("changed") => {
+            let word = if name == "redo" { "Redone" } else { "Undone" };
+            let (changed, kept) = (names(&value["changed"], ", "), names(&value["kept"], "; "));
+            let changed = if changed.is_empty() { "nothing had to be changed".to_owned() } else { changed };
+            if kept.is_empty() { format!("{word}: {changed}.") } else { format!("{word}: {changed}. Kept as it is: {kept}") }
+        }
+        _ => format!("/{name}: done."),
+    }
 }
 
 async fn permit(face: &Face, permit: Permit) -> Result<Option<Value>> {

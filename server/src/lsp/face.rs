@@ -23,6 +23,7 @@ use crate::lsp::editor_workspace::EditorWorkspace;
 use crate::lsp::hunks::{self, Hunks};
 use crate::lsp::marks::Marks;
 use crate::lsp::positions;
+use crate::lsp::progress::Tokens;
 
 /// The face. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ pub struct Started {
     pub chat: Chat,
     /// Prompts, as diagnostics.
     pub marks: Marks,
+    /// The turns that run, as the editor shows them.
+    pub progress: Tokens,
 }
 
 impl Face {
@@ -168,7 +171,7 @@ impl Face {
         let board = self.0.board.clone();
         let marks = Marks::start(self.client().clone(), self.documents().clone(), board, engine.clone(), self.chat_key());
         self.hunks().connect(engine.changes());
-        let started = Arc::new(Started { engine, loaded, chat, marks });
+        let started = Arc::new(Started { engine, loaded, chat, marks, progress: Tokens::default() });
         crate::lsp::pump::start(self.clone(), Arc::clone(&started));
         started
     }
@@ -207,12 +210,17 @@ impl Face {
         let key = DocKey::from_uri(uri);
         let zero = Range::new(Position::new(0, 0), Position::new(0, 0));
         let wanted = range.unwrap_or(zero);
-        let Some(document) = self.documents().find(&key).await else {
-            let lines = (wanted.start.line as usize, wanted.end.line as usize);
-            return Some(Place { key, range: 0..0, lines });
+        let encoding = self.client().caps().encoding;
+        if let Some(document) = self.documents().find(&key).await {
+            let bytes = positions::byte_range(&document.text, wanted, encoding);
+            return Some(place_in(&document, bytes));
+        }
+        // A list of search results or problems names places in files that are not open.
+        let place = match workspace::Workspace::read(&*self.workspace().await, &key).await {
+            Ok(snapshot) => lines_of(key, &snapshot.text, positions::byte_range(&snapshot.text, wanted, encoding)),
+            Err(_) => Place { key, range: 0..0, lines: (wanted.start.line as usize, wanted.end.line as usize) },
         };
-        let bytes = positions::byte_range(&document.text, wanted, self.client().caps().encoding);
-        Some(place_in(&document, bytes))
+        Some(place)
     }
 
     /// Puts right what a crash left behind, and says so.
@@ -251,11 +259,15 @@ impl Face {
 /// A byte range of an open document, with its lines. A range that ends at the beginning of a line does not count that line.
 #[must_use]
 pub fn place_in(document: &OpenDocument, range: std::ops::Range<usize>) -> Place {
-    let line = |byte: usize| document.text.try_byte_to_line(byte).unwrap_or_else(|_| document.text.len_lines().saturating_sub(1));
+    lines_of(document.key.clone(), &document.text, range)
+}
+
+fn lines_of(key: DocKey, text: &ropey::Rope, range: std::ops::Range<usize>) -> Place {
+    let line = |byte: usize| text.try_byte_to_line(byte).unwrap_or_else(|_| text.len_lines().saturating_sub(1));
     let first = line(range.start);
     let mut last = line(range.end);
-    if last > first && document.text.try_line_to_byte(last).is_ok_and(|start| start == range.end) {
+    if last > first && text.try_line_to_byte(last).is_ok_and(|start| start == range.end) {
         last -= 1;
     }
-    Place { key: document.key.clone(), range, lines: (first, last) }
+    Place { key, range, lines: (first, last) }
 }

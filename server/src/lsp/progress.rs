@@ -4,10 +4,13 @@
 //!
 //! **Invariant:** nothing is sent before the token was made, and nothing after the end.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lsp_types::{WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressEnd, WorkDoneProgressReport};
+use proto::SessionId;
 use tokio::sync::mpsc;
 
 use crate::lsp::client::Client;
@@ -17,7 +20,34 @@ const CREATE: Duration = Duration::from_secs(5);
 
 /// A turn's progress. Dropping it ends it without a word.
 pub struct TurnProgress {
+    token: String,
     news: mpsc::UnboundedSender<News>,
+}
+
+/// Which session's turn a token stands for.
+#[derive(Default)]
+pub struct Tokens(Mutex<HashMap<String, SessionId>>);
+
+impl Tokens {
+    /// The session whose running turn is shown by that token.
+    #[must_use]
+    pub fn session(&self, token: &str) -> Option<SessionId> {
+        self.all().get(token).cloned()
+    }
+
+    /// A turn has begun.
+    pub fn add(&self, turn: &TurnProgress, session: SessionId) {
+        self.all().insert(turn.token.clone(), session);
+    }
+
+    /// It is over.
+    pub fn remove(&self, turn: &TurnProgress) {
+        self.all().remove(&turn.token);
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, SessionId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 enum News {
@@ -33,9 +63,9 @@ impl TurnProgress {
         let token = format!("Interline {}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (news, inbox) = mpsc::unbounded_channel();
         if client.caps().progress {
-            tokio::spawn(run(client, token, inbox));
+            tokio::spawn(run(client, token.clone(), inbox));
         }
-        Self { news }
+        Self { token, news }
     }
 
     /// Says what happens now.

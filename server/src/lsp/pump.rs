@@ -27,8 +27,8 @@ const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
 pub fn start(face: Face, started: Arc<Started>) {
     let events = started.engine.events();
     let failures = started.engine.failures();
-    let pump =
-        Pump { face: face.clone(), started, turns: HashMap::new(), texts: HashSet::new(), shown: HashSet::new(), user: HashSet::new() };
+    let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let pump = Pump { face: face.clone(), started, turns: HashMap::new(), texts, shown, user, answered: None };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -51,6 +51,8 @@ struct Pump {
     shown: HashSet<PartId>,
     /// Messages of the user: their parts are not the model's words.
     user: HashSet<MessageId>,
+    /// The message of the user that is being answered.
+    answered: Option<MessageId>,
 }
 
 impl Pump {
@@ -83,12 +85,18 @@ impl Pump {
             Event::MessageUpdated { info: Message::Assistant(info) } if info.finish.is_some() || info.error.is_some() => {
                 self.started.chat.step_end()
             }
+            Event::MessageUpdated { info: Message::Assistant(info) } if self.answered.as_ref() != Some(&info.parent_id) => {
+                self.answered = Some(info.parent_id.clone());
+                self.started.chat.answers_newest();
+            }
             Event::MessageRemoved { .. } => self.started.chat.take_back(),
             Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
             Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
             Event::PermissionAsked(request) => self.asked(request),
             Event::QuestionAsked(request) => self.question(request),
-            Event::PermissionReplied { .. } | Event::QuestionReplied { .. } | Event::QuestionRejected { .. } => self.started.marks.refresh(),
+            Event::PermissionReplied { .. } | Event::QuestionReplied { .. } | Event::QuestionRejected { .. } => {
+                self.started.marks.refresh()
+            }
             Event::SessionCompacted { .. } => self.started.chat.words("\n\n> The conversation so far was summarised.".into()),
             Event::MessageUpdated { .. }
             | Event::PartDelta { .. }
@@ -102,8 +110,11 @@ impl Pump {
     fn status(&mut self, session: &SessionId, status: &SessionStatus) {
         match status {
             SessionStatus::Busy => {
-                let client = self.face.client().clone();
-                self.turns.entry(session.clone()).or_insert_with(|| TurnProgress::begin(client));
+                if !self.turns.contains_key(session) {
+                    let turn = TurnProgress::begin(self.face.client().clone());
+                    self.started.progress.add(&turn, session.clone());
+                    self.turns.insert(session.clone(), turn);
+                }
             }
             SessionStatus::Retry { attempt, message, next } => {
                 let seconds = (next - now_ms()).max(0) / 1000 + 1;
@@ -129,7 +140,9 @@ impl Pump {
             self.started.chat.flush().await;
         }
         self.started.chat.step_end();
+        self.started.chat.turn_end();
         if let Some(turn) = self.turns.remove(session) {
+            self.started.progress.remove(&turn);
             turn.end(if words.is_empty() { word } else { words });
         }
     }

@@ -14,15 +14,39 @@ pub const INTERLINE: &str = "## Interline";
 
 /// The last line that is exactly `heading`: its number.
 fn last_heading(text: &Rope, heading: &str) -> Option<usize> {
+    heading_from_end(text, heading, 0)
+}
+
+/// The last line that is exactly `heading` and has `skip` such lines below it; the first such line where there are fewer.
+fn heading_from_end(text: &Rope, heading: &str, mut skip: usize) -> Option<usize> {
+    let mut found = None;
     let mut line = text.len_lines();
     for slice in text.lines_at(text.len_lines()).reversed() {
         line -= 1;
         // A cheap look before the line is copied.
         if slice.len_bytes() <= heading.len() + 4 && slice.to_string().trim_end() == heading {
-            return Some(line);
+            found = Some(line);
+            if skip == 0 {
+                break;
+            }
+            skip -= 1;
         }
     }
-    None
+    found
+}
+
+/// The edit with the line ends that the text has.
+#[must_use]
+pub fn with_line_ends(text: &Rope, edit: TextEdit) -> TextEdit {
+    if !is_crlf(text) {
+        return edit;
+    }
+    TextEdit { range: edit.range, text: edit.text.replace("\r\n", "\n").replace('\n', "\r\n") }
+}
+
+fn is_crlf(text: &Rope) -> bool {
+    let first = text.line(0);
+    first.len_bytes() >= 2 && first.byte(first.len_bytes() - 2) == b'\r' && first.byte(first.len_bytes() - 1) == b'\n'
 }
 
 /// Where a line ends, without its line end.
@@ -46,7 +70,7 @@ fn trimmed_end(text: &Rope, start: usize, end: usize) -> usize {
 pub fn draft(text: &Rope) -> Option<String> {
     let line = last_heading(text, YOU)?;
     let start = text.line_to_byte((line + 1).min(text.len_lines()));
-    Some(text.byte_slice(start..).to_string().trim().to_owned())
+    Some(text.byte_slice(start..).to_string().trim().replace("\r\n", "\n"))
 }
 
 /// The line of the newest answer's heading, or of the last `## You`; where prompts are shown.
@@ -114,14 +138,14 @@ pub fn insert_question(text: &Rope, question: &str) -> TextEdit {
     }
 }
 
-/// The newest answer's section: the end of its heading, and the end of its words.
-fn answer(text: &Rope) -> Option<(usize, usize)> {
-    let heading = last_heading(text, INTERLINE)?;
+/// The section of the newest answer but `newer`: the end of its heading, and the end of its words.
+fn answer(text: &Rope, newer: usize) -> Option<(usize, usize)> {
+    let heading = heading_from_end(text, INTERLINE, newer)?;
     let start = line_end(text, heading);
     let mut end = text.len_bytes();
     for line in heading + 1..text.len_lines() {
         let slice = text.line(line);
-        if slice.len_bytes() <= YOU.len() + 4 && slice.to_string().trim_end() == YOU {
+        if slice.len_bytes() <= INTERLINE.len() + 4 && matches!(slice.to_string().trim_end(), YOU | INTERLINE) {
             end = text.line_to_byte(line);
             break;
         }
@@ -129,16 +153,19 @@ fn answer(text: &Rope) -> Option<(usize, usize)> {
     Some((start, trimmed_end(text, start, end)))
 }
 
-/// Where the newest answer's words end.
+/// Where the words of the newest answer but `newer` stand, with their heading; where the user writes if there is none.
 #[must_use]
-pub fn answer_end(text: &Rope) -> usize {
-    answer(text).map_or(0, |(_, end)| end)
+pub fn answer_span(text: &Rope, newer: usize) -> (usize, usize) {
+    match (heading_from_end(text, INTERLINE, newer), answer(text, newer)) {
+        (Some(heading), Some((_, end))) => (text.line_to_byte(heading), end),
+        _ => (text.line_to_byte(prompt_line(text)), 0),
+    }
 }
 
-/// Adds words to the newest answer; makes a section for them where somebody removed it.
+/// Adds words to the newest answer but `newer`; makes a section for them where somebody removed it.
 #[must_use]
-pub fn append(text: &Rope, words: &str) -> TextEdit {
-    match answer(text) {
+pub fn append(text: &Rope, words: &str, newer: usize) -> TextEdit {
+    match answer(text, newer) {
         Some((start, end)) if start == end => TextEdit { range: end..end, text: format!("\n\n{}", words.trim_start_matches('\n')) },
         Some((_, end)) => TextEdit { range: end..end, text: words.to_owned() },
         None => {
@@ -149,11 +176,23 @@ pub fn append(text: &Rope, words: &str) -> TextEdit {
     }
 }
 
-/// Takes back words that the newest answer ends with; none if it does not (somebody changed them).
+/// A `## You` below the newest answer, where somebody removed it; none if it is there, or no answer is.
 #[must_use]
-pub fn take_back(text: &Rope, words: &str) -> Option<TextEdit> {
+pub fn restore_draft(text: &Rope) -> Option<TextEdit> {
+    let heading = last_heading(text, INTERLINE)?;
+    if last_heading(text, YOU).is_some_and(|line| line > heading) {
+        return None;
+    }
+    let end = text.len_bytes();
+    Some(TextEdit { range: trimmed_end(text, 0, end)..end, text: format!("\n\n{YOU}\n\n") })
+}
+
+/// Takes back words that the newest answer but `newer` ends with; none if it does not (somebody changed them).
+#[must_use]
+pub fn take_back(text: &Rope, words: &str, newer: usize) -> Option<TextEdit> {
+    let words = if is_crlf(text) { words.replace('\n', "\r\n") } else { words.to_owned() };
     let words = words.trim_end();
-    let (start, end) = answer(text)?;
+    let (start, end) = answer(text, newer)?;
     let from = end.checked_sub(words.len()).filter(|from| *from >= start)?;
     let same = text.get_byte_slice(from..end).is_some_and(|slice| slice == words);
     let from = if same { trimmed_end(text, start, from) } else { return None };
@@ -215,14 +254,44 @@ mod tests {
     #[test]
     fn words_are_added_above_what_the_user_writes_next() {
         let text = "## You\n\nhello\n\n## Interline\n\n## You\n\nnext quest";
-        check(text, |t| append(t, "one"), "## You\n\nhello\n\n## Interline\n\none\n\n## You\n\nnext quest");
+        check(text, |t| append(t, "one", 0), "## You\n\nhello\n\n## Interline\n\none\n\n## You\n\nnext quest");
         let text = "## You\n\nhello\n\n## Interline\n\none\n\n## You\n\nnext quest";
-        check(text, |t| append(t, " two\n\nthree"), "## You\n\nhello\n\n## Interline\n\none two\n\nthree\n\n## You\n\nnext quest");
+        check(text, |t| append(t, " two\n\nthree", 0), "## You\n\nhello\n\n## Interline\n\none two\n\nthree\n\n## You\n\nnext quest");
+    }
+
+    #[test]
+    fn an_answer_goes_on_in_its_own_section_while_newer_messages_wait() {
+        let text = "## You\n\na\n\n## Interline\n\none\n\n## You\n\nb\n\n## Interline\n\n## You\n\n";
+        check(text, |t| append(t, " two", 1), &text.replace("one", "one two"));
+        // Where the older section is gone the words are not.
+        check("## Interline\n\n## You\n\n", |t| append(t, "one", 1), "## Interline\n\none\n\n## You\n\n");
+    }
+
+    #[test]
+    fn a_heading_to_write_under_comes_back() {
+        let text = "## You\n\na\n\n## Interline\n\none\n";
+        check(text, |t| restore_draft(t).unwrap(), "## You\n\na\n\n## Interline\n\none\n\n## You\n\n");
+        for whole in ["", "## You\n", "## Interline\n\none\n\n## You\n\nnext"] {
+            assert_eq!(restore_draft(&Rope::from_str(whole)), None, "{whole}");
+        }
+    }
+
+    #[test]
+    fn line_ends_are_the_texts_own() {
+        let text = "# Interline\r\n\r\n## You\r\n\r\nhello\r\nthere\r\n";
+        check(
+            text,
+            |t| with_line_ends(t, close_draft(t)),
+            "# Interline\r\n\r\n## You\r\n\r\nhello\r\nthere\r\n\r\n## Interline\r\n\r\n## You\r\n\r\n",
+        );
+        assert_eq!(draft(&Rope::from_str(text)).as_deref(), Some("hello\nthere"));
+        let streamed = Rope::from_str("## Interline\r\n\r\nkeep\r\none\r\ntwo\r\n");
+        assert!(take_back(&streamed, "one\ntwo", 0).is_some());
     }
 
     #[test]
     fn words_are_not_lost_where_the_headings_are_gone() {
-        check("everything else", |t| append(t, "one"), "everything else\n\n## Interline\n\none\n\n## You\n\n");
+        check("everything else", |t| append(t, "one", 0), "everything else\n\n## Interline\n\none\n\n## You\n\n");
     }
 
     #[test]
@@ -234,9 +303,9 @@ mod tests {
     #[test]
     fn what_was_streamed_can_be_taken_back_unless_somebody_changed_it() {
         let text = Rope::from_str("## Interline\n\nkeep\n\npartial answ\n\n## You\n\n");
-        let edit = take_back(&text, "partial answ").unwrap();
+        let edit = take_back(&text, "partial answ", 0).unwrap();
         assert_eq!(apply(&text.to_string(), &edit), "## Interline\n\nkeep\n\n## You\n\n");
-        assert_eq!(take_back(&text, "other"), None);
+        assert_eq!(take_back(&text, "other", 0), None);
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! The chat buffer while its user does as they please: writes on, closes it, removes its headings.
+//!
+//! Must not know how often or by which edits an answer gets into the chat; its text is looked at.
+//!
+//! **Invariant:** each test ends with the whole text of the chat, as its user sees it.
+
+use std::sync::{Arc, Barrier};
+
+use interline_tests::{
+    editors::Desk,
+    fake_editor::{FakeEditor, Mode},
+    scripted_model::{Reply, ScriptedModel},
+};
+use serde_json::{Value, json};
+
+const CHAT: &str = ".interline/chat.md";
+
+fn desk(model: &ScriptedModel) -> Desk {
+    let desk = Desk::new();
+    let config = json!({
+        "model": "mock/test",
+        "provider": { "mock": {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
+            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
+        } },
+        "permission": { "edit": "allow" },
+    });
+    desk.write("interline.json", &config.to_string()).write("project/a.txt", "one\n");
+    desk
+}
+
+fn open_chat(editor: &FakeEditor) {
+    editor.command("interline.chat", Value::Null).unwrap_or_else(|e| panic!("the chat: {e}"));
+    editor.wait_holds(CHAT, "## You");
+}
+
+fn send(editor: &FakeEditor) {
+    editor.command("interline.send", Value::Null).unwrap_or_else(|e| panic!("send: {e}"));
+}
+
+/// Types at the end, and sends.
+fn send_next(editor: &FakeEditor, words: &str) {
+    let text = editor.text(CHAT);
+    editor.replace(CHAT, &text, &format!("{text}{words}\n"));
+    send(editor);
+}
+
+/// An answer of which the first half stands in the chat; the second comes at the barrier.
+fn half_an_answer(model: &ScriptedModel, editor: &FakeEditor) -> Arc<Barrier> {
+    let barrier = Arc::new(Barrier::new(2));
+    model.script([Reply::Halves("First half,", Arc::clone(&barrier), " second half.")]);
+    open_chat(editor);
+    editor.replace(CHAT, "## You\n\n", "## You\n\nQuestion.\n");
+    send(editor);
+    editor.wait_holds(CHAT, "First half,");
+    barrier
+}
+
+#[test]
+fn an_answer_goes_on_in_its_own_section_when_the_next_message_is_sent() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let before = editor.begun();
+    let barrier = half_an_answer(&model, &editor);
+    model.script([Reply::Text("To the next.")]);
+    send_next(&editor, "Next.");
+    barrier.wait();
+    let want = "# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\nFirst half, second half.\n\n## You\n\nNext.\n\n## Interline\n\nTo the next.\n\n## You\n\n";
+    editor.wait_text(CHAT, want);
+    editor.idle_after(before);
+}
+
+#[test]
+fn a_chat_that_was_closed_gets_the_rest_when_it_is_opened_again() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let before = editor.begun();
+    let barrier = half_an_answer(&model, &editor);
+    editor.save(CHAT);
+    editor.close(CHAT);
+    barrier.wait();
+    editor.idle_after(before);
+    open_chat(&editor);
+    editor.wait_text(CHAT, "# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\nFirst half, second half.\n\n## You\n\n");
+}
+
+#[test]
+fn a_heading_to_write_under_comes_back_at_the_end() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let before = editor.begun();
+    let barrier = half_an_answer(&model, &editor);
+    let text = editor.text(CHAT);
+    editor.replace(CHAT, &text, &text[..text.rfind("## You").unwrap_or_default()]);
+    barrier.wait();
+    editor.idle_after(before);
+    editor.wait_text(CHAT, "# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\nFirst half, second half.\n\n## You\n\n");
+}
+
+#[test]
+fn a_chat_keeps_its_line_ends() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write(&format!("project/{CHAT}"), "## You\r\n\r\nOne.\r\nTwo.\r\n");
+    model.script([Reply::Text("Three.\nFour.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    open_chat(&editor);
+    let before = editor.begun();
+    send(&editor);
+    editor.idle_after(before);
+    editor.wait_text(CHAT, "## You\r\n\r\nOne.\r\nTwo.\r\n\r\n## Interline\r\n\r\nThree.\r\nFour.\r\n\r\n## You\r\n\r\n");
+    assert!(model.request(1).to_string().contains(r"One.\nTwo."), "the message has line ends of its own");
+}
+
+#[test]
+fn slash_commands_are_answered_in_words() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let edit = json!({ "filePath": desk.at("project/a.txt"), "oldString": "one", "newString": "two" });
+    model.script([Reply::Call("edit", edit), Reply::Text("Done.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.open("a.txt", None);
+    editor.ask("Change it.");
+    open_chat(&editor);
+    for (command, words) in [("/undo", "## Interline\n\nUndone: a.txt.\n"), ("/model", "- `mock/test`\n"), ("/agent", "- `plan`\n")] {
+        send_next(&editor, command);
+        editor.wait_holds(CHAT, words);
+    }
+    assert!(editor.wait_message().contains("Undone: a.txt"));
+}
+
+#[test]
+fn a_cancelled_progress_ends_its_own_turn_alone() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    model.script([Reply::Hang("First")]);
+    let before = editor.begun();
+    editor.command("interline.ask", json!({ "text": "One." })).expect("ask");
+    let token = editor.wait_progress();
+    assert!(model.request(1).to_string().contains("One."));
+    editor.notify("window/workDoneProgress/cancel", json!({ "token": token }));
+    editor.idle_after(before);
+    let barrier = Arc::new(Barrier::new(2));
+    model.script([Reply::Halves("The second", Arc::clone(&barrier), " is whole.")]);
+    open_chat(&editor);
+    let before = editor.begun();
+    editor.command("interline.ask", json!({ "text": "Two." })).expect("ask");
+    editor.wait_holds(CHAT, "The second");
+    // The first one's once more, late.
+    editor.notify("window/workDoneProgress/cancel", json!({ "token": token }));
+    barrier.wait();
+    editor.idle_after(before);
+    editor.wait_holds(CHAT, "The second is whole.");
+}

@@ -1,0 +1,121 @@
+//! `interline run` as scripts use it: what is on standard output, and how it ends.
+//!
+//! **Invariant:** each test has a home, a project and a model of its own.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::Write,
+    process::{Child, Command, Output, Stdio},
+};
+
+use interline_tests::{
+    editors::{Desk, binary},
+    scripted_model::{Reply, ScriptedModel},
+};
+use serde_json::json;
+
+fn desk(model: &ScriptedModel) -> Desk {
+    let desk = Desk::new();
+    let config = json!({
+        "model": "mock/test",
+        "provider": { "mock": {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
+            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
+        } },
+        "permission": { "bash": "allow" },
+    });
+    desk.write("interline.json", &config.to_string()).write("project/a.txt", "one\n");
+    desk
+}
+
+fn start(desk: &Desk, arguments: &[&str]) -> Child {
+    Command::new(binary())
+        .arg("run")
+        .args(arguments)
+        .current_dir(desk.at("project"))
+        .env_clear()
+        .envs(desk.environment())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("interline starts")
+}
+
+fn run(desk: &Desk, arguments: &[&str], input: &str) -> Output {
+    let mut child = start(desk, arguments);
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn an_answer_ends_with_one_line_break() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    for (answer, want) in [("Done.", "Done.\n"), ("Done.\n", "Done.\n"), ("One.\nTwo.", "One.\nTwo.\n")] {
+        model.script([Reply::Text(answer)]);
+        let output = run(&desk, &["go"], "");
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()), (Some(0), want), "{output:?}");
+    }
+}
+
+#[test]
+fn the_last_session_goes_on_by_a_short_option() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    model.script([Reply::Text("First."), Reply::Text("Second.")]);
+    assert!(run(&desk, &["one"], "").status.success());
+    assert!(run(&desk, &["-c", "two"], "").status.success());
+    let asked = model.request(2).to_string();
+    assert!(asked.contains("one") && asked.contains("First.") && asked.contains("two"), "{asked}");
+}
+
+#[test]
+fn who_left_standard_input_open_is_told_what_is_waited_for() {
+    use std::io::{BufRead, BufReader};
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    model.script([Reply::Text("Done.")]);
+    let mut child = start(&desk, &["go"]);
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().expect("its errors")).read_line(&mut told).expect("a line");
+    assert!(told.contains("reads standard input"), "{told}");
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_signal_ends_it_and_its_commands() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    for (signal, status) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+        let started = desk.at("project/started");
+        std::fs::remove_file(&started).ok();
+        // The command tells its own number, and would go on for long.
+        let command = json!({ "command": "echo $$ > started.new; mv started.new started; sleep 600", "description": "wait" });
+        model.script([Reply::Call("bash", command)]);
+        let mut child = start(&desk, &["go"]);
+        drop(child.stdin.take());
+        let shell = wait_for(|| std::fs::read_to_string(&started).ok());
+        let kill =
+            |what: &str, id: &str| Command::new("kill").args([what, id]).stderr(Stdio::null()).status().expect("kill runs").success();
+        assert!(kill(&format!("-{signal}"), &child.id().to_string()));
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(status), "{signal}: {output:?}");
+        wait_for(|| (!kill("-0", shell.trim())).then_some(()));
+    }
+}
+
+/// Looks again and again: files and processes send no events.
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(15);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(std::time::Instant::now() < end, "waited in vain");
+        std::thread::yield_now();
+    }
+}
