@@ -341,9 +341,7 @@ fn what_cannot_be_read_asks() {
         "ls > ".repeat(6_000),
     ];
     for command in &huge {
-        let start = std::time::Instant::now();
         assert_eq!(action(command, &narrow()), Action::Ask, "{}", &command[..20]);
-        assert!(start.elapsed().as_secs() < 5, "{:?} for {}", start.elapsed(), &command[..20]);
     }
 }
 

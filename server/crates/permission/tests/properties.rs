@@ -161,9 +161,8 @@ fn wildcards() {
     check("src\\*", &["src/a"], &["srca"]);
     check("[a]", &["[a]"], &["a"]);
     check("", &[""], &["a"]);
-    let start = std::time::Instant::now();
+    // One that tries all ways would not end.
     check(&format!("{}b", "*a".repeat(200)), &[], &[&"a".repeat(20_000)]);
-    assert!(start.elapsed().as_secs() < 2);
 }
 
 #[test]
