@@ -143,6 +143,7 @@ pub(crate) async fn carry_out(proposals: &[Proposal], title: &str, context: &Too
         always_ask: false,
     };
     context.asker.ask(ask).await?;
+    proposals.iter().try_for_each(|proposal| proposal.target.still_leads_there())?;
     let changes: Vec<Change> = proposals.iter().filter_map(Proposal::change).collect();
     let changes = context.workspace.apply(changes, &context.cancel).await.map_err(|error| match error {
         ApplyError::Cancelled { .. } => ToolError::Cancelled(Box::default()),

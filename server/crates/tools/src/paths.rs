@@ -121,6 +121,20 @@ impl Target {
         Some(if folder { path.to_owned() } else { path.parent().unwrap_or(path).to_owned() })
     }
 
+    /// To be called when the user has answered: a link may have been put in its way meanwhile.
+    ///
+    /// # Errors
+    /// If it leads elsewhere now than what was asked for.
+    pub fn still_leads_there(&self) -> Result<(), ToolError> {
+        match (self.key.path(), &self.real) {
+            (Some(path), Some(real)) if real_path(path) != *real => Err(ToolError::model(format!(
+                "{} leads to another file now than when permission was asked for: not allowed; call the tool again",
+                self.relative
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// What rules say of reading it, without asking.
     pub fn may_read(&self, context: &ToolContext) -> bool {
         self.patterns().iter().all(|pattern| context.asker.evaluate("read", pattern) == Action::Allow)
@@ -217,5 +231,11 @@ mod tests {
         check("untitled:Untitled-1", true, &["untitled:Untitled-1"]);
         assert_eq!(roots.resolve("out/x/new.txt").outside_directory(false), Some(outside.join("x")));
         assert_eq!(roots.resolve("src").outside_directory(true), None);
+        // Links that are put there while the prompt waits.
+        let (file, new) = (roots.resolve("src/a.rs"), roots.resolve("src/new/b.rs"));
+        assert!(file.still_leads_there().is_ok() && new.still_leads_there().is_ok());
+        symlink(&outside, root.join("src/new")).expect("link");
+        assert!(file.still_leads_there().is_ok());
+        assert!(new.still_leads_there().unwrap_err().to_string().contains("another file now"));
     }
 }

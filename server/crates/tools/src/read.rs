@@ -74,6 +74,7 @@ impl Tool for Read {
         let folder = target.key.path().is_some_and(Path::is_dir);
         target.ask_outside_to_read(context, folder).await?;
         ask_to_read(&target, context).await?;
+        target.still_leads_there()?;
         match context.workspace.read(&target.key).await {
             Ok(snapshot) => {
                 context.seen.set(snapshot.key.clone(), snapshot.text.clone());
