@@ -251,12 +251,7 @@ impl Person {
 
     /// Shows the chat, which is made where there is none.
     pub fn show_chat(&self) -> &Self {
-        self.server_command("interline.chat");
-        if self.editor == Editor::Helix {
-            // It cannot be told to show a document, so Interline tells the user.
-            self.see("to see the chat").show(".interline/chat.md");
-        }
-        self.see("## You")
+        self.server_command("interline.chat").see("## You")
     }
 
     /// Takes the last undo back.

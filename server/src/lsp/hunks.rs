@@ -451,7 +451,8 @@ fn diagnostic(doc: &Doc, hunk: &Hunk, encoding: Encoding) -> Diagnostic {
         severity: Some(DiagnosticSeverity::HINT),
         code: Some(NumberOrString::String("hunk".into())),
         source: Some(SOURCE.into()),
-        message: format!("Interline changed this: +{added} −{removed} (accept or reject by a code action here)"),
+        // Short: Helix lays it over the code.
+        message: format!("Interline: +{added} −{removed}"),
         data: Some(serde_json::json!({"id": id(doc.serial, hunk), "turn": hunk.turn})),
         ..Diagnostic::default()
     }
