@@ -103,7 +103,11 @@ fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
     for problem in &loaded.problems {
         output::note(&format!("interline: {problem}"));
     }
-    let instructions = config::instructions(&loaded.config, env, dirs, &cwd, &loaded.root);
+    let (config, place, top, folder) = (loaded.config.clone(), (env.clone(), dirs.clone()), loaded.root.clone(), cwd.clone());
+    let instructions = move || {
+        let found = config::instructions(&config, &place.0, &place.1, &folder, &top);
+        found.into_iter().map(|i| (i.path, i.text)).collect()
+    };
     let auth = config::Auth::load(env, dirs);
     let workspace = DiskWorkspace::new(vec![loaded.root.clone()]).watching_commands(&dirs.data);
     let workspace = if loaded.root == cwd {
@@ -115,7 +119,7 @@ fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
         workspace: Arc::new(workspace),
         config: Arc::new(loaded.config),
         keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
-        instructions: instructions.into_iter().map(|i| (i.path, i.text)).collect(),
+        instructions: Arc::new(instructions),
         skills: loaded.skills,
         env: env.clone(),
         places: Places { data: dirs.data.clone(), directory: cwd },

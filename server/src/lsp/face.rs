@@ -138,14 +138,19 @@ impl Face {
     async fn start(&self) -> Arc<Started> {
         let root = self.root();
         let loaded = config::load(&self.0.env, &self.0.dirs, &root);
-        let instructions = config::instructions(&loaded.config, &self.0.env, &self.0.dirs, &root, &loaded.root);
+        let (env, dirs) = (self.0.env.clone(), self.0.dirs.clone());
+        let (config, cwd, top) = (loaded.config.clone(), root.clone(), loaded.root.clone());
+        let instructions = move || {
+            let found = config::instructions(&config, &env, &dirs, &cwd, &top);
+            found.into_iter().map(|i| (i.path, i.text)).collect()
+        };
         let auth = config::Auth::load(&self.0.env, &self.0.dirs);
         let workspace = self.workspace().await;
         let engine = Engine::new(Deps {
             workspace: Arc::clone(&workspace) as Arc<dyn workspace::Workspace>,
             config: Arc::new(loaded.config.clone()),
             keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
-            instructions: instructions.into_iter().map(|i| (i.path, i.text)).collect(),
+            instructions: Arc::new(instructions),
             skills: loaded.skills.clone(),
             env: self.0.env.clone(),
             places: Places { data: self.0.dirs.data.clone(), directory: root.clone() },

@@ -39,8 +39,8 @@ pub struct Deps {
     pub config: Arc<Config>,
     /// Where keys come from.
     pub keys: KeySource,
-    /// AGENTS.md and the like.
-    pub instructions: Vec<(PathBuf, String)>,
+    /// Reads AGENTS.md and the like: once at the start, and again for each message.
+    pub instructions: crate::InstructionsNow,
     /// What the model may read when a task calls for it.
     pub skills: Vec<Skill>,
     /// The environment: it says which instruction files of folders count.
@@ -92,10 +92,11 @@ impl Engine {
         let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
         let output = deps.config.tool_output;
         let tools = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
+        let instructions = (deps.instructions)();
         let guides = Guides {
             directory: deps.places.directory.clone(),
             env: deps.env,
-            always: deps.instructions.iter().map(|(path, _)| path.clone()).collect(),
+            always: instructions.iter().map(|(path, _)| path.clone()).collect(),
             skills: deps.skills,
         };
         let shared = Shared {
@@ -104,7 +105,8 @@ impl Engine {
             client: Client::new(),
             tools,
             jobs: deps.jobs,
-            instructions: deps.instructions,
+            known_instructions: Mutex::new(Arc::new(instructions)),
+            instructions_now: deps.instructions,
             guides: Arc::new(guides),
             shell: usable_shell(shell),
             home: deps.home,

@@ -27,4 +27,5 @@ mod worker;
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, Recorded, StopReason, UndoReport, Waiting};
 pub use engine::{Deps, Engine};
 pub use questions::WaitingQuestion;
+pub use shared::{Instruction, InstructionsNow};
 pub use undo::Undo;

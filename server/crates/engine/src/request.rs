@@ -2,10 +2,13 @@
 //!
 //! **Invariant:** two requests of one session differ only behind what both have in common, so that the provider's cache serves the rest.
 
+use std::path::{Path, PathBuf};
+
 use permission::Action;
 use proto::{Message, MessageWithParts, Tokens};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
-use workspace::{DocKey, Place};
+use tools::SeenFiles;
+use workspace::{Applied, Content, DocKey, Place};
 
 use crate::prompt::{self, Selection, UserChange};
 use crate::session::SessionState;
@@ -63,6 +66,9 @@ pub fn finish_word(reason: FinishReason) -> &'static str {
     }
 }
 
+/// Most names of a mentioned folder.
+const FOLDER_NAMES: usize = 200;
+
 /// The request for the next step.
 #[must_use]
 pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -> ModelRequest {
@@ -77,7 +83,7 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
             persona,
             &setup.author.model.to_string(),
             &shared.environment(),
-            &shared.instructions,
+            &shared.instructions(),
             &skills(shared, setup),
         ),
         messages,
@@ -133,17 +139,65 @@ pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskReques
         out.push(context);
     }
     for mention in mentions {
-        let key = DocKey::from_tool_path(mention, shared.main_root());
-        if let Ok(snapshot) = shared.workspace.read(&key).await {
-            let text = prompt::cut(&snapshot.text.to_string(), shared.limits);
-            out.push(format!("<file path=\"{}\">\n{text}\n</file>", prompt::name(&key, &roots)));
-            state.seen.set(key, snapshot.text);
-        }
+        out.extend(mentioned(shared, state, mention, &roots).await);
     }
     if let Some(reminder) = setup.agent.reminder {
         out.push(format!("<system-reminder>\n{}\n</system-reminder>", reminder.trim()));
     }
     out
+}
+
+/// What a mention stands for: a file's text (`@file:12` and `@file#12` mean the file), or a folder's names. None if it is neither.
+async fn mentioned(shared: &Shared, state: &SessionState, mention: &str, roots: &[PathBuf]) -> Option<String> {
+    let lines = |c: char| c.is_ascii_digit() || c == '-' || c == 'L';
+    let without_lines = mention.trim_end_matches(lines).strip_suffix([':', '#']).filter(|file| !file.is_empty());
+    for name in [Some(mention), without_lines].into_iter().flatten() {
+        let key = DocKey::from_tool_path(name, shared.main_root());
+        if let Ok(snapshot) = shared.workspace.read(&key).await {
+            let text = prompt::cut(&snapshot.text.to_string(), shared.limits);
+            let told = format!("<file path=\"{}\">\n{text}\n</file>", prompt::name(&key, roots));
+            state.seen.set(key, snapshot.text);
+            return Some(told);
+        }
+        let Some(path) = key.path().map(Path::to_owned) else { continue };
+        if let Ok(Ok(names)) = tokio::task::spawn_blocking(move || folder(&path)).await {
+            return Some(format!("<folder path=\"{}\">\n{names}\n</folder>", prompt::name(&key, roots)));
+        }
+    }
+    None
+}
+
+/// The names in a folder, those of folders with a slash.
+fn folder(path: &Path) -> std::io::Result<String> {
+    let mut names = Vec::new();
+    for entry in path.read_dir()? {
+        let entry = entry?;
+        let slash = if entry.file_type()?.is_dir() { "/" } else { "" };
+        names.push(format!("{}{slash}", entry.file_name().to_string_lossy()));
+    }
+    names.sort();
+    if names.len() > FOLDER_NAMES {
+        let more = names.len() - FOLDER_NAMES;
+        names.truncate(FOLDER_NAMES);
+        names.push(format!("… {more} more"));
+    }
+    Ok(names.join("\n"))
+}
+
+/// What a call of the model's own has changed is no news from the user. It has not read the text as it is now, though.
+pub fn take_as_own(seen: &SeenFiles, changes: &[Applied]) {
+    for change in changes {
+        let Some(text) = seen.get(&change.key) else { continue };
+        let same = |content: &Option<Content>| content.as_ref().and_then(Content::as_text).is_some_and(|content| text == content);
+        // What the user changed before is still to be told.
+        if !same(&change.before) || same(&change.after) {
+            continue;
+        }
+        match change.after.as_ref().and_then(Content::as_text) {
+            Some(after) => seen.told_changes(change.key.clone(), after.into()),
+            None => seen.forget(&change.key),
+        }
+    }
 }
 
 async fn selection(shared: &Shared, place: &Place, roots: &[std::path::PathBuf]) -> Option<Selection> {

@@ -35,8 +35,10 @@ pub struct Shared {
     pub tools: Vec<Arc<dyn Tool>>,
     /// Background commands.
     pub jobs: Arc<Jobs>,
-    /// AGENTS.md and the like.
-    pub instructions: Vec<(PathBuf, String)>,
+    /// AGENTS.md and the like, as they were when the last message was taken up.
+    pub known_instructions: Mutex<Arc<Vec<Instruction>>>,
+    /// Reads them.
+    pub instructions_now: InstructionsNow,
     /// Instructions of the project's folders, and skills.
     pub guides: Arc<Guides>,
     /// Where things are kept.
@@ -67,7 +69,27 @@ pub struct Shared {
     pub undoing: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// A file for the system prompt, and its text.
+pub type Instruction = (PathBuf, String);
+/// Reads the instructions as they are now.
+pub type InstructionsNow = Arc<dyn Fn() -> Vec<Instruction> + Send + Sync>;
+
 impl Shared {
+    /// AGENTS.md and the like.
+    #[must_use]
+    pub fn instructions(&self) -> Arc<Vec<Instruction>> {
+        Arc::clone(&self.known_instructions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads them again: the user may have written others since.
+    pub async fn read_instructions(&self) {
+        let read = Arc::clone(&self.instructions_now);
+        match tokio::task::spawn_blocking(move || read()).await {
+            Ok(now) => *self.known_instructions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now),
+            Err(error) => tracing::error!(%error, "the instructions could not be read"),
+        }
+    }
+
     /// The folder where commands run.
     #[must_use]
     pub fn main_root(&self) -> &Path {

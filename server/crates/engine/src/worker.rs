@@ -381,6 +381,9 @@ impl Worker {
         if let Some(setup) = self.waiting.take() {
             run.setup = setup;
         }
+        if !self.fresh.is_empty() {
+            self.shared.read_instructions().await;
+        }
         while let Some(Fresh { turn, request: ask, mentions }) = self.fresh.pop_front() {
             let context = request::user_context(&self.shared, &self.state, &ask, &mentions, &run.setup).await;
             for text in context {
@@ -466,6 +469,7 @@ impl Worker {
             }
         };
         if !changes.is_empty() {
+            request::take_as_own(&self.state.seen, &changes);
             self.shared.record_changes(self.state.id(), &run.id, changes);
         }
         Input::ToolDone { call: end.call, outcome }

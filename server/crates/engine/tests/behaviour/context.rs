@@ -74,6 +74,56 @@ async fn a_selection_and_a_mentioned_file_go_with_the_message_as_the_buffers_hav
 }
 
 #[tokio::test]
+async fn what_the_models_own_command_changed_is_not_told_as_the_users() {
+    let mut world = World::with(json!({"permission": {"bash": "allow"}})).await;
+    world.files.set("generated.txt", "one\n");
+    world.model.script([
+        call("read", json!({"filePath": "generated.txt"})),
+        call("bash", json!({"command": "true", "description": "x"})),
+        Reply::Text("done"),
+        Reply::Text("ok"),
+        Reply::Text("I see"),
+    ]);
+    world.turn("go").await;
+    world.turn("second").await;
+    let all = all_said(&world.model.request(4).await);
+    assert!(!all.contains("the user changed"), "{all}");
+    world.files.set("generated.txt", "one\nby a command\nby hand\n");
+    world.turn("third").await;
+    let all = all_said(&world.model.request(5).await);
+    assert!(all.contains("+by hand") && !all.contains("+by a command"), "{all}");
+}
+
+#[tokio::test]
+async fn a_mention_may_name_a_folder_or_a_line() {
+    let mut world = World::new().await;
+    world.files.set("a.txt", "the text\n");
+    std::fs::create_dir_all(world.dir.path().join("project/sub/deeper")).unwrap();
+    std::fs::write(world.dir.path().join("project/sub/b.txt"), "").unwrap();
+    world.model.script([Reply::Text("ok"), Reply::Text("ok"), Reply::Text("ok")]);
+    world.turn("see @sub/ and @nothing.txt").await;
+    let all = all_said(&world.model.request(1).await);
+    assert!(all.contains("<folder path=\"sub\">\nb.txt\ndeeper/\n</folder>"), "{all}");
+    for (number, mention) in [(2, "@a.txt:12"), (3, "@a.txt#L1-2")] {
+        world.turn(&format!("see {mention}")).await;
+        let all = all_said(&world.model.request(number).await);
+        assert_eq!(count(&all, "<file path=\"a.txt\">\nthe text\n</file>"), number - 1, "{all}");
+    }
+}
+
+#[tokio::test]
+async fn rules_that_were_written_since_count_from_the_next_message_on() {
+    let mut world = World::new().await;
+    let rules = world.dir.path().join("project/RULES.md");
+    world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
+    world.turn("one").await;
+    assert!(!world.model.request(1).await.to_string().contains("ZEBRA"));
+    std::fs::write(rules, "Say ZEBRA.\n").unwrap();
+    world.turn("two").await;
+    assert!(world.model.request(2).await.to_string().contains("ZEBRA"));
+}
+
+#[tokio::test]
 async fn a_mentioned_file_that_is_huge_is_cut() {
     let mut world = World::new().await;
     world.files.set("big.log", &"a line of the log\n".repeat(100_000));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engine::{AskRequest, Asked, Deps, Engine, Places};
+use engine::{AskRequest, Asked, Deps, Engine, InstructionsNow, Places};
 use proto::{Event, Message, MessageWithParts, NumberedEvent, Part, PartKind, PermissionReply, PermissionRequest, SessionId, ToolState};
 use providers::KeySource;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use store::Store;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
-use workspace::{Applied, ApplyError, Change, DocKey, MemWorkspace, ReadError, ShellRun, Snapshot, Workspace};
+use workspace::{Applied, ApplyError, Change, Content, DocKey, MemWorkspace, ReadError, Route, ShellRun, Snapshot, Workspace};
 
 use crate::model::{Model, PATIENCE};
 
@@ -199,7 +199,7 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         workspace,
         config: Arc::new(serde_json::from_value(config.clone()).unwrap()),
         keys: KeySource::new(|_| None, |_| None),
-        instructions: Vec::new(),
+        instructions: instructions(project),
         skills: Vec::new(),
         env: config::Env::default(),
         places: Places { data: data.to_owned(), directory: project.to_owned() },
@@ -209,7 +209,13 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
     })
 }
 
-/// A workspace in which to read `panic.txt` is a fault, and to read `hang.txt` never ends.
+/// The rules in `RULES.md`, if there is one.
+fn instructions(project: &Path) -> InstructionsNow {
+    let path = project.join("RULES.md");
+    Arc::new(move || std::fs::read_to_string(&path).map(|text| (path.clone(), text)).into_iter().collect())
+}
+
+/// A workspace in which to read `panic.txt` is a fault, and to read `hang.txt` never ends; every command writes on in `generated.txt`.
 pub struct Fragile(pub Arc<MemWorkspace>);
 
 #[async_trait]
@@ -239,7 +245,15 @@ impl Workspace for Fragile {
     }
 
     async fn finish_shell(&self, run: Box<dyn ShellRun>) -> Vec<Applied> {
-        self.0.finish_shell(run).await
+        let mut changes = self.0.finish_shell(run).await;
+        let key = self.0.key("generated.txt");
+        if let Ok(before) = self.0.read(&key).await {
+            let content = |text: String| Some(Content::text(text));
+            let text = format!("{}by a command\n", before.text);
+            self.0.set("generated.txt", &text);
+            changes.push(Applied { key, before: content(before.text.to_string()), after: content(text), route: Route::Disk });
+        }
+        changes
     }
 }
 
