@@ -103,7 +103,8 @@ struct Regex {
 impl Regex {
     fn new(pattern: &str) -> Result<Self, ToolError> {
         let mut builder = RegexMatcherBuilder::new();
-        builder.multi_line(true).line_terminator(Some(b'\n'));
+        // `$` stands before both kinds of line ends.
+        builder.multi_line(true).crlf(true).line_terminator(Some(b'\n'));
         if let Ok(matcher) = builder.build(pattern) {
             return Ok(Self { matcher, multi_line: false });
         }

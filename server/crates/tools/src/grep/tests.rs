@@ -33,6 +33,8 @@ async fn buffers_disk_and_include() {
     has(&world.text(&Grep, json!({ "pattern": "alpha", "path": "ignored/c.py" })).await, &["Found 1 match\n", "c.py"]);
     has(&world.text(&Grep, json!({ "pattern": "x\\ndef" })).await, &["Line 1: x", "Line 2: def alpha_renamed"]);
     has(&world.text(&Grep, json!({ "pattern": "(unclosed" })).await, &["bad regex pattern", "unclosed group"]);
+    world.write("crlf.txt", "needle one\r\nneedle two\r\n");
+    has(&world.text(&Grep, json!({ "pattern": "^needle one$" })).await, &["Line 1: needle one\n"]);
     has(&world.text(&Grep, json!({ "pattern": "nowhere_q" })).await, &["No matches found"]);
     has(&world.text(&Grep, json!({ "pattern": "x", "path": "none" })).await, &["no file or folder"]);
 }
