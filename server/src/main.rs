@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod log;
 mod lsp;
+mod models_check;
 mod models_cli;
 mod output;
 mod paths;
@@ -44,7 +45,7 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Say what is found, what is missing, and what to do about it
     Doctor(doctor::DoctorArgs),
-    /// List models
+    /// List models, or measure how well one works
     Models(models_cli::ModelsArgs),
     /// Keep, list and remove keys
     #[command(subcommand)]
@@ -89,6 +90,13 @@ fn main() -> ExitCode {
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Setup(args)) => setup::setup(&args, &env, &dirs),
         Some(Command::Doctor(args)) => doctor::doctor(&args, &env, &dirs, &cwd),
+        Some(Command::Models(models_cli::ModelsArgs { command: Some(models_cli::ModelsCommand::Check(args)), .. })) => {
+            log::start(&env, &dirs);
+            let Some(runtime) = runtime() else { return ExitCode::FAILURE };
+            let code = runtime.block_on(models_check::check(args, env, dirs, cwd));
+            runtime.shutdown_background();
+            code
+        }
         Some(Command::Models(args)) => models_cli::models(&args, &env, &dirs, &cwd),
         Some(Command::Auth(command)) => auth_cli::auth(&command, &env, &dirs),
         Some(Command::Sessions(args)) => sessions_cli::sessions(&args, &dirs, &cwd),

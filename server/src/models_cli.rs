@@ -1,6 +1,6 @@
 //! `interline models`: the models that can be asked.
 //!
-//! Must not ask any of them, nor open a connection.
+//! Must not ask any of them, nor open a connection: `models check` does, in `models_check`.
 //!
 //! **Invariant:** standard output holds names (or JSON) alone, so that it can be piped on.
 
@@ -8,15 +8,19 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use config::{Auth, Dirs, Env};
+use config::{Auth, Dirs, Env, Loaded};
 use providers::{KeySource, ModelEntry, Registry};
 use serde_json::json;
 
-use crate::output;
+use crate::{models_check, output};
 
 /// The command line's.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ModelsArgs {
+    /// Other than a list.
+    #[command(subcommand)]
+    pub command: Option<ModelsCommand>,
     /// Only this provider's, also those for which there is no key yet.
     pub provider: Option<String>,
     /// A JSON array with limits (in tokens) and prices (in US dollars for a million tokens).
@@ -24,9 +28,15 @@ pub struct ModelsArgs {
     pub json: bool,
 }
 
-/// Lists `provider/model` of the configured providers, and of those for which there is a key.
-#[must_use]
-pub fn models(args: &ModelsArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
+/// What can be done with models besides listing them.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum ModelsCommand {
+    /// Ask models what a coding agent asks, and grade them; this costs what their provider takes for it
+    Check(models_check::CheckArgs),
+}
+
+/// The models that are configured or built in; what is wrong in the configuration is told.
+pub fn registry(env: &Env, dirs: &Dirs, cwd: &Path) -> (Loaded, Registry) {
     let loaded = config::load(env, dirs, cwd);
     for problem in &loaded.problems {
         output::note(&problem.to_string());
@@ -36,6 +46,13 @@ pub fn models(args: &ModelsArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     let keys =
         KeySource::new(move |name| variables.get(name).map(str::to_owned), move |provider| auth.key_for(provider).map(str::to_owned));
     let registry = Registry::new(Arc::new(loaded.config.clone()), keys);
+    (loaded, registry)
+}
+
+/// Lists `provider/model` of the configured providers, and of those for which there is a key.
+#[must_use]
+pub fn models(args: &ModelsArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
+    let (loaded, registry) = registry(env, dirs, cwd);
     let provider_of = |entry: &ModelEntry| entry.name.split('/').next().unwrap_or_default().to_owned();
     let wanted = |entry: &ModelEntry| match &args.provider {
         Some(provider) => provider_of(entry) == *provider,

@@ -18,6 +18,12 @@ pub fn log_file(dirs: &Dirs) -> PathBuf {
     dirs.data.join("log").join("interline.log")
 }
 
+/// What `interline models check` found, one line of JSON a check.
+#[must_use]
+pub fn models_check(dirs: &Dirs) -> PathBuf {
+    dirs.data.join("models-check.jsonl")
+}
+
 /// The program that a name on the `PATH` stands for.
 #[must_use]
 pub fn find_program(env: &Env, name: &str) -> Option<PathBuf> {
