@@ -24,7 +24,6 @@ mod skills;
 mod substitute;
 
 pub use auth::{Auth, AuthError, Credential, remove_credential, set_credential};
-pub use skills::Skill;
 pub use commands::{Piece, expand, mentions, parse_slash};
 pub use dirs::{Dirs, Env};
 pub use instructions::{Instruction, instruction_urls, instructions, nested_instructions};
@@ -36,3 +35,4 @@ pub use schema::{
     AgentConfig, AgentMode, CommandConfig, CompactionConfig, Config, Cost, Limit, Modalities, ModelConfig, OneOrMany, PermissionConfig,
     PermissionRule, PermissionValue, ProviderConfig, ProviderOptions, ToolOutputConfig,
 };
+pub use skills::Skill;

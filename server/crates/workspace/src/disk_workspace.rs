@@ -196,6 +196,10 @@ impl Workspace for DiskWorkspace {
             _ => Vec::new(),
         }
     }
+
+    fn blind_to_commands(&self) -> Option<String> {
+        self.shell.as_ref().and_then(ShellChanges::why_off)
+    }
 }
 
 #[cfg(test)]

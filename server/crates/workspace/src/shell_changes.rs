@@ -68,10 +68,11 @@ impl ShellChanges {
         Self { folder, root, repository: tokio::sync::Mutex::default(), off: Mutex::default() }
     }
 
-    /// Why changes of files that are not open cannot be found in this project; none while they can be, or before the first command.
+    /// Why changes of files that are not open cannot be found in this project; none while they can be.
     #[must_use]
     pub fn why_off(&self) -> Option<String> {
-        self.lock_off().clone()
+        // Before the first command nothing was tried yet.
+        self.lock_off().clone().or_else(|| (!git::is_below_one(&self.root)).then(|| Trouble::NoRepository.to_string()))
     }
 
     /// To be called right before a command is started, when the buffers were flushed. `open` are the open documents' files with their bytes on the disk: they

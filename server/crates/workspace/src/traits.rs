@@ -71,4 +71,9 @@ pub trait Workspace: Send + Sync {
     /// Puts right what `prepare_shell` did, brings what the command changed into the buffers, and tells all that it changed.
     /// To be called however the command ended, also when the turn was cancelled.
     async fn finish_shell(&self, run: Box<dyn ShellRun>) -> Vec<Applied>;
+
+    /// Why `finish_shell` cannot tell what a command changed in files that are not open; none where it can.
+    fn blind_to_commands(&self) -> Option<String> {
+        None
+    }
 }

@@ -1,3 +1,5 @@
+//! Hunks as an editor and an agent would drive them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -55,7 +55,7 @@ impl Repository {
     /// Opens it, or makes it.
     pub async fn open(git_dir: &Path, root: &Path) -> Result<Self, Trouble> {
         // Looked for by hand first: most folders without a repository cost no process.
-        if !root.ancestors().any(|folder| folder.join(".git").exists()) {
+        if !is_below_one(root) {
             return Err(Trouble::NoRepository);
         }
         let arguments = ["rev-parse", "--show-toplevel", "--show-object-format", "--git-common-dir", "--absolute-git-dir", "--show-prefix"];
@@ -247,6 +247,11 @@ impl Repository {
             _ => Ok(file),
         }
     }
+}
+
+/// Whether a folder lies in a repository, by the looks of it.
+pub(super) fn is_below_one(folder: &Path) -> bool {
+    folder.ancestors().any(|folder| folder.join(".git").exists())
 }
 
 /// The user's repository.
