@@ -234,8 +234,8 @@ impl State {
                 self.call(&[read])
             }
             [number] => match self.fault {
-                Fault::StopsEarly if self.runs.load(Ordering::SeqCst) % 2 == 0 => say("I will now write the file."),
-                Fault::EmptyRuns if self.runs.load(Ordering::SeqCst) % 3 == 0 => (Vec::new(), Some("stop")),
+                Fault::StopsEarly if self.runs.load(Ordering::SeqCst).is_multiple_of(2) => say("I will now write the file."),
+                Fault::EmptyRuns if self.runs.load(Ordering::SeqCst).is_multiple_of(3) => (Vec::new(), Some("stop")),
                 _ => self.call(&[("write", json!({"filePath": "to.txt", "content": number}))]),
             },
             _ => say("I am done."),
