@@ -364,7 +364,8 @@ async fn undo(face: &Face, of: OfTurn, again: bool) -> Result<Option<Value>> {
     let undo = planned.map_err(failed)?;
     let report = undo.report();
     let names: Vec<_> = report.changed.iter().map(|key| relative(face, key)).collect();
-    let kept: Vec<_> = report.kept.iter().map(|k| format!("{}: {}", relative(face, &k.key), k.why)).collect();
+    let kept = report.kept.iter().map(|k| format!("{}: {}", relative(face, &k.key), k.why));
+    let kept: Vec<_> = kept.chain(report.unknown.clone()).collect();
     let word = if again { "Redone" } else { "Undone" };
     let done = if names.is_empty() { "nothing had to be changed".to_owned() } else { names.join(", ") };
     let (typ, message) = if kept.is_empty() {

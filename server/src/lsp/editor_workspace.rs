@@ -133,6 +133,10 @@ impl Workspace for EditorWorkspace {
             Err(_) => Vec::new(),
         }
     }
+
+    fn blind_to_commands(&self) -> Option<String> {
+        self.shell.why_off()
+    }
 }
 
 fn snapshot(document: OpenDocument) -> Snapshot {

@@ -58,6 +58,8 @@ pub struct UndoReport {
     pub changed: Vec<DocKey>,
     /// What was left as it is.
     pub kept: Vec<KeptText>,
+    /// A sentence on what could have been changed without our knowing.
+    pub unknown: Option<String>,
 }
 
 /// Why a turn ended. Every turn ends with one, and the user sees it.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use proto::{SessionId, TurnId};
+use proto::{MessageWithParts, Part, PartKind, SessionId, TurnId};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use workspace::{Applied, Change, DocKey};
@@ -56,29 +56,34 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     let store = shared.saver.store().map_err(EngineError::Store)?;
     let failed = |e: store::StoreError| EngineError::Store(e.to_string());
     let word = if again { "redo" } else { "undo" };
+    let session = match session.cloned() {
+        Some(session) => Some(session),
+        None => store.last_session(&shared.places.directory.to_string_lossy()).map_err(failed)?.map(|session| session.id),
+    };
+    let blind = match (&session, shared.workspace.blind_to_commands()) {
+        (Some(session), Some(why)) => Some((store.messages(session).map_err(failed)?, why)),
+        _ => None,
+    };
+    let unknown = |since: Option<&TurnId>| blind.as_ref().and_then(|(messages, why)| blind_spot(messages, since, why));
+    let nothing = |why: &str| {
+        let unknown = unknown(None).map_or_else(String::new, |unknown| format!(" {unknown}"));
+        EngineError::Nothing(format!("There is nothing to {word}{why}.{unknown}"))
+    };
     let turn = match turn {
         Some(turn) => turn,
         None => {
-            let last = || store.last_session(&shared.places.directory.to_string_lossy()).map(|s| s.map(|s| s.id));
-            let session = match session.cloned() {
-                Some(session) => Some(session),
-                None => last().map_err(failed)?,
-            };
             let turns = session.map_or_else(|| Ok(Vec::new()), |s| store.turns(&s)).map_err(failed)?;
             // The newest one that stands, to undo; of those that were undone, the oldest of the newest run, to redo.
             let found = if again { turns.iter().take_while(|t| t.undone).last() } else { turns.iter().find(|t| !t.undone) };
-            found.map(|t| t.turn.clone()).ok_or_else(|| EngineError::Nothing(format!("There is nothing to {word}.")))?
+            found.map(|t| t.turn.clone()).ok_or_else(|| nothing(""))?
         }
     };
     if store.is_undone(&turn).map_err(failed)? != again {
-        return Err(EngineError::Nothing(format!(
-            "There is nothing to {word}: the turn {}.",
-            if again { "was not undone" } else { "is undone already" }
-        )));
+        return Err(nothing(if again { ": the turn was not undone" } else { ": the turn is undone already" }));
     }
     let records: Vec<Applied> = store.changes(&turn).map_err(failed)?.into_iter().map(|c| applied(c.record)).collect();
     if records.is_empty() {
-        return Err(EngineError::Nothing(format!("There is nothing to {word}: the turn changed no file.")));
+        return Err(nothing(": the turn changed no file that is known"));
     }
     let mut current = HashMap::new();
     for record in &records {
@@ -92,5 +97,14 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     // A file that is no text is deleted and made again.
     changed.dedup();
     let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
-    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report: UndoReport { changed, kept }, _alone: alone })
+    let report = UndoReport { changed, kept, unknown: unknown(Some(&turn)) };
+    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report, _alone: alone })
+}
+
+/// What may have been changed without our knowing, if commands ran: since a turn, or in the whole session.
+fn blind_spot(messages: &[MessageWithParts], since: Option<&TurnId>, why: &str) -> Option<String> {
+    let ran = |part: &Part| matches!(&part.kind, PartKind::Tool { tool, .. } if tool == "bash");
+    let before = |message: &&MessageWithParts| since.is_some_and(|turn| message.info.id() != turn);
+    let ran = messages.iter().skip_while(before).any(|message| message.parts.iter().any(ran));
+    ran.then(|| format!("What commands changed in files that were not open is not known, and stays: {why}."))
 }

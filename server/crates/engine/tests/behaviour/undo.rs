@@ -4,7 +4,7 @@ use engine::EngineError;
 use serde_json::json;
 
 use crate::model::{Reply, calls};
-use crate::world::World;
+use crate::world::{World, engine_at};
 
 async fn changed() -> World {
     let mut world = World::new().await;
@@ -112,4 +112,31 @@ async fn not_while_a_turn_runs() {
     world.idle().await;
     undo(&world).await;
     assert_eq!(world.files.get("b.txt").unwrap(), "wasp\n");
+}
+
+#[tokio::test]
+async fn outside_git_it_says_that_commands_cannot_be_taken_back() {
+    let mut world = World::with(json!({"permission": "allow"})).await;
+    let (project, data) = (world.project(), world.dir.path().join("data"));
+    let files = workspace::DiskWorkspace::new(vec![project.clone()]).watching_commands(&data);
+    world.engine = engine_at(&data, &project, &world.config, std::sync::Arc::new(files), true);
+    world.events = world.engine.events();
+    world.model.script([
+        calls([("bash", json!({"command": "echo x > by-command.txt"}))]),
+        Reply::Text("done"),
+        calls([("write", json!({"filePath": "new.txt", "content": "new\n"}))]),
+        Reply::Text("done"),
+        calls([("bash", json!({"command": "true"}))]),
+        Reply::Text("done"),
+    ]);
+    assert_eq!(world.turn("run it").await, "done");
+    let nothing = world.engine.undo(None).await.map(drop).unwrap_err().to_string();
+    assert!(nothing.contains("nothing to undo") && nothing.contains("in no git repository"), "{nothing}");
+    world.turn("write it").await;
+    assert_eq!(world.engine.undo(None).await.unwrap().report().unknown, None);
+    world.turn("run another").await;
+    let undo = world.engine.undo(None).await.unwrap();
+    assert!(undo.report().unknown.as_ref().unwrap().contains("in no git repository"));
+    undo.carry_out().await.unwrap();
+    assert!(!project.join("new.txt").exists());
 }
