@@ -210,8 +210,12 @@ impl Printer {
                 }
             };
             let Some(event) = event else { return ExitCode::FAILURE };
+            // What subagents do is told by the call that started them.
+            if *event.event.session_id() != asked.session {
+                continue;
+            }
             match &event.event {
-                Event::SessionIdle { session_id, reason } if *session_id == asked.session => {
+                Event::SessionIdle { reason, .. } => {
                     self.end_line();
                     let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
                     if word != "done" && !failed {

@@ -28,7 +28,7 @@ pub fn start(face: Face, started: Arc<Started>) {
     let events = started.engine.events();
     let failures = started.engine.failures();
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
-    let pump = Pump { face: face.clone(), started, turns: HashMap::new(), texts, shown, user, answered: None };
+    let pump = Pump { face: face.clone(), started, turns: HashMap::new(), texts, shown, user, answered: None, parents: HashMap::new() };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -53,6 +53,8 @@ struct Pump {
     user: HashSet<MessageId>,
     /// The message of the user that is being answered.
     answered: Option<MessageId>,
+    /// Which session started another.
+    parents: HashMap<SessionId, SessionId>,
 }
 
 impl Pump {
@@ -68,6 +70,23 @@ impl Pump {
     }
 
     async fn show(&mut self, event: &Event) {
+        if let Event::SessionCreated { info } | Event::SessionUpdated { info } = event
+            && let Some(parent) = &info.parent_id
+        {
+            self.parents.insert(info.id.clone(), parent.clone());
+        }
+        let asks = matches!(
+            event,
+            Event::PermissionAsked(_)
+                | Event::PermissionReplied { .. }
+                | Event::QuestionAsked(_)
+                | Event::QuestionReplied { .. }
+                | Event::QuestionRejected { .. }
+        );
+        // What a subagent does is told by the call that started it.
+        if self.parents.contains_key(event.session_id()) && !asks {
+            return;
+        }
         match event {
             Event::SessionStatus { session_id, status } => self.status(session_id, status),
             Event::SessionIdle { session_id, reason } => self.idle(session_id, reason).await,
@@ -163,11 +182,15 @@ impl Pump {
 
     fn tool(&mut self, part: &Part, tool: &str, state: &ToolState) {
         match state {
-            ToolState::Running { title, .. } => {
+            ToolState::Running { title, metadata, .. } => {
                 if let Some(turn) = self.turns.get(&part.session_id) {
                     let title = title.as_deref().unwrap_or_default();
                     let root = format!("{}/", self.face.root().display());
-                    turn.report(format!("{tool} {}", one_line(title.strip_prefix(&root).unwrap_or(title))));
+                    let title = title.strip_prefix(&root).unwrap_or(title);
+                    turn.report(match metadata["now"].as_str() {
+                        Some(now) => one_line(&format!("{tool}: {title} · {now}")),
+                        None => format!("{tool} {}", one_line(title)),
+                    });
                 }
             }
             ToolState::Completed { title, metadata, .. } if self.shown.insert(part.id.clone()) => {
@@ -183,16 +206,25 @@ impl Pump {
                 self.started.chat.words(words);
             }
             ToolState::Error { input, error, .. } if self.shown.insert(part.id.clone()) => {
-                let what = ["filePath", "command", "pattern", "path"].iter().find_map(|key| input[key].as_str()).unwrap_or_default();
+                let what = ["filePath", "command", "pattern", "path", "description"]
+                    .iter()
+                    .find_map(|key| input[key].as_str())
+                    .unwrap_or_default();
                 self.started.chat.words(format!("\n\n- `{tool}` {} — {}", one_line(what), one_line(error)));
             }
             ToolState::Pending { .. } | ToolState::Completed { .. } | ToolState::Error { .. } => {}
         }
     }
 
+    /// The turn that the user sees for a session; for one of a subagent that is its starter's.
+    fn turn(&self, session: &SessionId) -> Option<&TurnProgress> {
+        let top = std::iter::successors(Some(session), |session| self.parents.get(*session)).last();
+        self.turns.get(top.unwrap_or(session))
+    }
+
     fn asked(&self, request: &PermissionRequest) {
         self.started.marks.refresh();
-        if let Some(turn) = self.turns.get(&request.session_id) {
+        if let Some(turn) = self.turn(&request.session_id) {
             turn.report(format!("waits for permission: {} {}", request.permission, one_line(&request.patterns.join(", "))));
         }
         if self.face.client().caps().plugin {
@@ -206,7 +238,7 @@ impl Pump {
     fn question(&self, request: &QuestionRequest) {
         self.started.marks.refresh();
         let first = request.questions.first().map(|q| one_line(&q.question)).unwrap_or_default();
-        if let Some(turn) = self.turns.get(&request.session_id) {
+        if let Some(turn) = self.turn(&request.session_id) {
             turn.report(format!("waits for an answer: {first}"));
         }
         self.started.chat.words(question_words(request));

@@ -1,4 +1,4 @@
-//! Agents: the built-in ones and the user's.
+//! Agents: the built-in ones and the user's, for the user to choose and for other agents to start.
 //!
 //! **Invariant:** a name gives the same agent everywhere, and the user's own rules for an agent count after the general ones.
 
@@ -12,6 +12,15 @@ use crate::EngineError;
 use crate::rules::Rules;
 
 const PLAN: &str = include_str!("../../../../prompts/agents/plan.md");
+const EXPLORE: &str = include_str!("../../../../prompts/agents/explore.md");
+
+/// The built-in agents that other agents start, with what they are for.
+const SUBAGENTS: [(&str, &str); 2] = [
+    ("explore", "reads files, searches, runs commands that change nothing"),
+    ("general", "may do all that you may; for a task of several steps"),
+];
+/// What `explore` may do; its commands only as far as they change nothing.
+const LOOKING: [&str; 8] = ["read", "list", "glob", "grep", "webfetch", "skill", "external_directory", "doom_loop"];
 
 /// Who answers.
 #[derive(Clone, Debug)]
@@ -42,38 +51,91 @@ pub struct Agent {
 /// If there is none of that name for the user to choose.
 pub fn find(config: &Config, home: &Path, name: Option<&str>) -> Result<Agent, EngineError> {
     let name = name.or(config.default_agent.as_deref()).unwrap_or("build");
-    let own = config.agent.get(name);
-    let usable = own.is_none_or(|a| a.disable != Some(true) && a.mode != Some(AgentMode::Subagent));
-    let built_in = matches!(name, "build" | "plan");
-    if !(built_in || own.is_some()) || !usable {
+    if !mode(config, name).is_some_and(|mode| mode != AgentMode::Subagent) {
         return Err(EngineError::UnknownAgent { name: name.to_owned(), known: names(config).join(", ") });
     }
+    let mut agent = make(config, home, name);
+    if matches!(name, "build" | "plan") {
+        permission::push(&mut agent.rules.defaults, "question", "*", Action::Allow);
+    }
+    Ok(agent)
+}
+
+/// The agent of a name for another one to start; none if there is none of that name for it. It has no rules of the starter yet.
+#[must_use]
+pub fn subagent(config: &Config, home: &Path, name: &str) -> Option<Agent> {
+    mode(config, name).filter(|mode| *mode != AgentMode::Primary)?;
+    let mut agent = make(config, home, name);
+    permission::push(&mut agent.rules.defaults, "todowrite", "*", Action::Deny);
+    permission::push(&mut agent.rules.defaults, "todoread", "*", Action::Deny);
+    Some(agent)
+}
+
+/// The agents that an agent may start, by its rules: names and descriptions, sorted.
+#[must_use]
+pub fn subagents<'a>(config: &'a Config, rules: &Rules) -> Vec<(&'a str, &'a str)> {
+    let described = |name: &'a str| {
+        let own = config.agent.get(name).and_then(|agent| agent.description.as_deref());
+        own.or_else(|| SUBAGENTS.iter().find(|(built_in, _)| *built_in == name).map(|(_, words)| *words)).unwrap_or_default()
+    };
+    let mut all: Vec<&str> = SUBAGENTS.iter().map(|(name, _)| *name).chain(config.agent.keys().map(String::as_str)).collect();
+    all.retain(|name| {
+        mode(config, name).is_some_and(|mode| mode != AgentMode::Primary) && rules.evaluate("task", name, &[]) != Action::Deny
+    });
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(|name| (name, described(name))).collect()
+}
+
+/// To whom an agent is offered; none if there is none.
+fn mode(config: &Config, name: &str) -> Option<AgentMode> {
+    let own = config.agent.get(name);
+    if own.is_some_and(|agent| agent.disable == Some(true)) {
+        return None;
+    }
+    let built_in = match name {
+        "build" | "plan" => Some(AgentMode::Primary),
+        _ if SUBAGENTS.iter().any(|(built_in, _)| *built_in == name) => Some(AgentMode::Subagent),
+        _ => own.map(|_| AgentMode::All),
+    };
+    own.and_then(|agent| agent.mode).or(built_in)
+}
+
+fn make(config: &Config, home: &Path, name: &str) -> Agent {
     let none = AgentConfig::default();
-    let own = own.unwrap_or(&none);
+    let own = config.agent.get(name).unwrap_or(&none);
     let user = config.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
     let agent_user = own.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
-    let mut defaults = permission::base_rules(&[]);
-    if built_in {
-        permission::push(&mut defaults, "question", "*", Action::Allow);
-    }
     let mut restrict = Vec::new();
-    if name == "plan" {
-        restrict = vec![
-            Rule { permission: "edit".into(), pattern: "*".into(), action: Action::Deny },
-            Rule { permission: "bash".into(), pattern: "*".into(), action: Action::Ask },
-        ];
+    match name {
+        "plan" => permission::push(&mut restrict, "edit", "*", Action::Deny),
+        "explore" => {
+            permission::push(&mut restrict, "*", "*", Action::Deny);
+            for looking in LOOKING {
+                permission::push(&mut restrict, looking, "*", Action::Allow);
+            }
+        }
+        _ => {}
     }
-    Ok(Agent {
+    if !restrict.is_empty() {
+        permission::push(&mut restrict, "bash", "*", Action::Ask);
+    }
+    let prompt = own.prompt.clone().filter(|p| !p.trim().is_empty());
+    Agent {
         name: name.to_owned(),
-        prompt: own.prompt.clone().filter(|p| !p.trim().is_empty()),
-        reminder: (name == "plan").then_some(PLAN),
+        prompt,
+        reminder: match name {
+            "plan" => Some(PLAN),
+            "explore" => Some(EXPLORE),
+            _ => None,
+        },
         model: own.model.as_ref().map(|m| m.first().to_owned()),
         temperature: own.temperature,
         top_p: own.top_p,
         steps: own.steps,
         options: own.options.clone(),
-        rules: Rules { defaults, user, agent_user, restrict },
-    })
+        rules: Rules { defaults: permission::base_rules(&[]), user, agent_user, restrict, may_look: name == "explore", starter: None },
+    }
 }
 
 /// The names that the user can choose.
@@ -81,11 +143,11 @@ pub fn find(config: &Config, home: &Path, name: Option<&str>) -> Result<Agent, E
 pub fn names(config: &Config) -> Vec<String> {
     let mut out: Vec<_> = ["build", "plan"].map(str::to_owned).into();
     for (name, agent) in &config.agent {
-        if !out.contains(name) && agent.mode != Some(AgentMode::Subagent) && agent.hidden != Some(true) {
+        if !out.contains(name) && agent.hidden != Some(true) {
             out.push(name.clone());
         }
     }
-    out.retain(|name| config.agent.get(name).is_none_or(|a| a.disable != Some(true)));
+    out.retain(|name| mode(config, name).is_some_and(|mode| mode != AgentMode::Subagent));
     out
 }
 
@@ -125,5 +187,42 @@ mod tests {
         assert!(find(&config, Path::new("/h"), Some("off")).is_err());
         assert!(find(&config, Path::new("/h"), Some("sub")).is_err());
         assert_eq!(names(&config), ["build", "plan", "reviewer"]);
+    }
+
+    #[test]
+    fn some_agents_are_for_other_agents_alone() {
+        let config = config(serde_json::json!({"agent": {
+            "sub": {"mode": "subagent", "description": "S"}, "both": {}, "first": {"mode": "primary"}, "explore": {"description": "E"}, "general": {"disable": true}}}));
+        let rules =
+            Rules { user: vec![Rule { permission: "task".into(), pattern: "both".into(), action: Action::Deny }], ..Rules::default() };
+        assert_eq!(subagents(&config, &Rules::default()), [("both", ""), ("explore", "E"), ("sub", "S")]);
+        assert_eq!(subagents(&config, &rules), [("explore", "E"), ("sub", "S")]);
+        assert_eq!(names(&config), ["build", "plan", "both", "first"]);
+        for (name, chosen, started) in
+            [("sub", false, true), ("both", true, true), ("first", true, false), ("explore", false, true), ("general", false, false)]
+        {
+            assert_eq!(find(&config, Path::new("/h"), Some(name)).is_ok(), chosen, "{name}");
+            assert_eq!(subagent(&config, Path::new("/h"), name).is_some(), started, "{name}");
+        }
+    }
+
+    #[test]
+    fn explore_only_looks_whatever_the_user_allows() {
+        let config = config(
+            serde_json::json!({"permission": {"*": "allow", "webfetch": "deny"}, "agent": {"explore": {"permission": {"edit": "allow"}}}}),
+        );
+        let rules = subagent(&config, Path::new("/h"), "explore").unwrap().rules;
+        let check = |permission: &str, pattern: &str, expect: Action| {
+            assert_eq!(rules.evaluate(permission, pattern, &[]), expect, "{permission} {pattern}")
+        };
+        check("read", "a", Action::Allow);
+        check("grep", "a", Action::Allow);
+        check("edit", "a", Action::Deny);
+        check("webfetch", "https://a", Action::Deny);
+        check("mcp_tool", "*", Action::Deny);
+        let shell = |command: &str| rules.decide_shell(&permission::analyze(command), &[]).action;
+        assert_eq!(["git log", "rm a", "echo a > b", "sed -i s/a/b/ c"].map(shell), [Action::Allow, Action::Ask, Action::Ask, Action::Ask]);
+        let plain = subagent(&Config::default(), Path::new("/h"), "explore").unwrap().rules;
+        assert_eq!(plain.evaluate("read", ".env", &[]), Action::Ask);
     }
 }

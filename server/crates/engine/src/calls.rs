@@ -5,26 +5,30 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use proto::{CallId, MessageId, SessionId, ToolRef};
+use proto::{CallId, MessageId, SessionId, ToolRef, TurnId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tools::{Ask, Asker as _, Effect, SeenFiles, Tool, ToolContext, ToolError, ToolProgress};
 use workspace::Place;
 
-use crate::agents::Agent;
 use crate::prompts::CallAsker;
 use crate::shared::{SessionTodos, Shared};
-use crate::worker::CallEnd;
+use crate::subagents::{Origin, Starter};
+use crate::worker::{CallEnd, Setup};
 
 /// A call that is to be run.
 pub struct CallJob {
     /// What all sessions share.
     pub shared: Arc<Shared>,
     /// Who calls.
-    pub agent: Arc<Agent>,
+    pub setup: Setup,
     /// In which session.
     pub session: SessionId,
+    /// In which turn.
+    pub turn: TurnId,
+    /// Who started the caller, if it is a subagent.
+    pub origin: Option<Arc<Origin>>,
     /// In which message.
     pub message: MessageId,
     /// Which call of the step.
@@ -122,14 +126,15 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
     let asker = Arc::new(CallAsker {
         prompts: Arc::clone(&shared.prompts),
         questions: Arc::clone(&shared.questions),
-        rules: Arc::new(job.agent.rules.clone()),
+        rules: Arc::new(job.setup.agent.rules.clone()),
+        from: job.origin.as_ref().map(|origin| origin.name.clone()),
         session: job.session.clone(),
         tool: ToolRef { message_id: job.message.clone(), call_id: job.id.clone() },
-        asked_from: job.asked_from,
+        asked_from: job.asked_from.clone(),
         interactive: shared.interactive,
         cancel: job.cancel.clone(),
     });
-    if job.agent.rules.hides(tool.permission()) {
+    if job.setup.agent.rules.hides(tool.permission()) {
         return Err(tools::Denied::Rule { permission: tool.permission().to_owned(), pattern: "*".to_owned() }.into());
     }
     if job.doom {
@@ -156,6 +161,13 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
         seen: job.seen,
         guides: Arc::clone(&shared.guides),
         todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
+        subagents: Arc::new(Starter {
+            shared: Arc::clone(shared),
+            setup: job.setup,
+            turn: job.turn,
+            asked_from: job.asked_from,
+            origin: job.origin,
+        }),
         jobs: Arc::clone(&shared.jobs),
         output_dir: shared.places.data.join("tool-output"),
         limits: shared.limits,

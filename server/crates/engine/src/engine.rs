@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::{Config, Env, Skill};
 use permission::{Action, Rule};
-use proto::{Event, ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, Tokens, TurnId};
+use proto::{ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
 use providers::{Client, KeySource, Registry};
 use tokio::sync::{mpsc, oneshot};
 use tools::{Guides, Jobs};
@@ -121,6 +121,7 @@ impl Engine {
             todos: Mutex::default(),
             reviewers: Mutex::default(),
             busy: Mutex::default(),
+            spent: Mutex::default(),
             undoing: Arc::default(),
         };
         Self(Arc::new(Inner {
@@ -271,7 +272,7 @@ impl Engine {
         self.0.shared.saver.flush().await.map_err(EngineError::Store)?;
         let old = self.find(&id)?.ok_or_else(|| EngineError::UnknownSession(id.to_string()))?;
         let time = SessionTime { created: now(), updated: now() };
-        let new = Session { id: SessionId::new(), time, ..old };
+        let new = Session { id: SessionId::new(), parent_id: None, time, ..old };
         let store = self.0.shared.saver.store().map_err(EngineError::Store)?;
         store.fork(&id, &new).map_err(store_error)?;
         self.worker(Some(new.id.clone()), "").await?;
@@ -425,34 +426,17 @@ impl Engine {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("New session").trim();
         let title: String =
             if first.chars().count() > TITLE { first.chars().take(TITLE - 1).chain(['…']).collect() } else { first.to_owned() };
-        let info = Session {
-            id: SessionId::new(),
-            directory: self.directory(),
-            parent_id: None,
-            title,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            cost: 0.0,
-            tokens: Tokens::default(),
-            time: SessionTime { created: now(), updated: now() },
-        };
-        let shared = &self.0.shared;
         self.recall_approvals();
-        shared.bus.publish(Event::SessionCreated { info: info.clone() });
-        let stored = info.clone();
-        shared.saver.write(move |tx| tx.put_session(&stored));
-        SessionState::new(info, Vec::new(), Arc::clone(&shared.bus), Arc::clone(&shared.saver))
+        SessionState::create(&self.0.shared, title, None)
     }
 
     fn load(&self, id: &SessionId) -> Result<SessionState, EngineError> {
         let info = self.find(id)?.ok_or_else(|| EngineError::UnknownSession(id.to_string()))?;
-        let shared = &self.0.shared;
-        let store = shared.saver.store().map_err(EngineError::Store)?;
-        let history = store.messages(id).map_err(store_error)?;
-        let todos = store.todos(id).map_err(store_error)?;
-        shared.todos.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), todos);
-        shared.bus.resume(id, store.next_seq(id).map_err(store_error)?.saturating_sub(1));
+        if let Some(parent) = &info.parent_id {
+            return Err(EngineError::Nothing(format!("{id} is the session of a subagent of {parent}; fork it to go on with it")));
+        }
         self.recall_approvals();
-        Ok(SessionState::new(info, history, Arc::clone(&shared.bus), Arc::clone(&shared.saver)))
+        SessionState::load(&self.0.shared, info)
     }
 
     /// What was allowed for good before this process counts again. Where that cannot be read, the user is asked again.

@@ -20,6 +20,7 @@ mod rules;
 mod saver;
 mod session;
 mod shared;
+mod subagents;
 pub mod turn;
 mod undo;
 mod worker;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use permission::{Action, Rule};
 use proto::{Event, PermissionId, PermissionReply, PermissionRequest, Question, SessionId, ToolRef};
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tools::{Ask, Asker, Denied};
@@ -162,6 +163,8 @@ pub struct CallAsker {
     pub questions: Arc<Questions>,
     /// The rules that count for this call.
     pub rules: Arc<Rules>,
+    /// What the user is told of a caller that is a subagent.
+    pub from: Option<String>,
     /// Whose call.
     pub session: SessionId,
     /// Which call.
@@ -204,13 +207,18 @@ impl Asker for CallAsker {
         if self.cancel.is_cancelled() {
             return Err(Denied::Withdrawn);
         }
+        let mut metadata = ask.metadata;
+        if let (Some(from), Value::Object(metadata)) = (&self.from, &mut metadata) {
+            let title = metadata.get("title").and_then(Value::as_str).map_or_else(|| ask.patterns.join(", "), str::to_owned);
+            metadata.insert("title".into(), format!("{from}: {title}").into());
+        }
         let request = PermissionRequest {
             id: PermissionId::new(),
             session_id: self.session.clone(),
             permission: ask.permission,
             patterns: ask.patterns,
             always: ask.always,
-            metadata: ask.metadata,
+            metadata,
             tool: Some(self.tool.clone()),
         };
         let (tx, rx) = oneshot::channel();

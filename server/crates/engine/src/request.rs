@@ -13,9 +13,10 @@ use workspace::{Applied, Content, DocKey, Place};
 use crate::prompt::{self, Selection, UserChange};
 use crate::session::SessionState;
 use crate::shared::Shared;
+use crate::subagents::deepest;
 use crate::turn::Limits;
 use crate::worker::Setup;
-use crate::{AskRequest, history};
+use crate::{AskRequest, agents, history};
 
 /// OpenCode's cap of an answer, in tokens.
 const MAX_OUTPUT: u64 = 32_000;
@@ -114,14 +115,26 @@ fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
         .iter()
         .filter(|tool| !setup.agent.rules.hides(tool.permission()))
         .filter(|tool| if patches { !PATCHERS.contains(&tool.id()) } else { tool.id() != "apply_patch" })
-        .map(|tool| ToolDefinition {
-            name: tool.id().to_owned(),
-            description: tool.description().trim().to_owned(),
-            parameters: tool.parameters(),
+        .filter_map(|tool| {
+            let mut description = tool.description().trim().to_owned();
+            if tool.id() == "task" {
+                description.push_str(&subagents(shared, setup)?);
+            }
+            Some(ToolDefinition { name: tool.id().to_owned(), description, parameters: tool.parameters() })
         })
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out
+}
+
+/// The subagents that the agent may start, as they are advertised; none if there is none.
+fn subagents(shared: &Shared, setup: &Setup) -> Option<String> {
+    let all = if deepest(&shared.config) == 0 { Vec::new() } else { agents::subagents(&shared.config, &setup.agent.rules) };
+    let line = |(name, description): &(&str, &str)| {
+        let description = description.split_whitespace().collect::<Vec<_>>().join(" ");
+        if description.is_empty() { format!("\n- {name}") } else { format!("\n- {name}: {description}") }
+    };
+    (!all.is_empty()).then(|| all.iter().map(line).collect())
 }
 
 /// What is said to the model beside the user's words: the selection, what the user changed, mentioned files, the agent's reminder.

@@ -1,6 +1,9 @@
 //! Which rules count for an agent's calls.
 //!
-//! **Invariant:** what an agent of ours may not do (`restrict`) no other rule can allow, "always" included.
+//! **Invariant:** what an agent of ours may not do (`restrict`) no other rule can allow, "always" included; a subagent may nothing that the agent that
+//! started it may not.
+
+use std::sync::Arc;
 
 use permission::{Action, BashAnalysis, BashDecision, Layers, Rule};
 
@@ -15,6 +18,10 @@ pub struct Rules {
     pub agent_user: Vec<Rule>,
     /// What the agent itself must not do.
     pub restrict: Vec<Rule>,
+    /// `restrict` does not speak of commands that surely only read.
+    pub may_look: bool,
+    /// Those of the agent that started this one.
+    pub starter: Option<Arc<Rules>>,
 }
 
 impl Rules {
@@ -22,28 +29,61 @@ impl Rules {
         Layers { defaults: &self.defaults, user: &self.user, agent_user: &self.agent_user, approved, restrict: &self.restrict }
     }
 
+    /// These rules, and those of whom they are narrowed by.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |rules| rules.starter.as_deref())
+    }
+
     /// What is to be done for one pattern. `always` counts after all others, but never over a denial.
     #[must_use]
     pub fn evaluate(&self, permission: &str, pattern: &str, always: &[Rule]) -> Action {
-        self.layers(always).evaluate(permission, pattern).0
+        self.all().map(|rules| rules.layers(always).evaluate(permission, pattern).0).max().unwrap_or(Action::Ask)
     }
 
     /// Whether a rule that names `name` allows a pattern.
     #[must_use]
     pub fn allows_by_name(&self, permission: &str, pattern: &str, name: &str, always: &[Rule]) -> bool {
-        self.layers(always).allows_by_name(permission, pattern, name)
+        self.all().all(|rules| rules.layers(always).allows_by_name(permission, pattern, name))
     }
 
     /// What is to be done for a shell command.
     #[must_use]
     pub fn decide_shell(&self, analysis: &BashAnalysis, always: &[Rule]) -> BashDecision {
-        permission::decide(analysis, &self.layers(always))
+        let own = self.decide_shell_alone(analysis, always);
+        self.all().skip(1).fold(own, |decision, rules| stricter(decision, rules.decide_shell_alone(analysis, always)))
+    }
+
+    fn decide_shell_alone(&self, analysis: &BashAnalysis, always: &[Rule]) -> BashDecision {
+        let layers = self.layers(always);
+        let looks = self.may_look && permission::is_read_only(analysis);
+        permission::decide(analysis, &if looks { Layers { restrict: &[], ..layers } } else { layers })
     }
 
     /// Whether a tool is not even offered: its permission is denied for everything.
     #[must_use]
     pub fn hides(&self, permission: &str) -> bool {
-        self.layers(&[]).is_hidden(permission)
+        self.all().any(|rules| rules.layers(&[]).is_hidden(permission))
+    }
+}
+
+/// What both decisions allow; what one of them asks for is asked for.
+fn stricter(one: BashDecision, other: BashDecision) -> BashDecision {
+    match one.action.cmp(&other.action) {
+        std::cmp::Ordering::Greater => one,
+        std::cmp::Ordering::Less => other,
+        std::cmp::Ordering::Equal => {
+            let joined = |mut all: Vec<String>, more: Vec<String>| {
+                all.extend(more.into_iter().filter(|text| !all.contains(text)).collect::<Vec<_>>());
+                all
+            };
+            BashDecision {
+                action: one.action,
+                ask_patterns: joined(one.ask_patterns, other.ask_patterns),
+                always: joined(one.always, other.always),
+                always_ask: one.always_ask || other.always_ask,
+                denied: one.denied.or(other.denied),
+            }
+        }
     }
 }
 
@@ -67,7 +107,8 @@ mod tests {
     #[test]
     fn a_wildcard_for_everything_names_nothing() {
         let check = |user: &[(&str, Action)], always: &[&str], expect: bool| {
-            let rules = Rules { user: user.iter().map(|(pattern, action)| rule("webfetch", pattern, *action)).collect(), ..Rules::default() };
+            let rules =
+                Rules { user: user.iter().map(|(pattern, action)| rule("webfetch", pattern, *action)).collect(), ..Rules::default() };
             let always: Vec<Rule> = always.iter().map(|pattern| rule("webfetch", pattern, Action::Allow)).collect();
             assert_eq!(rules.allows_by_name("webfetch", "http://127.0.0.1:80/x", "127.0.0.1", &always), expect, "{user:?} {always:?}");
         };

@@ -4,18 +4,20 @@
 //!
 //! **Invariant:** what is published is what is stored: a part or message is never changed without both.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use proto::{
     AssistantMessage, Event, Message, MessageError, MessageId, MessagePath, MessageTime, MessageWithParts, ModelRef, Part, PartId,
-    PartKind, PartTime, Session, SessionId, Tokens, ToolState, ToolTime, TurnId, UserMessage,
+    PartKind, PartTime, Session, SessionId, SessionTime, Tokens, ToolState, ToolTime, TurnId, UserMessage,
 };
 use serde_json::{Value, json};
+use store::StoreError;
 use tools::{SeenFiles, ToolOutput};
 
 use crate::events::Bus;
-use crate::history;
 use crate::saver::Saver;
+use crate::shared::Shared;
+use crate::{EngineError, history};
 
 /// Milliseconds since 1970.
 pub fn now() -> i64 {
@@ -74,6 +76,39 @@ impl SessionState {
         state
     }
 
+    /// A new session of the project.
+    #[must_use]
+    pub fn create(shared: &Shared, title: String, parent: Option<SessionId>) -> Self {
+        let info = Session {
+            id: SessionId::new(),
+            directory: shared.places.directory.to_string_lossy().into_owned(),
+            parent_id: parent,
+            title,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cost: 0.0,
+            tokens: Tokens::default(),
+            time: SessionTime { created: now(), updated: now() },
+        };
+        shared.bus.publish(Event::SessionCreated { info: info.clone() });
+        let stored = info.clone();
+        shared.saver.write(move |tx| tx.put_session(&stored));
+        Self::new(info, Vec::new(), Arc::clone(&shared.bus), Arc::clone(&shared.saver))
+    }
+
+    /// A stored session.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn load(shared: &Shared, info: Session) -> Result<Self, EngineError> {
+        let failed = |error: StoreError| EngineError::Store(error.to_string());
+        let store = shared.saver.store().map_err(EngineError::Store)?;
+        let history = store.messages(&info.id).map_err(failed)?;
+        let todos = store.todos(&info.id).map_err(failed)?;
+        shared.todos.lock().unwrap_or_else(PoisonError::into_inner).insert(info.id.clone(), todos);
+        shared.bus.resume(&info.id, store.next_seq(&info.id).map_err(failed)?.saturating_sub(1));
+        Ok(Self::new(info, history, Arc::clone(&shared.bus), Arc::clone(&shared.saver)))
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &SessionId {
@@ -100,7 +135,7 @@ impl SessionState {
     /// If the store cannot be read.
     pub fn catch_up(&mut self) -> Result<(), String> {
         let store = self.saver.store()?;
-        let words = |error: store::StoreError| error.to_string();
+        let words = |error: StoreError| error.to_string();
         let last = store.next_seq(self.id()).map_err(words)?.saturating_sub(1);
         if last <= self.bus.last(self.id()) {
             return Ok(());
@@ -119,6 +154,13 @@ impl SessionState {
         let info = self.info.clone();
         self.publish(Event::SessionUpdated { info: info.clone() });
         self.saver.write(move |tx| tx.put_session(&info));
+    }
+
+    /// Adds what others used for it.
+    pub fn spend(&mut self, cost: f64, tokens: Tokens) {
+        self.info.cost += cost;
+        self.info.tokens += tokens;
+        self.touch();
     }
 
     /// Adds what the user said.

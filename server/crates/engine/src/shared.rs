@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use config::Config;
-use proto::{Event, SessionId, Todo, TurnId};
+use proto::{Event, SessionId, Todo, Tokens, TurnId};
 use providers::{Client, Registry};
 use store::{Blob, ChangeRecord};
 use tokio::sync::mpsc;
@@ -65,6 +65,8 @@ pub struct Shared {
     pub reviewers: Mutex<Vec<mpsc::UnboundedSender<Recorded>>>,
     /// Sessions that a turn runs in.
     pub busy: Mutex<HashSet<SessionId>>,
+    /// What subagents used, by the session that it is still to be added to.
+    pub spent: Mutex<HashMap<SessionId, (f64, Tokens)>>,
     /// Held from an undo's plan until it is carried out: the next one is planned over what the first leaves.
     pub undoing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -123,10 +125,35 @@ impl Shared {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone());
     }
 
+    /// Takes a session for a turn; false if one runs in it.
+    #[must_use]
+    pub fn claim(&self, session: &SessionId) -> bool {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
+    }
+
+    /// No turn runs in it.
+    pub fn release(&self, session: &SessionId) {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
+    }
+
+    /// A subagent of a session used that much.
+    pub fn spend(&self, session: &SessionId, cost: f64, tokens: Tokens) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = spent.entry(session.clone()).or_default();
+        sum.0 += cost;
+        sum.1 += tokens;
+    }
+
+    /// What its subagents used since the last time.
+    #[must_use]
+    pub fn take_spent(&self, session: &SessionId) -> Option<(f64, Tokens)> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).remove(session)
+    }
+
     /// A turn ended.
     pub fn turn_ended(&self, session: &SessionId, turn: &TurnId, reason: &StopReason) {
         tracing::info!(%session, %turn, reason = reason.word(), "{}", reason.message());
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
+        self.release(session);
     }
 
     /// Whether a turn runs in a session.

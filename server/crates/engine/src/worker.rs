@@ -22,6 +22,7 @@ use crate::agents::Agent;
 use crate::calls::{self, CallJob};
 use crate::session::{Author, SessionState, SummaryText, now};
 use crate::shared::Shared;
+use crate::subagents::Origin;
 use crate::turn::{Effect, Input, Outcome, Turn};
 use crate::{AskRequest, Asked, EngineError, StopReason, compaction, request};
 
@@ -83,6 +84,10 @@ pub struct Worker {
     summarise: Option<Setup>,
     /// The engine is gone: no command will come.
     closed: bool,
+    /// Who started it, if it is a subagent's.
+    origin: Option<Arc<Origin>>,
+    /// Why the last turn ended.
+    reason: StopReason,
 }
 
 /// What runs while a turn runs.
@@ -115,25 +120,57 @@ pub struct CallEnd {
 impl Worker {
     /// A worker for a session; `run` is its task.
     pub fn new(shared: Arc<Shared>, state: SessionState, commands: mpsc::UnboundedReceiver<Command>) -> Self {
-        Self { shared, state, commands, fresh: VecDeque::new(), waiting: None, summarise: None, closed: false }
+        Self {
+            shared,
+            state,
+            commands,
+            fresh: VecDeque::new(),
+            waiting: None,
+            summarise: None,
+            closed: false,
+            origin: None,
+            reason: StopReason::Done,
+        }
+    }
+
+    /// A worker for the session of a subagent; `once` is its task.
+    pub fn of_subagent(shared: Arc<Shared>, state: SessionState, commands: mpsc::UnboundedReceiver<Command>, origin: Arc<Origin>) -> Self {
+        Self { origin: Some(origin), ..Self::new(shared, state, commands) }
     }
 
     /// Takes commands until the engine is gone. A fault of ours ends the turn with a reason, and the worker: the next message gets a new one.
     pub async fn run(mut self) {
         let worked = std::panic::AssertUnwindSafe(self.work()).catch_unwind().await;
         if let Err(panic) = worked {
-            let why = calls::panic_words(&*panic);
-            tracing::error!("a session's worker panicked: {why}");
-            let turn = self.fresh.back().map(|fresh| fresh.turn.clone()).unwrap_or_default();
-            self.commands.close();
-            self.waiting = None;
-            self.ended(
-                &turn,
-                &StopReason::Provider(format!(
-                    "Interline stopped this turn by a fault of its own ({why}). The session is saved: ask again."
-                )),
-            );
+            self.faulty(&*panic);
         }
+    }
+
+    /// Answers one message, and gives the session back with the turn's end. The turn is cancelled when nobody can send commands any more.
+    pub async fn once(mut self, request: AskRequest, setup: Setup) -> (SessionState, StopReason) {
+        let answer = async {
+            let (reply, _) = oneshot::channel();
+            self.take(Box::new(request), Vec::new(), setup, reply).await;
+            while let Some(setup) = self.waiting.take() {
+                self.turn(setup).await;
+            }
+        };
+        if let Err(panic) = std::panic::AssertUnwindSafe(answer).catch_unwind().await {
+            self.faulty(&*panic);
+        }
+        (self.state, self.reason)
+    }
+
+    fn faulty(&mut self, panic: &(dyn std::any::Any + Send)) {
+        let why = calls::panic_words(panic);
+        tracing::error!("a session's worker panicked: {why}");
+        let turn = self.fresh.back().map(|fresh| fresh.turn.clone()).unwrap_or_default();
+        self.commands.close();
+        self.waiting = None;
+        self.ended(
+            &turn,
+            &StopReason::Provider(format!("Interline stopped this turn by a fault of its own ({why}). The session is saved: ask again.")),
+        );
     }
 
     async fn work(&mut self) {
@@ -201,7 +238,7 @@ impl Worker {
             turn: Turn::new(limits, tokens, classify),
             id,
             setup,
-            asked_from: first,
+            asked_from: first.or_else(|| self.origin.as_ref()?.asked_from.clone()),
             answer: None,
             wait: None,
             summary: None,
@@ -265,7 +302,10 @@ impl Worker {
                     run.grace = None;
                     run.calls.abort_all();
                 }
-                Some((call, news)) = run.news.1.recv() => self.state.call_progress(call, news.metadata),
+                Some((call, news)) = run.news.1.recv() => {
+                    self.state.call_progress(call, news.metadata);
+                    self.count_subagents();
+                }
                 event = next_event(&mut run.answer), if run.answer.is_some() => match event {
                     Some(Ok(event)) => {
                         if matches!(event, ModelEvent::Finish(_)) {
@@ -341,6 +381,7 @@ impl Worker {
             Effect::StepFinished { reason, tokens } => {
                 let cost = providers::cost(&run.setup.model.cost, &tokens);
                 self.state.finish_step(request::finish_word(reason), tokens, cost);
+                self.count(cost, tokens);
             }
             Effect::RunTool { call, doom } => self.run_tool(run, call, doom).await,
             Effect::SkipTool { call, why } => {
@@ -422,8 +463,10 @@ impl Worker {
         let Some(message) = self.state.step_message().cloned() else { return };
         let job = CallJob {
             shared: Arc::clone(&self.shared),
-            agent: Arc::clone(&run.setup.agent),
+            setup: run.setup.clone(),
             session: self.state.id().clone(),
+            turn: run.id.clone(),
+            origin: self.origin.clone(),
             message,
             call,
             id,
@@ -452,6 +495,10 @@ impl Worker {
                 self.state.call_failed(end.call, start, input, why, false);
                 Outcome::Result
             }
+            Err(ToolError::Rejected(why)) => {
+                self.state.call_failed(end.call, start, input, why, false);
+                Outcome::Rejected
+            }
             Err(ToolError::Denied(denied)) => {
                 let outcome = match &denied {
                     tools::Denied::User { message: None } => Outcome::Rejected,
@@ -470,14 +517,39 @@ impl Worker {
         };
         if !changes.is_empty() {
             request::take_as_own(&self.state.seen, &changes);
-            self.shared.record_changes(self.state.id(), &run.id, changes);
+            match &self.origin {
+                // What a subagent changed is undone with the turn of the user's.
+                Some(origin) => {
+                    origin.changed(&changes);
+                    let (session, turn) = origin.root();
+                    self.shared.record_changes(session, turn, changes);
+                }
+                None => self.shared.record_changes(self.state.id(), &run.id, changes),
+            }
         }
+        self.count_subagents();
         Input::ToolDone { call: end.call, outcome }
+    }
+
+    /// What this session uses counts for those that started it.
+    fn count(&self, cost: f64, tokens: proto::Tokens) {
+        if let Some(origin) = &self.origin {
+            origin.spent(&self.shared, cost, tokens);
+        }
+    }
+
+    /// What its subagents used counts for this session.
+    fn count_subagents(&mut self) {
+        if let Some((cost, tokens)) = self.shared.take_spent(self.state.id()) {
+            self.state.spend(cost, tokens);
+        }
     }
 
     /// A turn is over, or a summary.
     fn ended(&mut self, turn: &TurnId, reason: &StopReason) {
         self.state.end_step();
+        self.count_subagents();
+        self.reason = reason.clone();
         if let StopReason::Provider(message) = reason
             && !self.state.history.last().is_some_and(|m| matches!(&m.info, proto::Message::Assistant(a) if a.error.is_some()))
         {
@@ -541,6 +613,7 @@ impl Worker {
         })?;
         let cost = providers::cost(&setup.model.cost, &summary.tokens);
         let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
+        self.count(cost, summary.tokens);
         let text = SummaryText { text: summary.text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
         self.state.add_summary(turn, &setup.author, text, auto);
         Ok(())

@@ -64,14 +64,15 @@ impl Store {
         Ok(row.and_then(json::read))
     }
 
-    /// A directory's sessions, or all; the last used first.
+    /// A directory's sessions, or all, among those that no other session started; the last used first.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn sessions(&self, directory: Option<&str>, limit: usize) -> Result<Vec<Session>, StoreError> {
         let connection = self.lock();
-        let mut statement =
-            connection.prepare_cached("SELECT info FROM session WHERE ?1 IS NULL OR directory = ?1 ORDER BY updated DESC, id LIMIT ?2")?;
+        let mut statement = connection.prepare_cached(
+            "SELECT info FROM session WHERE (?1 IS NULL OR directory = ?1) AND parent IS NULL ORDER BY updated DESC, id LIMIT ?2",
+        )?;
         let rows = statement.query_map(params![directory, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
         Ok(rows.collect::<Result<Vec<Value>, _>>()?.into_iter().filter_map(json::read).collect())
     }

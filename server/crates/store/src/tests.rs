@@ -153,8 +153,8 @@ fn sessions_are_listed_by_their_last_use() {
         store.put_session(s).unwrap();
     }
     let listed = |directory, limit| store.sessions(directory, limit).unwrap().into_iter().map(|s| s.id).collect::<Vec<_>>();
-    assert_eq!(listed(Some("/p"), 10), [child.id.clone(), new.id.clone(), old.id.clone()]);
-    assert_eq!(listed(None, 2), [child.id.clone(), elsewhere.id.clone()]);
+    assert_eq!(listed(Some("/p"), 10), [new.id.clone(), old.id.clone()]);
+    assert_eq!(listed(None, 2), [elsewhere.id.clone(), new.id.clone()]);
     assert_eq!(store.last_session("/p").unwrap(), Some(new));
     old.time.updated = 4;
     store.put_session(&old).unwrap();

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
-use crate::{Guides, Jobs};
+use crate::{Guides, Jobs, Subagents};
 
 /// Why something is not allowed. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -209,6 +209,8 @@ pub struct ToolContext {
     pub guides: Arc<Guides>,
     /// The session's to-do list.
     pub todos: Arc<dyn TodoStore>,
+    /// Starts other agents.
+    pub subagents: Arc<dyn Subagents>,
     /// Background commands.
     pub jobs: Arc<Jobs>,
     /// Where whole outputs are kept; pre-approved for reading.

@@ -20,6 +20,7 @@ mod paths;
 mod question;
 mod read;
 mod skill;
+mod task;
 mod text;
 mod todo;
 mod tool;
@@ -46,6 +47,7 @@ pub use list::List;
 pub use question::AskUser;
 pub use read::Read;
 pub use skill::UseSkill;
+pub use task::{Subagents, Subtask, Task};
 pub use todo::{TodoRead, TodoWrite};
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
 pub use truncate::truncate;
@@ -66,6 +68,7 @@ pub fn all_tools() -> Vec<Arc<dyn Tool>> {
         Arc::new(AskUser),
         Arc::new(Read),
         Arc::new(UseSkill),
+        Arc::new(Task),
         Arc::new(TodoRead),
         Arc::new(TodoWrite),
         Arc::new(WebFetch),

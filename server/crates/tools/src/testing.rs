@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use workspace::disk::{read_content, read_file};
 use workspace::{Applied, ApplyError, Change, ChangeKind, Content, Data, DocKey, Origin, ReadError, Route, ShellRun, Snapshot, Workspace};
 
-use crate::{Ask, Asker, Denied, Limits, Tool, ToolContext, ToolError, ToolOutput, ToolProgress};
+use crate::{Ask, Asker, Denied, Limits, Subagents, Subtask, Tool, ToolContext, ToolError, ToolOutput, ToolProgress};
 
 /// What a test works in.
 pub struct World {
@@ -195,6 +195,20 @@ impl Workspace for Files {
     }
 }
 
+/// Subagents that repeat what they are told; there is none called `nobody`.
+struct Helpers;
+
+#[async_trait]
+impl Subagents for Helpers {
+    fn check(&self, task: &Subtask) -> Result<(), ToolError> {
+        if task.agent == "nobody" { Err(ToolError::model("there is no subagent `nobody`")) } else { Ok(()) }
+    }
+
+    async fn run(&self, task: Subtask, _context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        Ok(ToolOutput { output: format!("{}: {}", task.agent, task.prompt), ..ToolOutput::default() })
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         let temp = tempfile::tempdir().expect("temp");
@@ -218,6 +232,7 @@ impl World {
             seen: Arc::default(),
             guides: Arc::default(),
             todos: Arc::new(Todos::default()),
+            subagents: Arc::new(Helpers),
             jobs: Arc::default(),
             output_dir: top.join("output"),
             limits: Limits::default(),

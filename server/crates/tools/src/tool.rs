@@ -50,6 +50,9 @@ pub enum ToolError {
     /// It is not allowed.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The user said no to a part of it, and gave no reason: the turn ends. The text is for the model.
+    #[error("{0}")]
+    Rejected(String),
     /// The turn was cancelled. What the tool has done so far stands in the output.
     #[error("cancelled")]
     Cancelled(Box<ToolOutput>),

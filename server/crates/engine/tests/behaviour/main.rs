@@ -15,6 +15,7 @@ mod model;
 mod permissions;
 mod sessions;
 mod steering;
+mod subagents;
 mod summaries;
 mod tools;
 mod undo;
