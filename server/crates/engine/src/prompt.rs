@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn the_system_prompt_names_the_project() {
         let environment = Environment { roots: vec!["/p".into()], git: true, platform: "linux", date: "2026-01-02".into() };
-        let parts = system(DEFAULT, "m", &environment, &[("/p/AGENTS.md".into(), "Rule: ZEBRA\n".into())], &[("brewing", "How to brew\ntea")]);
+        let parts =
+            system(DEFAULT, "m", &environment, &[("/p/AGENTS.md".into(), "Rule: ZEBRA\n".into())], &[("brewing", "How to brew\ntea")]);
         let all = parts.join("\n");
         for want in ["/p", "linux", "2026-01-02", "ZEBRA", "Git repository: yes", "- brewing: How to brew tea"] {
             assert!(all.contains(want), "{want}");

@@ -66,7 +66,8 @@ fn outside(analysis: &BashAnalysis, workdir: &Target, roots: &Roots, context: &T
 }
 
 /// Devices that reveal and keep nothing.
-const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
+const DEVICES: &[&str] =
+    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 /// The part of a path before what only the shell knows; none if nothing is left, or it leads nowhere.
 fn known_part(text: &str) -> Option<PathBuf> {
