@@ -14,17 +14,8 @@ use serde_json::{Value, json};
 const CHAT: &str = ".interline/chat.md";
 
 fn desk(model: &ScriptedModel) -> Desk {
-    let desk = Desk::new();
-    let config = json!({
-        "model": "mock/test",
-        "provider": { "mock": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
-            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
-        } },
-        "permission": { "edit": "ask", "bash": "allow" },
-    });
-    desk.write("interline.json", &config.to_string()).write("project/a.txt", "one\ntwo\nthree\n");
+    let desk = Desk::with_model(model, &json!({ "edit": "ask", "bash": "allow" }));
+    desk.write("project/a.txt", "one\ntwo\nthree\n");
     desk
 }
 

@@ -13,17 +13,8 @@ use serde_json::{Value, json};
 const TEXT: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
 
 fn desk(model: &ScriptedModel, edits: &str) -> Desk {
-    let desk = Desk::new();
-    let config = json!({
-        "model": "mock/test",
-        "provider": { "mock": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
-            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
-        } },
-        "permission": { "edit": edits },
-    });
-    desk.write("interline.json", &config.to_string()).write("project/a.txt", TEXT);
+    let desk = Desk::with_model(model, &json!({ "edit": edits }));
+    desk.write("project/a.txt", TEXT);
     desk
 }
 

@@ -14,17 +14,8 @@ use serde_json::json;
 const MODES: [Mode; 4] = [Mode::Strict, Mode::Lenient, Mode::Late, Mode::Plugin];
 
 fn desk(model: &ScriptedModel) -> Desk {
-    let desk = Desk::new();
-    let config = json!({
-        "model": "mock/test",
-        "provider": { "mock": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
-            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
-        } },
-        "permission": { "edit": "allow", "bash": "allow" },
-    });
-    desk.write("interline.json", &config.to_string()).write("project/a.txt", "head\nmiddle\ntail\n");
+    let desk = Desk::with_model(model, &json!({ "edit": "allow", "bash": "allow" }));
+    desk.write("project/a.txt", "head\nmiddle\ntail\n");
     desk
 }
 

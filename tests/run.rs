@@ -16,17 +16,8 @@ use interline_tests::{
 use serde_json::json;
 
 fn desk(model: &ScriptedModel) -> Desk {
-    let desk = Desk::new();
-    let config = json!({
-        "model": "mock/test",
-        "provider": { "mock": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
-            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
-        } },
-        "permission": { "bash": "allow" },
-    });
-    desk.write("interline.json", &config.to_string()).write("project/a.txt", "one\n");
+    let desk = Desk::with_model(model, &json!({ "bash": "allow" }));
+    desk.write("project/a.txt", "one\n");
     desk
 }
 

@@ -11,6 +11,9 @@ use std::{
     process::Command,
 };
 
+use serde_json::{Value, json};
+
+use crate::scripted_model::ScriptedModel;
 use crate::terminal::{CTRL_R, DOWN, ENTER, ESC, Screen, Terminal};
 
 /// Folders for one test, and the environment that points to them.
@@ -29,6 +32,23 @@ impl Desk {
         for name in ["home", "project", "tmp"] {
             fs::create_dir(desk.at(name)).expect("a folder");
         }
+        desk
+    }
+
+    /// One whose configuration names that model, with these permissions.
+    #[must_use]
+    pub fn with_model(model: &ScriptedModel, permission: &Value) -> Self {
+        let desk = Self::new();
+        let config = json!({
+            "model": "mock/test",
+            "provider": { "mock": {
+                "npm": "@ai-sdk/openai-compatible",
+                "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
+                "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
+            } },
+            "permission": permission,
+        });
+        desk.write("interline.json", &config.to_string());
         desk
     }
 

@@ -20,17 +20,8 @@ const UNSAVED: &str = "  -- not saved yet";
 /// A desk with a small project, Interline set up as the README says, and our model.
 #[must_use]
 pub fn desk(editor: Editor, model: &ScriptedModel) -> Desk {
-    let desk = Desk::new();
-    let config = json!({
-        "model": "mock/test",
-        "provider": { "mock": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
-            "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
-        } },
-        "permission": { "edit": "ask", "bash": "allow" },
-    });
-    desk.write("interline.json", &config.to_string()).write(FILE, BEFORE).setup(editor);
+    let desk = Desk::with_model(model, &json!({ "edit": "ask", "bash": "allow" }));
+    desk.write(FILE, BEFORE).setup(editor);
     desk
 }
 
