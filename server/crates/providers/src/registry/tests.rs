@@ -1,6 +1,8 @@
 //! Names, merging and keys.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Api;

@@ -1,0 +1,76 @@
+//! A model by its name, or what may have been meant.
+//!
+//! **Invariant:** a name that is not known is an error that names it and says what there is.
+
+use config::{ModelConfig, ProviderConfig};
+
+use super::{Registry, configuration};
+use crate::{ProviderError, catalogue};
+
+impl Registry {
+    pub(super) fn unknown_provider(&self, provider: &str, model: &str) -> ProviderError {
+        if self.config.provider.contains_key(provider) || catalogue::ids().any(|id| id == provider) {
+            return configuration(format!(
+                "provider `{provider}` (of `{provider}/{model}`) is switched off by disabled_providers or enabled_providers in the configuration"
+            ));
+        }
+        let known: Vec<String> = self.config.provider.keys().cloned().chain(catalogue::ids().map(str::to_owned)).collect();
+        let close = closest(provider, known.iter().map(String::as_str));
+        let hint = if close.is_empty() { format!("Known ones: {}", known.join(", ")) } else { format!("Did you mean {close}?") };
+        configuration(format!("there is no provider `{provider}` (of `{provider}/{model}`). {hint}"))
+    }
+
+    pub(super) fn unknown_model(&self, provider: &ProviderConfig, provider_id: &str, model: &str) -> ProviderError {
+        let close = closest(model, provider.models.keys().map(String::as_str));
+        let hint = if close.is_empty() {
+            let some: Vec<&str> = provider.models.keys().take(8).map(String::as_str).collect();
+            format!("It has: {}.", if some.is_empty() { "none".to_owned() } else { some.join(", ") })
+        } else {
+            format!("Did you mean {close}?")
+        };
+        configuration(format!(
+            "provider `{provider_id}` has no model `{model}`. {hint} A model that is not listed can be added as provider.{provider_id}.models.\"{model}\" in interline.json"
+        ))
+    }
+}
+
+/// A model of the configuration or the catalogue; any name for a local server that lists none (there, only the server knows its models).
+pub(super) fn find_model(provider: &ProviderConfig, provider_id: &str, model: &str) -> Option<ModelConfig> {
+    let open = provider.models.is_empty() && (provider.options.base_url.is_some() || catalogue::is_local(provider_id));
+    provider.models.get(model).cloned().or_else(|| open.then(ModelConfig::default))
+}
+
+/// OpenCode's order; the catalogue has the best model of each provider first.
+pub(super) fn best_model(provider: &ProviderConfig) -> Option<&str> {
+    let mut names = provider.models.iter().filter(|(_, model)| model.tool_call != Some(false)).map(|(name, _)| name.as_str());
+    names.next()
+}
+
+/// Up to three names that `name` may have been meant for, as `` `a`, `b` ``.
+fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let wanted = name.to_lowercase();
+    let mut found: Vec<(usize, &str)> = known
+        .filter_map(|candidate| {
+            let lower = candidate.to_lowercase();
+            let distance = if lower.contains(&wanted) || wanted.contains(&lower) { 1 } else { edit_distance(&wanted, &lower) };
+            (distance <= 1 + wanted.chars().count() / 4).then_some((distance, candidate))
+        })
+        .collect();
+    found.sort_by_key(|&(distance, _)| distance);
+    let names: Vec<String> = found.iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect();
+    names.join(", ")
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
