@@ -11,6 +11,7 @@ mod commands;
 mod compaction;
 mod engine;
 mod events;
+mod family;
 mod history;
 mod prompt;
 mod prompts;

@@ -1,4 +1,4 @@
-//! The words around the user's words: the system prompt by model family, and what the editor shows at that moment. Pure.
+//! The words around the user's words: the system prompt, and what the editor shows at that moment. Pure.
 //!
 //! **Invariant:** the system prompt depends only on agent, model, project and day, so that providers can cache it; what changes from message to
 //! message stands in the user's message.
@@ -7,10 +7,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use workspace::{DocKey, Snapshot};
-
-const DEFAULT: &str = include_str!("../../../../prompts/system/default.md");
-const GPT: &str = include_str!("../../../../prompts/system/gpt.md");
-const SMALL: &str = include_str!("../../../../prompts/system/small.md");
 
 /// What is added to the request of a turn's last step.
 pub const LAST_STEP: &str = "<system-reminder>This is the last step that you may take in this turn. Call no more tools. Say what is done, what is left, and what to do next.</system-reminder>";
@@ -31,20 +27,6 @@ pub struct Environment {
     pub platform: &'static str,
     /// Such as `2026-11-21`.
     pub date: String,
-}
-
-/// The prompt of a model's family, by its name on the wire.
-#[must_use]
-pub fn family(model: &str) -> &'static str {
-    let name = model.to_ascii_lowercase();
-    let small = ["0.5b", "1b", "1.5b", "2b", "3b", "4b", "mini-instruct"];
-    if name.contains("gpt") || name.contains("codex") || name.starts_with("o1") || name.starts_with("o3") || name.starts_with("o4") {
-        GPT
-    } else if name == "local" || small.iter().any(|size| name.contains(&format!("-{size}")) || name.contains(&format!(":{size}"))) {
-        SMALL
-    } else {
-        DEFAULT
-    }
 }
 
 /// The system prompt, in parts of falling stability. `skills` are names and descriptions.
@@ -178,20 +160,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families() {
-        for (model, want) in [
-            ("claude-sonnet-4-5", DEFAULT),
-            ("gpt-5.1-codex", GPT),
-            ("o3-mini", GPT),
-            ("qwen2.5-coder:1.5b", SMALL),
-            ("qwen3-coder-480b", DEFAULT),
-            ("local", SMALL),
-        ] {
-            assert_eq!(family(model), want, "{model}");
-        }
-    }
-
-    #[test]
     fn a_selection_is_told_with_its_lines() {
         let selection = Selection { name: "src/a.py".into(), lines: (0, 1), text: "def f():\n    pass".into() };
         let told = context(Some(&selection), &[], &[], &[], &[]);
@@ -210,9 +178,9 @@ mod tests {
     fn the_system_prompt_names_the_project() {
         let environment = Environment { roots: vec!["/p".into()], git: true, platform: "linux", date: "2026-01-02".into() };
         let parts =
-            system(DEFAULT, "m", &environment, &[("/p/AGENTS.md".into(), "Rule: ZEBRA\n".into())], &[("brewing", "How to brew\ntea")]);
+            system("Be good.\n", "m", &environment, &[("/p/AGENTS.md".into(), "Rule: ZEBRA\n".into())], &[("brewing", "How to brew\ntea")]);
         let all = parts.join("\n");
-        for want in ["/p", "linux", "2026-01-02", "ZEBRA", "Git repository: yes", "- brewing: How to brew tea"] {
+        for want in ["Be good.\n<env>", "/p", "linux", "2026-01-02", "ZEBRA", "Git repository: yes", "- brewing: How to brew tea"] {
             assert!(all.contains(want), "{want}");
         }
     }

@@ -10,6 +10,7 @@ use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinitio
 use tools::SeenFiles;
 use workspace::{Applied, Content, DocKey, Place};
 
+use crate::family::{self, Profile};
 use crate::prompt::{self, Selection, UserChange};
 use crate::session::SessionState;
 use crate::shared::Shared;
@@ -22,8 +23,6 @@ use crate::{AskRequest, agents, history};
 const MAX_OUTPUT: u64 = 32_000;
 /// OpenCode's reserve, in tokens.
 const RESERVED: u64 = 20_000;
-/// Tools that only some models are given: GPT models write patches better than replacements.
-const PATCHERS: &[&str] = &["edit", "write"];
 
 /// What bounds a turn.
 #[must_use]
@@ -73,8 +72,7 @@ const FOLDER_NAMES: usize = 200;
 /// The request for the next step.
 #[must_use]
 pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -> ModelRequest {
-    let wire = &setup.model.wire_id;
-    let persona = setup.agent.prompt.as_deref().unwrap_or_else(|| prompt::family(wire));
+    let persona = setup.agent.prompt.as_deref().unwrap_or_else(|| profile(setup).family.prompt());
     let mut messages = history::messages(&state.history, &setup.author.model);
     if last {
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
@@ -97,6 +95,10 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
     }
 }
 
+fn profile(setup: &Setup) -> Profile {
+    family::profile(&setup.model.wire_id, &setup.model.provider_id, &setup.model.family)
+}
+
 /// The skills that the agent may use, as they are advertised.
 fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
     let rules = &setup.agent.rules;
@@ -107,14 +109,12 @@ fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
 }
 
 fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
-    let name = setup.model.wire_id.to_ascii_lowercase();
-    // OpenCode's rule.
-    let patches = name.contains("gpt-") && !name.contains("oss") && !name.contains("gpt-4");
+    let edits = profile(setup).edits;
     let mut out: Vec<_> = shared
         .tools
         .iter()
         .filter(|tool| !setup.agent.rules.hides(tool.permission()))
-        .filter(|tool| if patches { !PATCHERS.contains(&tool.id()) } else { tool.id() != "apply_patch" })
+        .filter(|tool| !edits.hides(tool.id()))
         .filter_map(|tool| {
             let mut description = tool.description().trim().to_owned();
             if tool.id() == "task" {

@@ -1,7 +1,7 @@
 //! What the model is told beside the user's words.
 
 use engine::AskRequest;
-use serde_json::{Value, json};
+use serde_json::json;
 use workspace::Place;
 
 use crate::model::{Reply, call};
@@ -151,55 +151,6 @@ async fn a_command_brings_its_template_its_agent_and_its_model() {
     let request = world.model.request(2).await;
     assert_eq!(request["model"], "test");
     assert!(said(&request).last().unwrap().contains("/unknown stays"));
-}
-
-/// The design allows 15 kB for what the model is told before it is told anything.
-#[tokio::test]
-async fn what_every_request_begins_with_is_short() {
-    for model in ["mock/test", "mock/gpt-5", "mock/tiny-1b"] {
-        let mut world = World::with(json!({"model": model})).await;
-        world.model.script([Reply::Text("ok")]);
-        world.turn("hi").await;
-        let request = world.model.request(1).await;
-        let system: Vec<&Value> = request["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "system").collect();
-        let bytes = request["tools"].to_string().len() + json!(system).to_string().len();
-        assert!(bytes < 15_000, "{model}: {bytes} bytes");
-        assert!(request["tools"].as_array().unwrap().len() >= 8, "{model}");
-    }
-}
-
-#[tokio::test]
-async fn the_system_prompt() {
-    let mut world = World::new().await;
-    world.model.script([Reply::Text("ok")]);
-    world.turn("hi").await;
-    let request = world.model.request(1).await;
-    let system: Vec<_> = request["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "system").collect();
-    let text: Vec<_> = system.iter().filter_map(|m| m["content"].as_str()).collect();
-    let text = text.join("\n\n").replace(&*world.project().to_string_lossy(), "[project]");
-    let text: Vec<_> = text
-        .lines()
-        .map(|line| match line.split_once(": ") {
-            Some((name @ ("Date" | "Platform"), _)) => format!("{name}: […]"),
-            _ => line.to_owned(),
-        })
-        .collect();
-    insta::assert_snapshot!(text.join("\n"));
-}
-
-#[tokio::test]
-async fn requests_of_a_session_share_their_beginning() {
-    let mut world = World::new().await;
-    world.files.set("a.txt", "x\n");
-    world.model.script([call("read", json!({"filePath": "a.txt"})), Reply::Text("ok"), Reply::Text("ok")]);
-    world.turn("one").await;
-    world.turn("two").await;
-    let requests = world.model.requests();
-    for pair in requests.windows(2) {
-        let (first, second) = (pair[0]["messages"].as_array().unwrap(), pair[1]["messages"].as_array().unwrap());
-        assert_eq!(first[..], second[..first.len()]);
-        assert_eq!(pair[0]["tools"], pair[1]["tools"]);
-    }
 }
 
 #[tokio::test]
