@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// The model, as provider/model
     #[arg(short, long)]
     model: Option<String>,
+    /// How much the model is to think, by a name of its own, such as high
+    #[arg(long)]
+    variant: Option<String>,
     /// The agent
     #[arg(long)]
     agent: Option<String>,
@@ -176,7 +179,8 @@ async fn ask(engine: &Engine, args: &RunArgs, text: String) -> Result<engine::As
         }
         None => None,
     };
-    engine.ask(AskRequest { text, session, agent: args.agent.clone(), model: args.model.clone(), ..AskRequest::default() }).await
+    let (agent, model, variant) = (args.agent.clone(), args.model.clone(), args.variant.clone());
+    engine.ask(AskRequest { text, session, agent, model, variant, ..AskRequest::default() }).await
 }
 
 struct Printer {

@@ -61,6 +61,7 @@ struct Ask {
     session: Option<SessionId>,
     agent: Option<String>,
     model: Option<String>,
+    variant: Option<String>,
     /// Show the chat, since the user asked from a menu and wants to see the answer.
     show: bool,
 }
@@ -189,7 +190,8 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     if let Some(done) = slash(face, &started, &text).await {
         return done;
     }
-    let request = AskRequest { text, place, context: Vec::new(), session: ask.session, agent: ask.agent, model: ask.model };
+    let variant = ask.variant;
+    let request = AskRequest { text, place, context: Vec::new(), session: ask.session, agent: ask.agent, model: ask.model, variant };
     if ask.show {
         wait_for_chat(face).await;
     }

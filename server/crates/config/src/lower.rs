@@ -167,19 +167,20 @@ fn lower_tools(object: &mut Object) {
     object.insert("permission".into(), permission);
 }
 
-/// `{providerID, model}` as `provider/model`; without a variant behind `#`. A list stays one only if there may be `many`.
+/// `{providerID, model, variant}` as `provider/model#variant`. A list stays one only if there may be `many`.
 fn lower_model(object: &mut Object, key: &str, many: bool) {
     let Some(value) = object.get_mut(key) else { return };
     let lowered = match value {
-        Value::String(name) => Some(Value::from(name.split('#').next().unwrap_or_default())),
+        Value::String(name) => Some(Value::from(name.as_str())),
         Value::Array(names) => {
-            let mut names: Vec<Value> =
-                names.iter().filter_map(Value::as_str).map(|name| name.split('#').next().unwrap_or_default().into()).collect();
+            let mut names: Vec<Value> = names.iter().filter(|name| name.is_string()).cloned().collect();
             if many { Some(Value::Array(names)) } else { (!names.is_empty()).then(|| names.swap_remove(0)) }
         }
         Value::Object(parts) => {
             let part = |names: &[&str]| names.iter().find_map(|name| parts.get(*name)?.as_str());
-            part(&["providerID"]).zip(part(&["model", "modelID", "id"])).map(|(provider, model)| format!("{provider}/{model}").into())
+            let variant = part(&["variant"]).map(|variant| format!("#{variant}")).unwrap_or_default();
+            let named = part(&["providerID"]).zip(part(&["model", "modelID", "id"]));
+            named.map(|(provider, model)| format!("{provider}/{model}{variant}").into())
         }
         _ => None,
     };
@@ -257,7 +258,8 @@ mod tests {
         };
         check(r#"{"snapshots":false,"media":{"x":1}}"#, r#"{"snapshot":false,"attachment":{"x":1}}"#);
         check(r#"{"snapshots":false,"snapshot":true}"#, r#"{"snapshot":true}"#);
-        check(r#"{"model":"a/b#high"}"#, r#"{"model":"a/b"}"#);
+        check(r#"{"model":"a/b#high"}"#, r#"{"model":"a/b#high"}"#);
+        check(r#"{"model":{"providerID":"a","id":"b","variant":"high"}}"#, r#"{"model":"a/b#high"}"#);
         check(r#"{"model":{"providerID":"a","model":"b"},"small_model":["c/d","e/f"]}"#, r#"{"model":"a/b","small_model":"c/d"}"#);
         check(r#"{"skills":["./x","https://y"]}"#, r#"{"skills":{"paths":["./x"],"urls":["https://y"]}}"#);
         check(r#"{"compaction":{"buffer":1,"keep":{"tokens":2}}}"#, r#"{"compaction":{"reserved":1,"preserve_recent_tokens":2}}"#);
@@ -265,7 +267,7 @@ mod tests {
             r#"{"agents":{"a":{"system":"S","disabled":false,"request":{"body":{"effort":"low"}}}},"agent":{"a":{"prompt":"OLD","reasoningEffort":"high","options":{"effort":"x"}}}}"#,
             r#"{"agent":{"a":{"prompt":"S","options":{"reasoningEffort":"high","effort":"low"},"disable":false}}}"#,
         );
-        check(r#"{"commands":{"c":{"template":"t","model":"a/b#v"}}}"#, r#"{"command":{"c":{"template":"t","model":"a/b"}}}"#);
+        check(r#"{"commands":{"c":{"template":"t","model":"a/b#v"}}}"#, r#"{"command":{"c":{"template":"t","model":"a/b#v"}}}"#);
         check(r#"{"providers":{"p":{"models":{"m":{"modelID":"w"}}}}}"#, r#"{"provider":{"p":{"models":{"m":{"id":"w"}}}}}"#);
         check(
             r#"{"mcp":{"servers":{"s":{"type":"local","disabled":true}},"timeout":5}}"#,

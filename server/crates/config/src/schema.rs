@@ -290,6 +290,8 @@ pub struct CommandConfig {
     pub agent: Option<String>,
     /// The model for this message.
     pub model: Option<String>,
+    /// How much the model is to think for this message, by a name of its own.
+    pub variant: Option<String>,
     /// Run as a subagent.
     pub subtask: Option<bool>,
 }

@@ -129,6 +129,7 @@ const CATALOGUE_MODEL: Shape = Object(
         ("modalities", &Object(&[("input", &TEXTS), ("output", &TEXTS)], Rest::Keep)),
         ("options", &MAP),
         ("headers", &TEXT_MAP),
+        ("variants", &Map(&MAP)),
         ("provider", &MAP),
     ],
     Rest::Keep,

@@ -31,7 +31,7 @@ pub struct Agent {
     pub prompt: Option<String>,
     /// Added to each message of the user.
     pub reminder: Option<&'static str>,
-    /// `provider/model`, where it has its own.
+    /// `provider/model` or `provider/model#variant`, where it has its own.
     pub model: Option<String>,
     /// 0 to 2.
     pub temperature: Option<f64>,
@@ -87,6 +87,14 @@ pub fn subagents<'a>(config: &'a Config, rules: &Rules) -> Vec<(&'a str, &'a str
     all.into_iter().map(|name| (name, described(name))).collect()
 }
 
+/// A model's name with the variant that the agent is to use, unless the name has one.
+fn with_variant(model: &str, variant: Option<&str>) -> String {
+    match variant.filter(|_| !model.contains('#')) {
+        Some(variant) => format!("{model}#{variant}"),
+        None => model.to_owned(),
+    }
+}
+
 /// To whom an agent is offered; none if there is none.
 fn mode(config: &Config, name: &str) -> Option<AgentMode> {
     let own = config.agent.get(name);
@@ -129,7 +137,7 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
             "explore" => Some(EXPLORE),
             _ => None,
         },
-        model: own.model.as_ref().map(|m| m.first().to_owned()),
+        model: own.model.as_ref().map(|m| with_variant(m.first(), own.variant.as_deref())),
         temperature: own.temperature,
         top_p: own.top_p,
         steps: own.steps,

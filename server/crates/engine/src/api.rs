@@ -20,8 +20,10 @@ pub struct AskRequest {
     pub session: Option<SessionId>,
     /// The agent for this message.
     pub agent: Option<String>,
-    /// The model for this message, as `provider/model`.
+    /// The model for this message, as `provider/model` or `provider/model#variant`.
     pub model: Option<String>,
+    /// How much the model is to think for this message, by a name of its own.
+    pub variant: Option<String>,
 }
 
 /// A message was taken: it is stored, and its turn runs or waits for the one that runs.

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 /// How long a `` !`command` `` of a template may take.
 const SHELL: Duration = Duration::from_secs(60);
 
-/// Replaces a slash command by its template, and takes over the command's agent and model for this message. Returns the names that the message mentions
+/// Replaces a slash command by its template, and takes over the command's agent, model and variant for this message. Returns the names that the message mentions
 /// by `@`; what a command prints mentions nothing.
 pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Vec<String> {
     let owned = |text: &str| config::mentions(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
@@ -36,6 +36,10 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Vec<String> {
     }
     request.text = text;
     request.agent = request.agent.take().or_else(|| command.agent.clone());
+    // A variant is one of the command's model, unless it names none.
+    if request.model.is_none() || command.model.is_none() {
+        request.variant = request.variant.take().or_else(|| command.variant.clone());
+    }
     request.model = request.model.take().or_else(|| command.model.clone());
     mentions
 }

@@ -165,7 +165,7 @@ impl Engine {
     /// If the session, agent or model is unknown.
     pub async fn ask(&self, mut request: AskRequest) -> Result<Asked, EngineError> {
         let mentions = crate::commands::expand(&self.0.shared, &mut request).await;
-        let setup = self.setup(request.agent.as_deref(), request.model.as_deref())?;
+        let setup = self.setup(request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?;
         let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
         let (reply, answer) = oneshot::channel();
         let gone = || EngineError::Store("the session's worker has ended".into());
@@ -286,7 +286,7 @@ impl Engine {
     pub async fn compact(&self, session: Option<&SessionId>) -> Result<(), EngineError> {
         let nothing = || EngineError::Nothing("There is no session to summarise yet.".into());
         let id = session.cloned().or_else(|| self.current()).ok_or_else(nothing)?;
-        let setup = self.setup(None, None)?;
+        let setup = self.setup(None, None, None)?;
         let worker = self.worker(Some(id), "").await?;
         worker.send(Command::Compact(setup)).map_err(|_| EngineError::Store("the session's worker has ended".into()))
     }
@@ -296,7 +296,7 @@ impl Engine {
     /// # Errors
     /// If there is none of that name.
     pub fn set_model(&self, model: &str) -> Result<(), EngineError> {
-        self.setup(None, Some(model))?;
+        self.setup(None, Some(model), None)?;
         self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).model = Some(model.to_owned());
         Ok(())
     }
@@ -374,8 +374,8 @@ impl Engine {
         Ok(found.filter(|s| s.directory == self.directory()))
     }
 
-    /// Who answers: the named agent and model, else the chosen ones, else the configured ones.
-    fn setup(&self, agent: Option<&str>, model: Option<&str>) -> Result<Setup, EngineError> {
+    /// Who answers: the named agent and model, else the chosen ones, else the configured ones; thinking as much as `variant` says.
+    fn setup(&self, agent: Option<&str>, model: Option<&str>, variant: Option<&str>) -> Result<Setup, EngineError> {
         let shared = &self.0.shared;
         let (chosen_agent, chosen_model) = {
             let chosen = self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -386,7 +386,9 @@ impl Engine {
             Some(name) => name,
             None => shared.registry.default_model().map_err(|e| EngineError::Model(e.message))?,
         };
-        let model = shared.registry.resolve(&name).map_err(|e| EngineError::Model(e.message))?;
+        let model = shared.registry.resolve(&name);
+        let model = model.and_then(|model| if let Some(name) = variant { model.with_variant(name) } else { Ok(model) });
+        let model = model.map_err(|e| EngineError::Model(e.message))?;
         let author = Author {
             agent: agent.name.clone(),
             model: ModelRef { provider_id: model.provider_id.clone(), model_id: model.model_id.clone() },

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     Api, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, anthropic, gemini, openai_chat,
@@ -127,32 +127,10 @@ pub(crate) fn max_output(model: &ResolvedModel, request: &ModelRequest) -> Optio
     }
 }
 
-/// Temperature and `top_p`: the agent's, else what suits the model's family. None where the model takes none.
-pub(crate) fn sampling(model: &ResolvedModel, request: &ModelRequest) -> (Option<f64>, Option<f64>) {
-    let family = if model.is_like("gemini-2.5") || model.is_like("gemini-3") {
-        (Some(1.0), Some(0.95))
-    } else if model.is_like("glm-4.6") || model.is_like("glm-4.7") {
-        (Some(1.0), None)
-    } else if model.is_like("minimax-m2") {
-        (Some(1.0), Some(0.95))
-    } else if model.is_like("kimi-k2") {
-        let thinks = ["thinking", "k2.5", "k2p5", "k2.6"].iter().any(|word| model.is_like(word));
-        (Some(if thinks { 1.0 } else { 0.6 }), None)
-    } else {
-        (None, None)
-    };
-    let temperature = request.temperature.or(family.0).filter(|_| model.capabilities.temperature);
-    (temperature, request.top_p.or(family.1))
-}
-
-/// The model's options with the agent's over them.
-pub(crate) fn options(model: &ResolvedModel, request: &ModelRequest) -> Map<String, Value> {
-    let mut options = model.options.clone();
-    options.extend(request.options.clone());
-    options
-}
-
 /// What stands in place of an attachment that the model cannot take.
-pub(crate) fn unreadable(mime: &str) -> String {
+pub(crate) fn unreadable(mime: &str, data: &str) -> String {
+    if data.is_empty() {
+        return format!("[The user attached an empty file of type {mime}. Tell the user so.]");
+    }
     format!("[The user attached a file of type {mime}, which this model cannot read. Tell the user so.]")
 }

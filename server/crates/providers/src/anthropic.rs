@@ -10,17 +10,22 @@ mod read;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
-use crate::adapter::{WireRequest, max_output, options, sampling, unreadable};
+use crate::adapter::{WireRequest, max_output, unreadable};
+use crate::dialect::{self, Dialect};
+use crate::options::{options, sampling, wire_thinking};
 use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
 
 const VERSION: &str = "2023-06-01";
-/// Thoughts between calls, and arguments as they are written.
-const BETA: &str = "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14";
+/// What `effort` needs.
+const EFFORT: &str = "effort-2025-11-24";
 /// Where the model's limit is not known. The API wants a number.
 const SOME_OUTPUT: u64 = 8192;
 
 pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireRequest {
+    let dialect = dialect::of(model);
     let mut options = options(model, request);
+    // The API places a marker by itself.
+    let marks = !options.contains_key("cacheControl");
     let thinking = options.shift_remove("thinking").map(wire_thinking);
     let budget = thinking.as_ref().and_then(|thinking| thinking.get("budget_tokens")?.as_u64());
     let thinks = thinking.as_ref().is_some_and(|thinking| thinking["type"] != "disabled");
@@ -33,12 +38,14 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     }
     let mut messages = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
-        push_message(model, message, &mut messages);
+        push_message(model, &dialect, message, &mut messages);
     }
-    mark_for_cache(&mut messages);
+    if marks {
+        mark_for_cache(&mut messages);
+    }
     let texts = request.system.iter().filter(|text| !text.trim().is_empty());
     let mut system: Vec<Value> = texts.map(|text| json!({"type": "text", "text": text})).collect();
-    for block in system.iter_mut().take(2) {
+    for block in system.iter_mut().take(2).filter(|_| marks) {
         block["cache_control"] = json!({"type": "ephemeral"});
     }
 
@@ -56,18 +63,27 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
         body.insert("tools".into(), tools.collect());
         body.insert("tool_choice".into(), json!({"type": "auto"}));
     }
-    let (temperature, top_p) = sampling(model, request);
-    if let Some(temperature) = temperature.filter(|_| !thinks) {
-        body.insert("temperature".into(), json!(temperature));
-    }
-    if let Some(top_p) = top_p.filter(|_| !thinks) {
-        body.insert("top_p".into(), json!(top_p));
+    if !thinks {
+        let sampling = sampling(model, request);
+        let top_k = sampling.top_k.map(|top_k| json!(top_k));
+        let fields =
+            [("temperature", sampling.temperature.map(|t| json!(t))), ("top_p", sampling.top_p.map(|p| json!(p))), ("top_k", top_k)];
+        for (name, value) in fields {
+            body.extend(value.map(|value| (name.to_owned(), value)));
+        }
     }
     if let Some(thinking) = thinking {
         body.insert("thinking".into(), thinking);
     }
+    let mut betas = dialect.betas.to_vec();
     if let Some(effort) = options.shift_remove("effort") {
         body.insert("output_config".into(), json!({"effort": effort}));
+        if !betas.is_empty() {
+            betas.push(EFFORT);
+        }
+    }
+    if let Some(cache) = options.shift_remove("cacheControl") {
+        body.insert("cache_control".into(), cache);
     }
     if options.shift_remove("disableParallelToolUse") == Some(Value::Bool(true)) && body.contains_key("tools") {
         body["tool_choice"]["disable_parallel_tool_use"] = json!(true);
@@ -78,38 +94,24 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     }
 
     let mut headers = vec![("anthropic-version", VERSION.to_owned())];
-    if model.provider_id == "anthropic" {
-        headers.push(("anthropic-beta", BETA.to_owned()));
+    if !betas.is_empty() {
+        headers.push(("anthropic-beta", betas.join(",")));
     }
     if !model.key.is_empty() {
         headers.push(("x-api-key", model.key.expose().to_owned()));
     }
+    headers.extend(dialect.session_headers(&request.session));
     let base = &model.base_url;
     let url = if base.ends_with("/v1") { format!("{base}/messages") } else { format!("{base}/v1/messages") };
     WireRequest { url, headers, body: Value::Object(body) }
 }
 
-/// OpenCode's `budgetTokens` is the wire's `budget_tokens`.
-fn wire_thinking(mut thinking: Value) -> Value {
-    if let Some(object) = thinking.as_object_mut()
-        && let Some(budget) = object.shift_remove("budgetTokens")
-    {
-        object.insert("budget_tokens".into(), budget);
-    }
-    thinking
-}
-
-/// An id as Claude takes it.
-pub(crate) fn call_id(id: &str) -> String {
-    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect()
-}
-
-fn push_message(model: &ResolvedModel, message: &ChatMessage, messages: &mut Vec<Value>) {
+fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage, messages: &mut Vec<Value>) {
     let (role, parts) = match message {
         ChatMessage::User(parts) | ChatMessage::Tool(parts) => ("user", parts),
         ChatMessage::Assistant(parts) => ("assistant", parts),
     };
-    let blocks: Vec<Value> = parts.iter().filter_map(|part| block(model, part)).collect();
+    let blocks: Vec<Value> = parts.iter().filter_map(|part| block(model, dialect, part)).collect();
     if blocks.is_empty() {
         return;
     }
@@ -122,17 +124,17 @@ fn push_message(model: &ResolvedModel, message: &ChatMessage, messages: &mut Vec
     messages.push(json!({"role": role, "content": blocks}));
 }
 
-fn block(model: &ResolvedModel, part: &ChatPart) -> Option<Value> {
+fn block(model: &ResolvedModel, dialect: &Dialect, part: &ChatPart) -> Option<Value> {
     Some(match part {
         ChatPart::Text(text) if text.trim().is_empty() => return None,
         ChatPart::Text(text) => json!({"type": "text", "text": text}),
-        ChatPart::Media { mime, data } if mime.starts_with("image/") && model.capabilities.images => {
+        ChatPart::Media { mime, data } if mime.starts_with("image/") && model.capabilities.images && !data.is_empty() => {
             json!({"type": "image", "source": {"type": "base64", "media_type": mime, "data": data}})
         }
-        ChatPart::Media { mime, data } if mime == "application/pdf" && model.capabilities.pdf => {
+        ChatPart::Media { mime, data } if mime == "application/pdf" && model.capabilities.pdf && !data.is_empty() => {
             json!({"type": "document", "source": {"type": "base64", "media_type": mime, "data": data}})
         }
-        ChatPart::Media { mime, .. } => json!({"type": "text", "text": unreadable(mime)}),
+        ChatPart::Media { mime, data } => json!({"type": "text", "text": unreadable(mime, data)}),
         ChatPart::Reasoning { text, metadata } => {
             let own = metadata.get("anthropic")?;
             if let Some(data) = own.get("redactedData").and_then(Value::as_str) {
@@ -143,10 +145,10 @@ fn block(model: &ResolvedModel, part: &ChatPart) -> Option<Value> {
         }
         ChatPart::ToolCall { id, name, input, .. } => {
             let input = if input.is_object() { input.clone() } else { json!({}) };
-            json!({"type": "tool_use", "id": call_id(id), "name": name, "input": input})
+            json!({"type": "tool_use", "id": dialect.call_id(id), "name": name, "input": input})
         }
         ChatPart::ToolResult { id, output, is_error, .. } => {
-            let mut result = json!({"type": "tool_result", "tool_use_id": call_id(id), "content": output});
+            let mut result = json!({"type": "tool_result", "tool_use_id": dialect.call_id(id), "content": output});
             if *is_error {
                 result["is_error"] = json!(true);
             }

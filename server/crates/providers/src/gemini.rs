@@ -12,8 +12,10 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
-use crate::adapter::{WireRequest, max_output, options, sampling, unreadable};
-use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel, schema};
+use crate::adapter::{WireRequest, max_output, unreadable};
+use crate::dialect::{self, Dialect};
+use crate::options::{options, sampling};
+use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
 
 /// Options that belong to the body itself. Names with capitals that stand in neither list are options for other APIs, which this one would refuse.
 const OF_BODY: &[&str] = &["safetySettings", "cachedContent", "toolConfig", "serviceTier"];
@@ -31,15 +33,17 @@ const OF_GENERATION: &[&str] = &[
     "mediaResolution",
     "audioTimestamp",
     "imageConfig",
+    "thinkingConfig",
 ];
 /// Gemini 3 refuses a call without a signature; this word stands for that of a call which another model made.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
 pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireRequest {
+    let dialect = dialect::of(model);
     let given = given_ids(request);
     let mut contents: Vec<Value> = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
-        push_message(model, message, &given, &mut contents);
+        push_message(model, &dialect, message, &given, &mut contents);
     }
     let mut body = Map::new();
     let texts = request.system.iter().filter(|text| !text.trim().is_empty());
@@ -51,7 +55,7 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
             let mut declaration = json!({"name": tool.name, "description": tool.description});
-            if let Some(parameters) = schema::for_gemini(&tool.parameters) {
+            if let Some(parameters) = dialect.schema(&tool.parameters) {
                 declaration["parameters"] = parameters;
             }
             declaration
@@ -63,18 +67,16 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if let Some(limit) = max_output(model, request) {
         generation.insert("maxOutputTokens".into(), json!(limit));
     }
-    let (temperature, top_p) = sampling(model, request);
-    if let Some(temperature) = temperature {
-        generation.insert("temperature".into(), json!(temperature));
+    let sampling = sampling(model, request);
+    let fields = [
+        ("temperature", sampling.temperature.map(|t| json!(t))),
+        ("topP", sampling.top_p.map(|p| json!(p))),
+        ("topK", sampling.top_k.map(|k| json!(k))),
+    ];
+    for (name, value) in fields {
+        generation.extend(value.map(|value| (name.to_owned(), value)));
     }
-    if let Some(top_p) = top_p {
-        generation.insert("topP".into(), json!(top_p));
-    }
-    let mut options = options(model, request);
-    if let Some(thinking) = thinking(model, options.shift_remove("thinkingConfig")) {
-        generation.insert("thinkingConfig".into(), thinking);
-    }
-    for (name, value) in options {
+    for (name, value) in options(model, request) {
         if OF_GENERATION.contains(&name.as_str()) {
             generation.insert(name, value);
         } else if OF_BODY.contains(&name.as_str()) || !name.contains(char::is_uppercase) {
@@ -84,25 +86,14 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if !generation.is_empty() {
         body.insert("generationConfig".into(), Value::Object(generation));
     }
-    let headers = if model.key.is_empty() { Vec::new() } else { vec![("x-goog-api-key", model.key.expose().to_owned())] };
+    let mut headers = Vec::new();
+    if !model.key.is_empty() {
+        headers.push(("x-goog-api-key", model.key.expose().to_owned()));
+    }
+    headers.extend(dialect.session_headers(&request.session));
     // A tuned model's name is a path already.
     let path = if model.wire_id.contains('/') { model.wire_id.clone() } else { format!("models/{}", model.wire_id) };
     WireRequest { url: format!("{}/{path}:streamGenerateContent?alt=sse", model.base_url), headers, body: Value::Object(body) }
-}
-
-/// OpenCode's defaults with the configured ones over them. A budget and a level exclude each other.
-fn thinking(model: &ResolvedModel, own: Option<Value>) -> Option<Value> {
-    let mut thinking = Map::new();
-    if model.capabilities.reasoning {
-        thinking.insert("includeThoughts".into(), json!(true));
-        if model.is_like("gemini-3") && own.as_ref().is_none_or(|own| own.get("thinkingBudget").is_none()) {
-            thinking.insert("thinkingLevel".into(), json!("high"));
-        }
-    }
-    if let Some(Value::Object(own)) = own {
-        thinking.extend(own);
-    }
-    (!thinking.is_empty()).then_some(Value::Object(thinking))
 }
 
 /// The ids that Gemini gave itself. Made-up ones are not for its eyes: it tells results apart by their order.
@@ -118,14 +109,14 @@ fn given_ids(request: &ModelRequest) -> HashSet<&str> {
     given.collect()
 }
 
-fn push_message(model: &ResolvedModel, message: &ChatMessage, given: &HashSet<&str>, contents: &mut Vec<Value>) {
+fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage, given: &HashSet<&str>, contents: &mut Vec<Value>) {
     let (role, parts) = match message {
         ChatMessage::User(parts) | ChatMessage::Tool(parts) => ("user", parts),
         ChatMessage::Assistant(parts) => ("model", parts),
     };
     let mut parts: Vec<Value> = parts.iter().filter_map(|part| wire_part(model, part, given)).collect();
     if let Some(call) = parts.iter_mut().find(|part| part.get("functionCall").is_some())
-        && model.is_like("gemini-3")
+        && dialect.signed_calls
         && call.get("thoughtSignature").is_none()
     {
         call["thoughtSignature"] = json!(NO_SIGNATURE);
@@ -145,12 +136,14 @@ fn push_message(model: &ResolvedModel, message: &ChatMessage, given: &HashSet<&s
 }
 
 fn wire_part(model: &ResolvedModel, part: &ChatPart, given: &HashSet<&str>) -> Option<Value> {
-    let takes = |mime: &str| mime.starts_with("image/") && model.capabilities.images || mime == "application/pdf" && model.capabilities.pdf;
+    let takes = |mime: &str, data: &str| {
+        !data.is_empty() && (mime.starts_with("image/") && model.capabilities.images || mime == "application/pdf" && model.capabilities.pdf)
+    };
     Some(match part {
         ChatPart::Text(text) if text.is_empty() => return None,
         ChatPart::Text(text) => json!({"text": text}),
-        ChatPart::Media { mime, data } if takes(mime) => json!({"inlineData": {"mimeType": mime, "data": data}}),
-        ChatPart::Media { mime, .. } => json!({"text": unreadable(mime)}),
+        ChatPart::Media { mime, data } if takes(mime, data) => json!({"inlineData": {"mimeType": mime, "data": data}}),
+        ChatPart::Media { mime, data } => json!({"text": unreadable(mime, data)}),
         ChatPart::Reasoning { text, metadata } => {
             let signature = metadata["google"]["thoughtSignature"].as_str()?;
             let mut part = json!({"text": text, "thoughtSignature": signature});

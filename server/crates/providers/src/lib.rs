@@ -10,17 +10,21 @@ mod anthropic;
 mod catalogue;
 mod client;
 mod cost;
+mod dialect;
 mod errors;
 mod gemini;
 mod http;
 mod model;
 mod openai_chat;
 mod openai_responses;
+mod options;
 mod registry;
 mod request;
 pub mod retry;
 mod schema;
 mod sse;
+mod variants;
+mod which;
 
 #[cfg(test)]
 mod recorded;
@@ -29,6 +33,6 @@ mod samples;
 
 pub use client::{Client, ModelStream};
 pub use cost::cost;
-pub use model::{Api, Capabilities, ResolvedModel, Secret, Timeouts};
+pub use model::{Api, Capabilities, ResolvedModel, Secret, Timeouts, Variant};
 pub use registry::{KeySource, ModelEntry, Registry};
 pub use request::{ChatMessage, ChatPart, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ToolDefinition};

@@ -8,6 +8,9 @@ use config::{Cost, Limit};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use crate::ProviderError;
+use crate::registry::configuration;
+
 /// A key. Neither `Debug` nor `Display` shows it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
@@ -83,6 +86,15 @@ pub struct Capabilities {
     pub pdf: bool,
 }
 
+/// How much a model is to think, by a name such as `high`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Unique for the model.
+    pub name: String,
+    /// OpenCode's names; they count over all other options of a request.
+    pub options: Map<String, Value>,
+}
+
 /// A model, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct ResolvedModel {
@@ -98,6 +110,8 @@ pub struct ResolvedModel {
     pub wire_id: String,
     /// Such as `claude-sonnet`; empty if unknown.
     pub family: String,
+    /// The package by which OpenCode names the protocol, such as `@ai-sdk/groq`; servers of one wire format differ by it.
+    pub npm: String,
     /// The wire format.
     pub api: Api,
     /// Without a slash at the end.
@@ -120,20 +134,38 @@ pub struct ResolvedModel {
     pub capabilities: Capabilities,
     /// The field of Chat Completions messages in which earlier thoughts are sent back, if they are.
     pub interleaved: Option<String>,
+    /// What a user may choose from.
+    pub variants: Vec<Variant>,
+    /// What was chosen.
+    pub variant: Option<Variant>,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
 
 impl ResolvedModel {
+    /// The model with one of its variants.
+    ///
+    /// # Errors
+    /// `Configuration`: there is none of that name; the message lists those that there are.
+    pub fn with_variant(mut self, name: &str) -> Result<Self, ProviderError> {
+        let Some(variant) = self.variants.iter().find(|variant| variant.name == name) else {
+            let known: Vec<&str> = self.variants.iter().map(|variant| variant.name.as_str()).collect();
+            let known = if known.is_empty() { "it has none".to_owned() } else { format!("there are: {}", known.join(", ")) };
+            return Err(configuration(format!("`{}` has no variant `{name}`; {known}", self.name())));
+        };
+        self.variant = Some(variant.clone());
+        Ok(self)
+    }
+
+    /// The model as it is to be asked for titles and summaries: thinking as little as it can, unless the user chose a variant.
+    #[must_use]
+    pub fn for_side_job(&self) -> Self {
+        crate::variants::for_side_job(self)
+    }
+
     /// `provider/model`.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}/{}", self.provider_id, self.model_id)
-    }
-
-    /// Whether the model, or the name it goes by on the wire, contains `word` (lower case).
-    #[must_use]
-    pub fn is_like(&self, word: &str) -> bool {
-        self.wire_id.to_ascii_lowercase().contains(word) || self.model_id.to_ascii_lowercase().contains(word)
     }
 }

@@ -1,6 +1,6 @@
 //! OpenAI's Chat Completions, and everything that imitates it: the request.
 //!
-//! Owns the body, the dialects' differences and the heads. Must not know the network.
+//! Owns the body and the heads. Must not know the network, nor a provider by name: what differs between them is `dialect`'s.
 //!
 //! **Invariant:** the same request gives the same bytes, so that providers' caches hold; thoughts go back only to a model that wants them.
 
@@ -9,8 +9,10 @@ mod read;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
-use crate::adapter::{WireRequest, max_output, options, sampling, unreadable};
-use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel, schema};
+use crate::adapter::{WireRequest, max_output, unreadable};
+use crate::dialect::{self, Dialect};
+use crate::options::{options, sampling, wire_thinking};
+use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
 
 /// OpenCode's names of options, and the wire's. Others go as they are.
 const NAMES: &[(&str, &str)] = &[
@@ -25,32 +27,32 @@ const NAMES: &[(&str, &str)] = &[
     ("frequencyPenalty", "frequency_penalty"),
     ("presencePenalty", "presence_penalty"),
     ("topP", "top_p"),
+    ("topK", "top_k"),
 ];
 
 pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireRequest {
+    let dialect = dialect::of(model);
     let mut messages = Vec::with_capacity(request.messages.len() + 1);
     if !request.system.is_empty() {
         messages.push(json!({"role": "system", "content": request.system.join("\n\n")}));
     }
     for message in &request.messages {
-        push_message(model, message, &mut messages);
+        push_message(model, &dialect, message, &mut messages);
     }
-    if model.is_like("claude") {
+    if dialect.cache_control {
         mark_for_cache(&mut messages);
     }
     let mut body = Map::new();
     body.insert("model".into(), json!(model.wire_id));
     body.insert("messages".into(), Value::Array(messages));
     body.insert("stream".into(), json!(true));
-    // Mistral refuses fields that it does not know, and sends the usage anyway.
-    if model.provider_id != "mistral" {
+    if dialect.stream_options {
         body.insert("stream_options".into(), json!({"include_usage": true}));
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
             let mut function = json!({"name": tool.name, "description": tool.description});
-            let parameters = if model.is_like("gemini") { schema::for_gemini(&tool.parameters) } else { Some(tool.parameters.clone()) };
-            if let Some(parameters) = parameters {
+            if let Some(parameters) = dialect.schema(&tool.parameters) {
                 function["parameters"] = parameters;
             }
             json!({"type": "function", "function": function})
@@ -58,32 +60,28 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
         body.insert("tools".into(), tools.collect());
         body.insert("tool_choice".into(), json!("auto"));
     }
-    let new_limit = model.provider_id == "openai" && ["gpt-5", "o1", "o3", "o4"].iter().any(|start| model.wire_id.starts_with(start));
     if let Some(limit) = max_output(model, request) {
-        body.insert(if new_limit { "max_completion_tokens" } else { "max_tokens" }.into(), json!(limit));
+        body.insert(dialect.limit.into(), json!(limit));
     }
-    let (temperature, top_p) = sampling(model, request);
-    if let Some(temperature) = temperature {
-        body.insert("temperature".into(), json!(temperature));
+    let sampling = sampling(model, request);
+    let top_k = sampling.top_k.filter(|_| dialect.top_k).map(|top_k| json!(top_k));
+    let fields = [("temperature", sampling.temperature.map(|t| json!(t))), ("top_p", sampling.top_p.map(|p| json!(p))), ("top_k", top_k)];
+    for (name, value) in fields {
+        body.extend(value.map(|value| (name.to_owned(), value)));
     }
-    if let Some(top_p) = top_p {
-        body.insert("top_p".into(), json!(top_p));
-    }
-    if model.provider_id == "openrouter" {
-        body.insert("usage".into(), json!({"include": true}));
-    }
-    let cache_key = model.provider_options.get("setCacheKey").and_then(Value::as_bool);
-    if cache_key.unwrap_or(matches!(model.provider_id.as_str(), "openai" | "xai")) && !request.session.is_empty() {
+    if dialect.cache_key && !request.session.is_empty() {
         body.insert("prompt_cache_key".into(), json!(request.session));
     }
-    for (name, value) in options(model, request) {
+    for (name, mut value) in options(model, request) {
         let name = NAMES.iter().find(|(ours, _)| *ours == name).map_or(name.as_str(), |(_, wire)| wire).to_owned();
-        // OpenAI refuses names that it does not know, such as options of its other API.
-        if model.provider_id == "openai" && name.contains(char::is_uppercase) {
+        if !dialect.unknown_options && name.contains(char::is_uppercase) {
             continue;
         }
         if name == "max_completion_tokens" {
             body.shift_remove("max_tokens");
+        }
+        if name == "thinking" {
+            value = wire_thinking(value);
         }
         body.insert(name, value);
     }
@@ -91,26 +89,23 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if !model.key.is_empty() {
         headers.push(("authorization", format!("Bearer {}", model.key.expose())));
     }
-    if !request.session.is_empty() {
-        headers.push((
-            if model.provider_id.starts_with("opencode") { "x-opencode-session" } else { "x-session-affinity" },
-            request.session.clone(),
-        ));
-    }
+    headers.extend(dialect.session_headers(&request.session));
     WireRequest { url: format!("{}/chat/completions", model.base_url), headers, body: Value::Object(body) }
 }
 
-fn push_message(model: &ResolvedModel, message: &ChatMessage, messages: &mut Vec<Value>) {
+fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage, messages: &mut Vec<Value>) {
     match message {
         ChatMessage::User(parts) => {
-            if is_mistral(model) && messages.last().is_some_and(|last| last["role"] == "tool") {
+            if dialect.filler && messages.last().is_some_and(|last| last["role"] == "tool") {
                 messages.push(json!({"role": "assistant", "content": "Done."}));
             }
             messages.push(json!({"role": "user", "content": user_content(model, parts)}));
         }
-        ChatMessage::Assistant(parts) => messages.push(assistant(model, parts)),
+        ChatMessage::Assistant(parts) => messages.push(assistant(model, dialect, parts)),
         ChatMessage::Tool(parts) => messages.extend(parts.iter().filter_map(|part| match part {
-            ChatPart::ToolResult { id, output, .. } => Some(json!({"role": "tool", "tool_call_id": call_id(model, id), "content": output})),
+            ChatPart::ToolResult { id, output, .. } => {
+                Some(json!({"role": "tool", "tool_call_id": dialect.call_id(id), "content": output}))
+            }
             _ => None,
         })),
     }
@@ -123,15 +118,15 @@ fn user_content(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
     for part in parts {
         pieces.push(match part {
             ChatPart::Text(text) => json!({"type": "text", "text": text}),
-            ChatPart::Media { mime, data } if mime.starts_with("image/") && model.capabilities.images => {
+            ChatPart::Media { mime, data } if mime.starts_with("image/") && model.capabilities.images && !data.is_empty() => {
                 plain = false;
                 json!({"type": "image_url", "image_url": {"url": format!("data:{mime};base64,{data}")}})
             }
-            ChatPart::Media { mime, data } if mime == "application/pdf" && model.capabilities.pdf => {
+            ChatPart::Media { mime, data } if mime == "application/pdf" && model.capabilities.pdf && !data.is_empty() => {
                 plain = false;
                 json!({"type": "file", "file": {"filename": "attachment.pdf", "file_data": format!("data:{mime};base64,{data}")}})
             }
-            ChatPart::Media { mime, .. } => json!({"type": "text", "text": unreadable(mime)}),
+            ChatPart::Media { mime, data } => json!({"type": "text", "text": unreadable(mime, data)}),
             ChatPart::Reasoning { .. } | ChatPart::ToolCall { .. } | ChatPart::ToolResult { .. } => continue,
         });
     }
@@ -142,7 +137,7 @@ fn user_content(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
     Value::String(texts.join("\n\n"))
 }
 
-fn assistant(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
+fn assistant(model: &ResolvedModel, dialect: &Dialect, parts: &[ChatPart]) -> Value {
     let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
     let mut details = Vec::new();
     for part in parts {
@@ -154,7 +149,7 @@ fn assistant(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
             }
             ChatPart::ToolCall { id, name, input, metadata } => {
                 let mut call =
-                    json!({"id": call_id(model, id), "type": "function", "function": {"name": name, "arguments": input.to_string()}});
+                    json!({"id": dialect.call_id(id), "type": "function", "function": {"name": name, "arguments": input.to_string()}});
                 // Gemini's thought signature, which must come back with its call.
                 if let Some(extra) = metadata.get("extra_content") {
                     call["extra_content"] = extra.clone();
@@ -167,12 +162,12 @@ fn assistant(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
     let mut message = Map::new();
     message.insert("role".into(), json!("assistant"));
     message.insert("content".into(), if text.is_empty() && !calls.is_empty() { Value::Null } else { json!(text) });
-    if model.provider_id == "openrouter" {
+    if dialect.reasoning_details {
         if !details.is_empty() {
             message.insert("reasoning_details".into(), Value::Array(details));
         }
     } else if let Some(field) = &model.interleaved
-        && (!thoughts.is_empty() || model.is_like("deepseek"))
+        && (!thoughts.is_empty() || dialect.always_thoughts)
     {
         message.insert(field.clone(), json!(thoughts));
     }
@@ -180,21 +175,6 @@ fn assistant(model: &ResolvedModel, parts: &[ChatPart]) -> Value {
         message.insert("tool_calls".into(), Value::Array(calls));
     }
     Value::Object(message)
-}
-
-fn is_mistral(model: &ResolvedModel) -> bool {
-    model.provider_id == "mistral" || ["mistral", "devstral", "codestral", "mixtral", "pixtral"].iter().any(|word| model.is_like(word))
-}
-
-/// Mistral takes nine letters and digits only, Claude no punctuation.
-fn call_id(model: &ResolvedModel, id: &str) -> String {
-    if is_mistral(model) {
-        let kept: Vec<char> = id.chars().filter(char::is_ascii_alphanumeric).collect();
-        // The end differs more than the beginning, which is `call` and a time.
-        let end = &kept[kept.len().saturating_sub(9)..];
-        return format!("{:0<9}", end.iter().collect::<String>());
-    }
-    if model.is_like("claude") { crate::anthropic::call_id(id) } else { id.to_owned() }
 }
 
 /// Claude behind a gateway: the system prompt and the last two messages are kept in its cache.

@@ -1,6 +1,6 @@
 //! OpenAI's Responses: the request.
 //!
-//! Owns the body's items, the defaults of reasoning models and the heads. Must not know the network.
+//! Owns the body's items and the heads. Must not know the network, nor a provider by name: what differs between them is `dialect`'s.
 //!
 //! **Invariant:** nothing is stored at the provider, so thoughts go back only with their encrypted content; the same request gives the same bytes.
 
@@ -9,8 +9,10 @@ mod read;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
-use crate::adapter::{WireRequest, max_output, options, sampling, unreadable};
-use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel, schema};
+use crate::adapter::{WireRequest, max_output, unreadable};
+use crate::dialect::{self, Dialect};
+use crate::options::{options, sampling};
+use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
 
 /// OpenCode's names of options, and the wire's. Others go as they are, but for those with capitals: they belong to other APIs, and are refused here.
 const NAMES: &[(&str, &str)] = &[
@@ -28,13 +30,14 @@ const NESTED: &[(&str, &str, &str)] =
     &[("reasoningEffort", "reasoning", "effort"), ("reasoningSummary", "reasoning", "summary"), ("textVerbosity", "text", "verbosity")];
 
 pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireRequest {
+    let dialect = dialect::of(model);
     let mut input = Vec::with_capacity(request.messages.len() + 1);
     if !request.system.is_empty() {
-        let role = if is_openai_reasoner(model) { "developer" } else { "system" };
+        let role = if dialect.developer { "developer" } else { "system" };
         input.push(json!({"role": role, "content": request.system.join("\n\n")}));
     }
     for message in &request.messages {
-        push_message(model, message, &mut input);
+        push_message(model, &dialect, message, &mut input);
     }
     let mut body = Map::new();
     body.insert("model".into(), json!(model.wire_id));
@@ -44,7 +47,7 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
         let tools = request.tools.iter().map(|tool| {
             json!({
                 "type": "function", "name": tool.name, "description": tool.description,
-                "parameters": schema::for_openai(&tool.parameters), "strict": false,
+                "parameters": dialect.schema(&tool.parameters), "strict": false,
             })
         });
         body.insert("tools".into(), tools.collect());
@@ -53,19 +56,17 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if let Some(limit) = max_output(model, request) {
         body.insert("max_output_tokens".into(), json!(limit));
     }
-    let (temperature, top_p) = sampling(model, request);
-    if let Some(temperature) = temperature.filter(|_| !is_openai_reasoner(model)) {
+    let sampling = sampling(model, request);
+    if let Some(temperature) = sampling.temperature.filter(|_| !dialect.developer) {
         body.insert("temperature".into(), json!(temperature));
     }
-    if let Some(top_p) = top_p.filter(|_| !is_openai_reasoner(model)) {
+    if let Some(top_p) = sampling.top_p.filter(|_| !dialect.developer) {
         body.insert("top_p".into(), json!(top_p));
     }
-    let cache_key = model.provider_options.get("setCacheKey").and_then(Value::as_bool);
-    if cache_key.unwrap_or(matches!(model.provider_id.as_str(), "openai" | "xai" | "opencode")) && !request.session.is_empty() {
+    if dialect.cache_key && !request.session.is_empty() {
         body.insert("prompt_cache_key".into(), json!(request.session));
     }
-    let mut all = defaults(model);
-    all.extend(options(model, request));
+    let mut all = options(model, request);
     // What is stored is thought on from there.
     if all.get("store") == Some(&Value::Bool(true)) {
         all.shift_remove("include");
@@ -93,42 +94,11 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if !model.key.is_empty() {
         headers.push(("authorization", format!("Bearer {}", model.key.expose())));
     }
-    if !request.session.is_empty() {
-        let name = if model.provider_id.starts_with("opencode") { "x-opencode-session" } else { "x-session-affinity" };
-        headers.push((name, request.session.clone()));
-    }
+    headers.extend(dialect.session_headers(&request.session));
     WireRequest { url: format!("{}/responses", model.base_url), headers, body: Value::Object(body) }
 }
 
-/// OpenCode's.
-fn defaults(model: &ResolvedModel) -> Map<String, Value> {
-    let mut options = Map::new();
-    options.insert("store".into(), json!(false));
-    if model.capabilities.reasoning || is_openai_reasoner(model) {
-        options.insert("include".into(), json!(["reasoning.encrypted_content"]));
-    }
-    if is_gpt_5(model) && !model.is_like("-pro") {
-        options.insert("reasoningEffort".into(), json!("medium"));
-        options.insert("reasoningSummary".into(), json!("auto"));
-    }
-    if is_gpt_5(model) && model.is_like("gpt-5.") && !model.is_like("codex") {
-        options.insert("textVerbosity".into(), json!("low"));
-    }
-    options
-}
-
-/// GPT-5 or later.
-fn is_gpt_5(model: &ResolvedModel) -> bool {
-    (model.is_like("gpt-5") || model.is_like("gpt-6")) && !model.is_like("-chat")
-}
-
-/// These take no temperature, and are instructed by a `developer`.
-fn is_openai_reasoner(model: &ResolvedModel) -> bool {
-    let name = model.wire_id.rsplit('/').next().unwrap_or_default();
-    is_gpt_5(model) || ["o1", "o3", "o4"].iter().any(|start| name.starts_with(start))
-}
-
-fn push_message(model: &ResolvedModel, message: &ChatMessage, input: &mut Vec<Value>) {
+fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage, input: &mut Vec<Value>) {
     match message {
         ChatMessage::User(parts) => {
             let content: Vec<Value> = parts.iter().filter_map(|part| user_content(model, part)).collect();
@@ -136,26 +106,26 @@ fn push_message(model: &ResolvedModel, message: &ChatMessage, input: &mut Vec<Va
                 input.push(json!({"role": "user", "content": content}));
             }
         }
-        ChatMessage::Assistant(parts) | ChatMessage::Tool(parts) => input.extend(parts.iter().filter_map(|part| item(model, part))),
+        ChatMessage::Assistant(parts) | ChatMessage::Tool(parts) => input.extend(parts.iter().filter_map(|part| item(dialect, part))),
     }
 }
 
 fn user_content(model: &ResolvedModel, part: &ChatPart) -> Option<Value> {
     Some(match part {
         ChatPart::Text(text) => json!({"type": "input_text", "text": text}),
-        ChatPart::Media { mime, data } if mime.starts_with("image/") && model.capabilities.images => {
+        ChatPart::Media { mime, data } if mime.starts_with("image/") && model.capabilities.images && !data.is_empty() => {
             json!({"type": "input_image", "image_url": format!("data:{mime};base64,{data}")})
         }
-        ChatPart::Media { mime, data } if mime == "application/pdf" && model.capabilities.pdf => {
+        ChatPart::Media { mime, data } if mime == "application/pdf" && model.capabilities.pdf && !data.is_empty() => {
             json!({"type": "input_file", "filename": "attachment.pdf", "file_data": format!("data:{mime};base64,{data}")})
         }
-        ChatPart::Media { mime, .. } => json!({"type": "input_text", "text": unreadable(mime)}),
+        ChatPart::Media { mime, data } => json!({"type": "input_text", "text": unreadable(mime, data)}),
         ChatPart::Reasoning { .. } | ChatPart::ToolCall { .. } | ChatPart::ToolResult { .. } => return None,
     })
 }
 
 /// What the model said or did, and what came of it.
-fn item(model: &ResolvedModel, part: &ChatPart) -> Option<Value> {
+fn item(dialect: &Dialect, part: &ChatPart) -> Option<Value> {
     Some(match part {
         ChatPart::Text(text) if text.trim().is_empty() => return None,
         ChatPart::Text(text) => json!({"role": "assistant", "content": text}),
@@ -165,7 +135,7 @@ fn item(model: &ResolvedModel, part: &ChatPart) -> Option<Value> {
             let summary = if text.is_empty() { json!([]) } else { json!([{"type": "summary_text", "text": text}]) };
             let mut item = json!({"type": "reasoning", "summary": summary, "encrypted_content": encrypted});
             // OpenAI looks an id up, and finds nothing as nothing is stored; xAI wants one.
-            if model.provider_id == "xai" {
+            if dialect.item_ids {
                 item["id"] = own.get("itemId").cloned().unwrap_or_else(|| json!(""));
             }
             item

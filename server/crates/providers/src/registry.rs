@@ -49,10 +49,10 @@ impl Registry {
         Self { config, keys }
     }
 
-    /// The model that `name` (`provider/model`) stands for.
+    /// The model that `name` (`provider/model`, or `provider/model#variant`) stands for.
     ///
     /// # Errors
-    /// `Configuration`: no such provider or model, no address, or a wire format that is not spoken. The message names it and says what there is.
+    /// `Configuration`: no such provider, model or variant, no address, or a wire format that is not spoken. The message names it and says what there is.
     pub fn resolve(&self, name: &str) -> Result<ResolvedModel, ProviderError> {
         let Some((provider_id, model_id)) = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
         else {
@@ -61,9 +61,17 @@ impl Registry {
             )));
         };
         let provider = self.provider(provider_id).ok_or_else(|| self.unknown_provider(provider_id, model_id))?;
+        let (model_id, variant) = match model_id.rsplit_once('#') {
+            Some((model, variant)) if !provider.models.contains_key(model_id) => (model, Some(variant)),
+            _ => (model_id, None),
+        };
         let model =
             finding::find_model(&provider, provider_id, model_id).ok_or_else(|| self.unknown_model(&provider, provider_id, model_id))?;
-        self.build(provider_id, model_id, provider, model)
+        let model = self.build(provider_id, model_id, provider, model)?;
+        match variant {
+            Some(variant) => model.with_variant(variant),
+            None => Ok(model),
+        }
     }
 
     /// The model to use where none is named: the configuration's, else the best of the first provider that has a key.

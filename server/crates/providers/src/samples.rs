@@ -15,6 +15,13 @@ pub(crate) fn model(api: Api, provider: &str, id: &str, base_url: &str) -> Resol
         model_name: id.to_owned(),
         wire_id: id.to_owned(),
         family: String::new(),
+        npm: match api {
+            Api::Anthropic => "@ai-sdk/anthropic",
+            Api::OpenAiChat => "@ai-sdk/openai-compatible",
+            Api::OpenAiResponses => "@ai-sdk/openai",
+            Api::Gemini => "@ai-sdk/google",
+        }
+        .to_owned(),
         api,
         base_url: base_url.to_owned(),
         key: Secret::new(KEY),
@@ -26,6 +33,8 @@ pub(crate) fn model(api: Api, provider: &str, id: &str, base_url: &str) -> Resol
         cost: config::Cost::default(),
         capabilities: Capabilities { tools: true, reasoning: true, temperature: true, images: true, pdf: true },
         interleaved: None,
+        variants: Vec::new(),
+        variant: None,
         timeouts: Timeouts::default(),
     }
 }

@@ -41,6 +41,30 @@ fn openai(schema: &Value) -> Value {
     Value::Object(out)
 }
 
+/// Moonshot wants nothing beside a reference, and one schema for a list's items.
+pub(crate) fn for_moonshot(schema: &Value) -> Value {
+    match schema {
+        Value::Object(object) if object.get("$ref").is_some_and(Value::is_string) => json!({"$ref": object["$ref"]}),
+        Value::Object(object) => {
+            let inner = |(word, value): (&String, &Value)| {
+                let value = match (word.as_str(), value) {
+                    ("items", Value::Array(tuple)) => tuple.first().map_or_else(|| json!({}), for_moonshot),
+                    // Names of properties are no words of the language.
+                    ("properties" | "$defs" | "definitions", Value::Object(schemas)) => {
+                        schemas.iter().map(|(name, schema)| (name.clone(), for_moonshot(schema))).collect()
+                    }
+                    ("enum" | "const" | "default" | "examples" | "required", value) => value.clone(),
+                    (_, value) => for_moonshot(value),
+                };
+                (word.clone(), value)
+            };
+            Value::Object(object.iter().map(inner).collect())
+        }
+        Value::Array(schemas) => schemas.iter().map(for_moonshot).collect(),
+        other => other.clone(),
+    }
+}
+
 /// Gemini knows a part of OpenAPI's schemas. None where a tool takes nothing.
 pub(crate) fn for_gemini(schema: &Value) -> Option<Value> {
     let whole = gemini(schema, schema, DEEPEST);
@@ -210,6 +234,17 @@ mod tests {
             json!({"type": "object", "properties": {"a": {"anyOf": [{"type": "array"}, {"type": "null"}]}}}),
             json!({"type": "object", "properties": {"a": {"anyOf": [{"type": "array", "items": {}}, {"type": "null"}]}}}),
         );
+    }
+
+    #[test]
+    fn moonshot_takes_these() {
+        let check = |schema: Value, expect: Value| assert_eq!(for_moonshot(&schema), expect, "{schema}");
+        check(json!({"$ref": "#/$defs/A", "description": "d", "default": 1}), json!({"$ref": "#/$defs/A"}));
+        check(
+            json!({"type": "object", "properties": {"$ref": {"type": "array", "items": [{"type": "string"}, {"type": "number"}]}}, "required": ["$ref"]}),
+            json!({"type": "object", "properties": {"$ref": {"type": "array", "items": {"type": "string"}}}, "required": ["$ref"]}),
+        );
+        check(json!({"anyOf": [{"$ref": "#/a", "title": "t"}, {"type": "null"}]}), json!({"anyOf": [{"$ref": "#/a"}, {"type": "null"}]}));
     }
 
     #[test]

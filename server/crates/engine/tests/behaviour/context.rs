@@ -1,7 +1,7 @@
 //! What the model is told beside the user's words.
 
 use engine::AskRequest;
-use serde_json::json;
+use serde_json::{Value, json};
 use workspace::Place;
 
 use crate::model::{Reply, call};
@@ -131,6 +131,37 @@ async fn a_mentioned_file_that_is_huge_is_cut() {
     world.turn("look at @big.log").await;
     let all = all_said(&world.model.request(1).await);
     assert!(all.len() < 60_000 && all.contains("a line of the log") && all.contains("read"), "{}", all.len());
+}
+
+#[tokio::test]
+async fn how_much_a_model_thinks_comes_from_the_message_the_command_or_the_agent() {
+    let mut world = World::with(json!({
+        "command": {"deep": {"template": "x", "model": "mock/thinker", "variant": "high"}, "same": {"template": "x", "variant": "low"}},
+        "agent": {"thoughtful": {"model": "mock/thinker", "variant": "medium"}, "plain": {"variant": "high"}},
+    }))
+    .await;
+    let check = async |world: &mut World, text: &str, agent: Option<&str>, model: Option<&str>, variant: Option<&str>, expect: Value| {
+        world.model.script([Reply::Text("ok")]);
+        let owned = |name: Option<&str>| name.map(str::to_owned);
+        let (agent, model, variant) = (owned(agent), owned(model), owned(variant));
+        let number = world.model.requests().len() + 1;
+        world.engine.ask(AskRequest { text: text.into(), agent, model, variant, ..AskRequest::default() }).await.unwrap();
+        world.idle().await;
+        assert_eq!(world.model.request(number).await["reasoning_effort"], expect, "{text}");
+    };
+    let thinker = Some("mock/thinker");
+    check(&mut world, "asked", None, thinker, Some("low"), json!("low")).await;
+    check(&mut world, "in the name", None, Some("mock/thinker#high"), None, json!("high")).await;
+    check(&mut world, "/deep", None, None, None, json!("high")).await;
+    check(&mut world, "/deep", None, None, Some("low"), json!("low")).await;
+    check(&mut world, "/deep", None, thinker, None, json!(null)).await;
+    check(&mut world, "/same", None, thinker, None, json!("low")).await;
+    check(&mut world, "by the agent", Some("thoughtful"), None, None, json!("medium")).await;
+    check(&mut world, "another model", Some("thoughtful"), Some("mock/test"), None, json!(null)).await;
+    check(&mut world, "no model of its own", Some("plain"), None, None, json!(null)).await;
+    let request = AskRequest { text: "x".into(), model: Some("mock/thinker#huge".into()), ..AskRequest::default() };
+    let error = world.engine.ask(request).await.unwrap_err().to_string();
+    assert!(error.contains("`huge`; there are: low, medium, high"), "{error}");
 }
 
 #[tokio::test]

@@ -17,10 +17,34 @@ fn whole_request() {
     assert_eq!(wire.url, "https://api.anthropic.com/v1/messages");
     assert_eq!(
         wire.headers,
-        [("anthropic-version", VERSION.to_owned()), ("anthropic-beta", BETA.to_owned()), ("x-api-key", KEY.to_owned())]
+        [
+            ("anthropic-version", VERSION.to_owned()),
+            ("anthropic-beta", "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14".to_owned()),
+            ("x-api-key", KEY.to_owned())
+        ]
     );
     assert!(wire.body.to_string().matches("cache_control").count() <= 4);
     insta::assert_json_snapshot!(wire.body);
+}
+
+#[test]
+fn a_variant() {
+    let mut model = ResolvedModel { wire_id: "claude-opus-4-7".into(), model_id: "claude-opus-4-7".into(), ..claude() };
+    model.variants = crate::variants::of(&model, &Map::new());
+    model.options.insert("thinking".into(), json!({"type": "enabled", "budgetTokens": 9000}));
+    let request = ModelRequest { temperature: Some(0.5), ..conversation() };
+    let wire = build(&model.with_variant("xhigh").unwrap(), &request);
+    assert!(wire.headers[1].1.ends_with(",effort-2025-11-24"), "{:?}", wire.headers);
+    insta::assert_json_snapshot!(wire.body);
+}
+
+#[test]
+fn the_apis_own_marker_stands_alone() {
+    let request =
+        ModelRequest { options: serde_json::from_value(json!({"cacheControl": {"type": "ephemeral"}})).unwrap(), ..conversation() };
+    let body = build(&claude(), &request).body;
+    assert_eq!(body["cache_control"], json!({"type": "ephemeral"}));
+    assert_eq!(body.to_string().matches("cache_control").count(), 1);
 }
 
 #[test]

@@ -20,6 +20,21 @@ fn whole_request() {
 }
 
 #[test]
+fn a_variant() {
+    let mut model = gemini("gemini-3-pro");
+    model.variants = crate::variants::of(&model, &Map::new());
+    insta::assert_json_snapshot!(build(&model.with_variant("low").unwrap(), &conversation()).body);
+}
+
+#[test]
+fn what_is_empty_is_not_sent() {
+    let empty = ChatPart::Media { mime: "image/png".into(), data: String::new() };
+    let request = ModelRequest { messages: vec![ChatMessage::User(vec![empty])], ..ModelRequest::default() };
+    let body = build(&gemini("gemini-2.5-pro"), &request).body;
+    assert!(body["contents"][0]["parts"][0]["text"].as_str().unwrap().contains("empty file"), "{body}");
+}
+
+#[test]
 fn options_and_models() {
     let check = |id: &str, options: Value, pointer: &str, expect: Value| {
         let request = ModelRequest { options: serde_json::from_value(options).unwrap(), ..conversation() };

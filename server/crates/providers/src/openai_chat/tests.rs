@@ -13,8 +13,28 @@ fn whole_request() {
     model.options = serde_json::from_value(json!({"temperature": 0.25, "custom_field": "x", "reasoningEffort": "high"})).unwrap();
     let wire = build(&model, &conversation());
     assert_eq!(wire.url, "http://127.0.0.1:1/v1/chat/completions");
-    assert_eq!(wire.headers, [("authorization", format!("Bearer {}", crate::samples::KEY)), ("x-session-affinity", "ses_1".to_owned())]);
+    assert_eq!(
+        wire.headers,
+        [
+            ("authorization", format!("Bearer {}", crate::samples::KEY)),
+            ("x-session-affinity", "ses_1".to_owned()),
+            ("x-session-id", "ses_1".to_owned())
+        ]
+    );
     insta::assert_json_snapshot!(wire.body);
+}
+
+#[test]
+fn variants() {
+    let check = |name: &str, npm: &str, id: &str, variant: &str| {
+        let mut model = ResolvedModel { npm: npm.into(), ..model(Api::OpenAiChat, "mock", id, "http://h/v1") };
+        model.options =
+            serde_json::from_value(json!({"reasoningEffort": "low", "thinking": {"type": "enabled", "budgetTokens": 5}})).unwrap();
+        model.variants = crate::variants::of(&model, &Map::new());
+        insta::assert_json_snapshot!(name, build(&model.with_variant(variant).unwrap(), &conversation()).body);
+    };
+    check("variant_compatible", "@ai-sdk/openai-compatible", "test", "high");
+    check("variant_openrouter", "@openrouter/ai-sdk-provider", "anthropic/claude-sonnet-5", "high");
 }
 
 #[test]
@@ -53,8 +73,13 @@ fn dialects() {
     check("deepseek", "deepseek-chat", &nothing, "/messages/2/reasoning_content", json!(null));
     let interleaved = |model: &mut ResolvedModel| model.interleaved = Some("reasoning_content".into());
     check("deepseek", "deepseek-chat", &interleaved, "/messages/2/reasoning_content", json!("I should look."));
+    check("openrouter", "google/gemini-2.5-pro", &nothing, "/top_k", json!(64));
+    check("mock", "gemini-2.5-pro", &nothing, "/top_k", json!(null));
+    check("zai", "glm-4.7", &nothing, "/thinking", json!({"type": "enabled", "clear_thinking": false}));
+    check("mistral", "large", &options, "/reasoningSummary", json!(null));
+    check("openai", "kimi-k2", &nothing, "/tools/0/function/parameters/type", json!("object"));
     let blind = |model: &mut ResolvedModel| model.capabilities.images = false;
-    check("mock", "test", &blind, "/messages/1/content", json!(format!("What is in a?\n\n{}", unreadable("image/png"))));
+    check("mock", "test", &blind, "/messages/1/content", json!(format!("What is in a?\n\n{}", unreadable("image/png", "QUJD"))));
 }
 
 #[test]

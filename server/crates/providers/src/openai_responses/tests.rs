@@ -15,8 +15,18 @@ fn gpt(id: &str) -> ResolvedModel {
 fn whole_request() {
     let wire = build(&gpt("gpt-5.2"), &conversation());
     assert_eq!(wire.url, "https://api.openai.com/v1/responses");
-    assert_eq!(wire.headers, [("authorization", format!("Bearer {KEY}")), ("x-session-affinity", "ses_1".to_owned())]);
+    assert_eq!(
+        wire.headers,
+        [("authorization", format!("Bearer {KEY}")), ("x-session-affinity", "ses_1".to_owned()), ("x-session-id", "ses_1".to_owned())]
+    );
     insta::assert_json_snapshot!(wire.body);
+}
+
+#[test]
+fn a_variant() {
+    let mut model = gpt("gpt-5.2");
+    model.variants = crate::variants::of(&model, &Map::new());
+    insta::assert_json_snapshot!(build(&model.with_variant("xhigh").unwrap(), &conversation()).body);
 }
 
 #[test]
@@ -64,7 +74,7 @@ fn options_and_models() {
 fn thoughts_go_back_encrypted_only() {
     let check = |provider: &str, text: &str, metadata: Value, expect: Value| {
         let model = ResolvedModel { provider_id: provider.to_owned(), ..gpt("m") };
-        let got = item(&model, &ChatPart::Reasoning { text: text.into(), metadata }).unwrap_or_default();
+        let got = item(&dialect::of(&model), &ChatPart::Reasoning { text: text.into(), metadata }).unwrap_or_default();
         assert_eq!(got, expect);
     };
     let own = json!({"openai": {"itemId": "rs_1", "encryptedContent": "ZQ"}});

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::keys::needs_key;
 use super::speech::speech;
 use super::{Registry, configuration};
-use crate::ProviderError;
 use crate::model::{Capabilities, ResolvedModel, Secret, Timeouts};
+use crate::{ProviderError, variants};
 
 impl Registry {
     pub(super) fn build(
@@ -64,13 +64,14 @@ impl Registry {
         };
         let mut headers = provider.options.headers.clone();
         headers.extend(model.headers.clone());
-        Ok(ResolvedModel {
+        let mut resolved = ResolvedModel {
             provider_name: provider.name.clone().unwrap_or_else(|| provider_id.to_owned()),
             model_name: model.name.clone().unwrap_or_else(|| model_id.to_owned()),
             wire_id: model.id.clone().unwrap_or_else(|| model_id.to_owned()),
             family: model.family.clone().unwrap_or_default(),
             provider_id: provider_id.to_owned(),
             model_id: model_id.to_owned(),
+            npm: npm.to_owned(),
             api: speech.api,
             base_url,
             key,
@@ -82,8 +83,12 @@ impl Registry {
             limit: model.limit.unwrap_or_default(),
             cost: model.cost.unwrap_or_default(),
             capabilities,
+            variants: Vec::new(),
+            variant: None,
             timeouts,
-        })
+        };
+        resolved.variants = variants::of(&resolved, &model.other);
+        Ok(resolved)
     }
 
     /// Replaces each `${VARIABLE}`; one that is not set is left out.

@@ -127,6 +127,31 @@ fn the_catalogue_and_what_is_configured_over_it() {
 }
 
 #[test]
+fn variants() {
+    let mut config = mock();
+    config["provider"]["mock"]["models"]["test"]["reasoning"] = json!(true);
+    config["provider"]["mock"]["models"]["test"]["variants"] = json!({"medium": {"disabled": true}, "own": {"seed": 7}});
+    config["provider"]["mock"]["models"]["told"] =
+        json!({"reasoning": true, "reasoning_options": [{"type": "effort", "values": ["tiny"]}]});
+    config["provider"]["mock"]["models"]["odd#name"] = json!({});
+    let registry = registry(config, &[]);
+    let check = |name: &str, expect: Result<Option<&str>, &str>| {
+        let got = registry.resolve(name).map(|model| model.variant.map(|variant| variant.name));
+        let got = got.map_err(|error| error.message);
+        assert_eq!(got, expect.map(|name| name.map(str::to_owned)).map_err(str::to_owned), "{name}");
+    };
+    check("mock/test", Ok(None));
+    check("mock/test#high", Ok(Some("high")));
+    check("mock/told#tiny", Ok(Some("tiny")));
+    check("mock/odd#name", Ok(None));
+    check("mock/test#medium", Err("`mock/test` has no variant `medium`; there are: low, high, own"));
+    check("mock/other#high", Err("`mock/other` has no variant `high`; it has none"));
+    let model = registry.resolve("mock/test#own").unwrap();
+    assert_eq!((model.name().as_str(), model.variant.unwrap().options["seed"].as_u64()), ("mock/test", Some(7)));
+    assert_eq!(registry.resolve("mock/test").unwrap().for_side_job().variant.unwrap().name, "low");
+}
+
+#[test]
 fn what_cannot_be_spoken_says_what_can() {
     let check = |config: Value, words: &str| {
         let error = registry(config, &[]).resolve("p/m").unwrap_err();
