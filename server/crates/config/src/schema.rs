@@ -62,7 +62,9 @@ pub struct Config {
     pub snapshot: Option<bool>,
     /// The user's name.
     pub username: Option<String>,
-    /// Keys that are known to OpenCode and kept as they were written: `mcp`, `lsp`, `formatter`, `share`, `server`, `skills`, `references`, `experimental`, …
+    /// What formats the agent's changes; nothing if absent.
+    pub formatter: Option<FormatterConfig>,
+    /// Keys that are known to OpenCode and kept as they were written: `mcp`, `lsp`, `share`, `server`, `skills`, `references`, `experimental`, …
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -294,6 +296,30 @@ pub struct CommandConfig {
     pub variant: Option<String>,
     /// Run as a subagent.
     pub subtask: Option<bool>,
+}
+
+/// `formatter`: all that are known or none, or a map by name, which also adds to those that are known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FormatterConfig {
+    /// All that are known and fit the project; or none.
+    All(bool),
+    /// The same, but for these.
+    Map(IndexMap<String, FormatterEntry>),
+}
+
+/// `formatter.<name>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FormatterEntry {
+    /// It is not used.
+    pub disabled: bool,
+    /// The program and its arguments. `$FILE` stands for the file, which it rewrites; without one it reads the text and prints what it makes of it.
+    pub command: Option<Vec<String>>,
+    /// Variables for it.
+    pub environment: IndexMap<String, String>,
+    /// The ends of the names of the files that it is for, such as `.rs`.
+    pub extensions: Option<Vec<String>>,
 }
 
 /// `tool_output`.

@@ -163,6 +163,11 @@ const PROVIDER: Shape = Object(
     Rest::Keep,
 );
 
+const FORMATTER: Shape = Either(&[
+    Flag,
+    Map(&Object(&[("disabled", &FLAG), ("command", &TEXTS), ("environment", &TEXT_MAP), ("extensions", &TEXTS)], Rest::Warn)),
+]);
+
 /// The whole file.
 pub(crate) const CONFIG: Shape = Object(
     &[
@@ -196,7 +201,7 @@ pub(crate) const CONFIG: Shape = Object(
         ("provider", &Map(&PROVIDER)),
         ("providers", &Map(&PROVIDER)),
         ("mcp", &MAP),
-        ("formatter", &FLAG_OR_MAP),
+        ("formatter", &FORMATTER),
         ("lsp", &FLAG_OR_MAP),
         ("instructions", &TEXTS),
         ("layout", &ANY),

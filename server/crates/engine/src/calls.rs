@@ -160,6 +160,7 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
         progress,
         seen: job.seen,
         guides: Arc::clone(&shared.guides),
+        formatters: Arc::clone(&shared.formatters),
         todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
         subagents: Arc::new(Starter {
             shared: Arc::clone(shared),

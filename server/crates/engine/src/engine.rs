@@ -14,7 +14,7 @@ use permission::{Action, Rule};
 use proto::{ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
 use providers::{Client, KeySource, Registry};
 use tokio::sync::{mpsc, oneshot};
-use tools::{Guides, Jobs};
+use tools::{Formatters, Guides, Jobs};
 use workspace::Workspace;
 
 use crate::agents;
@@ -108,6 +108,7 @@ impl Engine {
             known_instructions: Mutex::new(Arc::new(instructions)),
             instructions_now: deps.instructions,
             guides: Arc::new(guides),
+            formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
             shell: usable_shell(shell),
             home: deps.home,
             interactive: deps.interactive,

@@ -11,7 +11,7 @@ use proto::{Event, SessionId, Todo, Tokens, TurnId};
 use providers::{Client, Registry};
 use store::{Blob, ChangeRecord};
 use tokio::sync::mpsc;
-use tools::{Guides, Jobs, Limits, TodoStore, Tool};
+use tools::{Formatters, Guides, Jobs, Limits, TodoStore, Tool};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
 use crate::events::Bus;
@@ -41,6 +41,8 @@ pub struct Shared {
     pub instructions_now: InstructionsNow,
     /// Instructions of the project's folders, and skills.
     pub guides: Arc<Guides>,
+    /// What formats what the agent writes.
+    pub formatters: Arc<Formatters>,
     /// Where things are kept.
     pub places: Places,
     /// The shell that runs commands.

@@ -14,6 +14,7 @@ use workspace::{Edits, Origin, Snapshot};
 
 use crate::args::{Args, schema};
 use crate::change::{Proposal, carry_out, current};
+use crate::format::{Formatted, format};
 use crate::paths::{Roots, Target, ask_outside};
 use crate::read::not_found;
 use crate::{Tool, ToolContext, ToolError, ToolOutput};
@@ -69,12 +70,13 @@ impl Tool for ApplyPatch {
         for (patch, (target, to)) in patches.iter().zip(targets) {
             propose(patch, target, to, &mut proposals, context).await?;
         }
+        let Formatted { proposals, note } = format(proposals, context).await?;
         let summary: Vec<String> = proposals.iter().map(line).collect();
         let names: Vec<&str> = proposals.iter().map(|proposal: &Proposal| proposal.target.relative.as_str()).collect();
         let title = names.join(", ");
         let done = carry_out(&proposals, &format!("Patch {title}"), context).await?;
         Ok(ToolOutput {
-            output: format!("The patch was applied:\n{}", summary.join("\n")),
+            output: format!("The patch was applied:\n{}{note}", summary.join("\n")),
             title,
             metadata: json!({ "diff": done.diff, "files": done.files }),
             changes: done.changes,
@@ -129,8 +131,9 @@ async fn propose(
             match to {
                 Some(to) => {
                     let bom = before.as_ref().is_some_and(has_bom);
+                    let origin = before.as_ref().map(|before| before.text.clone());
                     proposals.push(Proposal::new(target, before, None));
-                    proposals.push(Proposal::new(to, None, Some(after)).with_bom(bom));
+                    proposals.push(Proposal::new(to, None, Some(after)).with_bom(bom).moved_from(origin));
                 }
                 None => proposals.push(Proposal::new(target, before, Some(after))),
             }

@@ -40,6 +40,9 @@ const NEWS: Duration = Duration::from_millis(250);
 /// How much of the output's end faces are given, in bytes (OpenCode's).
 const PREVIEW: usize = 30_000;
 
+/// Variables with settings of our own, which may hold keys: not for other programs.
+pub(crate) const OUR_SETTINGS: [&str; 3] = ["INTERLINE_CONFIG_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_AUTH_CONTENT"];
+
 /// The tool.
 #[derive(Debug)]
 pub struct Bash;
@@ -172,8 +175,7 @@ fn spawn(request: &Request, context: &ToolContext, mark: &str) -> std::io::Resul
         .stderr(writer)
         .process_group(0)
         .envs([("TERM", "dumb"), ("PAGER", "cat"), ("GIT_PAGER", "cat")]);
-    // Our own settings may hold keys.
-    for name in ["INTERLINE_CONFIG_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_AUTH_CONTENT"] {
+    for name in OUR_SETTINGS {
         command.env_remove(name);
     }
     let child = command.env(MARK, mark).spawn()?;

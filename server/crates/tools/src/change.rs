@@ -26,7 +26,9 @@ pub(crate) struct Proposal {
     /// Whether a new file begins with a byte order mark.
     bom: bool,
     /// What makes the one of the other, if both are there.
-    edits: Option<Edits>,
+    pub edits: Option<Edits>,
+    /// What a new file was made from: the text of the one that it was moved from.
+    pub moved: Option<Rope>,
 }
 
 /// What was done.
@@ -42,17 +44,22 @@ impl Proposal {
     /// Of what it holds, and what it is to hold.
     pub fn new(target: Target, before: Option<Snapshot>, after: Option<Rope>) -> Self {
         let edits = before.as_ref().zip(after.as_ref()).map(|(before, after)| diff(&before.text, after));
-        Self { target, before, after, bom: false, edits }
+        Self { target, before, after, bom: false, edits, moved: None }
     }
 
     /// The same, where the edits are known.
     pub fn with_edits(target: Target, before: Option<Snapshot>, after: Rope, edits: Edits) -> Self {
-        Self { target, before, after: Some(after), bom: false, edits: Some(edits) }
+        Self { target, before, after: Some(after), bom: false, edits: Some(edits), moved: None }
     }
 
     /// A new file begins with a byte order mark.
     pub fn with_bom(self, bom: bool) -> Self {
         Self { bom, ..self }
+    }
+
+    /// A new file is an old one that was moved.
+    pub fn moved_from(self, text: Option<Rope>) -> Self {
+        Self { moved: text, ..self }
     }
 
     fn diff(&self) -> String {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
-use crate::{Guides, Jobs, Subagents};
+use crate::{Formatters, Guides, Jobs, Subagents};
 
 /// Why something is not allowed. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -207,6 +207,8 @@ pub struct ToolContext {
     pub seen: Arc<SeenFiles>,
     /// What the project says to the agent.
     pub guides: Arc<Guides>,
+    /// What formats what it writes.
+    pub formatters: Arc<Formatters>,
     /// The session's to-do list.
     pub todos: Arc<dyn TodoStore>,
     /// Starts other agents.

@@ -11,6 +11,7 @@ use workspace::{Edits, MatchError, TextEdit, matching};
 
 use crate::args::{Args, schema, wrong};
 use crate::change::{Proposal, carry_out, current};
+use crate::format::{Formatted, format};
 use crate::paths::Roots;
 use crate::read::not_found;
 use crate::{Tool, ToolContext, ToolError, ToolOutput};
@@ -80,13 +81,19 @@ impl Tool for Edit {
             Some(edits) => Proposal::with_edits(target, before, after, edits),
             None => Proposal::new(target, before, Some(after)),
         };
-        let done = carry_out(&[proposal], &title, context).await?;
+        let Formatted { proposals, note } = format(vec![proposal], context).await?;
+        let done = carry_out(&proposals, &title, context).await?;
         let output = match places {
             _ if created => format!("Created {name}."),
             1 => format!("Edit applied to {name}."),
             _ => format!("Edit applied to {name}: {places} places replaced."),
         };
-        Ok(ToolOutput { title: name, output, metadata: json!({ "diff": done.diff, "files": done.files }), changes: done.changes })
+        Ok(ToolOutput {
+            title: name,
+            output: output + &note,
+            metadata: json!({ "diff": done.diff, "files": done.files }),
+            changes: done.changes,
+        })
     }
 }
 

@@ -231,6 +231,7 @@ impl World {
             progress: send,
             seen: Arc::default(),
             guides: Arc::default(),
+            formatters: Arc::default(),
             todos: Arc::new(Todos::default()),
             subagents: Arc::new(Helpers),
             jobs: Arc::default(),

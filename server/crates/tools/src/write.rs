@@ -11,6 +11,7 @@ use workspace::disk::{majority_crlf, with_line_ends};
 
 use crate::args::{Args, schema, wrong};
 use crate::change::{Proposal, carry_out, current};
+use crate::format::{Formatted, format};
 use crate::paths::Roots;
 use crate::{Tool, ToolContext, ToolError, ToolOutput};
 
@@ -73,12 +74,15 @@ impl Tool for Write {
             }
             None => Rope::from_str(content),
         };
-        let lines = crate::text::lines_of(&after);
+        let proposal = Proposal::new(target, before, Some(after)).with_bom(bom);
+        let Formatted { proposals, note } = format(vec![proposal], context).await?;
+        let lines = proposals[0].after.as_ref().map_or(0, crate::text::lines_of);
+        let before = &proposals[0].before;
         let verb = if before.is_some() { "Replaced" } else { "Created" };
         let title = format!("{} {relative}", if before.is_some() { "Write" } else { "Create" });
-        let done = carry_out(&[Proposal::new(target, before, Some(after)).with_bom(bom)], &title, context).await?;
+        let done = carry_out(&proposals, &title, context).await?;
         Ok(ToolOutput {
-            output: format!("{verb} {relative} ({lines} lines)."),
+            output: format!("{verb} {relative} ({lines} lines).{note}"),
             title: relative,
             metadata: json!({ "diff": done.diff, "files": done.files }),
             changes: done.changes,

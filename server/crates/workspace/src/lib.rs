@@ -20,6 +20,7 @@ mod mem_workspace;
 pub mod patch;
 pub mod shell_changes;
 mod snapshot;
+mod touching;
 mod traits;
 mod undo;
 
@@ -34,5 +35,6 @@ pub use matching::MatchError;
 pub use mem_workspace::MemWorkspace;
 pub use shell_changes::{ShellChanges, snapshot_folder};
 pub use snapshot::{Origin, Snapshot, Stamp, hash_rope};
+pub use touching::only_touching;
 pub use traits::{Place, ReadError, ShellRun, Workspace};
 pub use undo::{CurrentState, Kept, UndoPlan, current_state, plan_redo, plan_undo};
