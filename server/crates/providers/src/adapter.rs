@@ -106,6 +106,53 @@ pub(crate) fn not_json(data: &str) -> ProviderError {
     ProviderError { kind: ProviderErrorKind::Protocol, message, status: None, retry_after: None }
 }
 
+/// Reads one event, or several in a list, as `T`. JSON of another shape is let pass.
+pub(crate) fn each<T: serde::de::DeserializeOwned>(
+    data: &str,
+    mut take: impl FnMut(T, &str) -> Result<(), ProviderError>,
+) -> Result<(), ProviderError> {
+    if !data.starts_with('[')
+        && let Ok(event) = serde_json::from_str(data)
+    {
+        return take(event, data);
+    }
+    match serde_json::from_str(data).map_err(|_| not_json(data))? {
+        Value::Array(items) => items.into_iter().try_for_each(|item| {
+            let text = item.to_string();
+            serde_json::from_value(item).map_or(Ok(()), |event| take(event, &text))
+        }),
+        // A key that stands twice, for one.
+        value => serde_json::from_value(value).map_or(Ok(()), |event| take(event, data)),
+    }
+}
+
+/// Whether a field says anything.
+pub(crate) fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+        _ => true,
+    }
+}
+
+/// The word that ends a stream.
+pub(crate) fn is_done(data: &str) -> bool {
+    data.trim_matches('"').eq_ignore_ascii_case("[done]")
+}
+
+/// A number as servers write it: whole, with a fraction, or as a text.
+pub(crate) fn whole_number(value: &Value) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]
+    let rounded = |number: f64| number.is_finite().then_some(number as u64);
+    match value {
+        Value::Number(number) => number.as_u64().or_else(|| rounded(number.as_f64()?)),
+        Value::String(text) => text.trim().parse().ok().or_else(|| rounded(text.trim().parse().ok()?)),
+        _ => None,
+    }
+}
+
 /// The connection was closed too early.
 pub(crate) fn cut() -> ProviderError {
     let message = "the stream was cut before the answer was whole".to_owned();

@@ -11,13 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use serde::de::IgnoredAny;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::adapter::{self, Events, Parser, WireRequest};
+use crate::adapter::{self, WireRequest};
+use crate::answer::Answer;
 use crate::http::Clients;
 use crate::registry::configuration;
-use crate::sse::Decoder;
 use crate::{ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, errors};
 
 /// An error's body is read no further, in bytes.
@@ -46,9 +45,9 @@ impl Client {
             Ok(request) => State::Asking(Box::pin(ask(request, model.clone()))),
             Err(error) => State::Failed(error),
         };
-        let (model, parser) = (model.clone(), adapter::parser(model.api));
+        let (model, answer) = (model.clone(), Answer::new(model.api));
         let deadline = total.map(|total| Instant::now() + total);
-        ModelStream { state, model, decoder: Decoder::default(), parser, events: Events::default(), quiet_until: None, deadline }
+        ModelStream { state, model, answer, quiet_until: None, deadline }
     }
 
     fn prepare(&self, model: &ResolvedModel, wire: &WireRequest) -> Result<reqwest::RequestBuilder, ProviderError> {
@@ -117,9 +116,7 @@ enum State {
 pub struct ModelStream {
     state: State,
     model: ResolvedModel,
-    decoder: Decoder,
-    parser: Box<dyn Parser>,
-    events: Events,
+    answer: Answer,
     /// When the silence has lasted too long.
     quiet_until: Option<Instant>,
     /// When the whole answer has taken too long.
@@ -136,7 +133,7 @@ impl ModelStream {
     /// The next event; `None` after `Finish` or an error. May be dropped and called again without a loss (`select!`).
     pub async fn next(&mut self) -> Option<Result<ModelEvent, ProviderError>> {
         loop {
-            if let Some(event) = self.events.pop() {
+            if let Some(event) = self.answer.pop() {
                 if matches!(event, ModelEvent::Finish(_)) {
                     self.close();
                 }
@@ -148,9 +145,9 @@ impl ModelStream {
                     let State::Failed(error) = std::mem::replace(&mut self.state, State::Done) else { return None };
                     return Some(Err(errors::for_user(&self.model, error)));
                 }
-                State::Asking(answer) => {
+                State::Asking(head) => {
                     let deadline = self.deadline.unwrap_or_else(far);
-                    self.state = match timeout_at(deadline, answer).await {
+                    self.state = match timeout_at(deadline, head).await {
                         Ok(Ok(response)) => State::Reading(response),
                         Ok(Err(error)) => State::Failed(error),
                         Err(_) => State::Failed(silent("no answer began", self.model.timeouts.total.unwrap_or_default())),
@@ -161,8 +158,8 @@ impl ModelStream {
                     let quiet = *self.quiet_until.get_or_insert_with(|| Instant::now() + wait);
                     let until = self.deadline.map_or(quiet, |deadline| deadline.min(quiet));
                     let result = match timeout_at(until, response.chunk()).await {
-                        Ok(Ok(Some(piece))) => self.read(&piece),
-                        Ok(Ok(None)) => self.end(),
+                        Ok(Ok(Some(piece))) => self.answer.take(&piece),
+                        Ok(Ok(None)) => self.answer.end(),
                         Ok(Err(error)) => Err(connection(&error)),
                         Err(_) if until == quiet => Err(silent("the answer stopped", wait)),
                         Err(_) => Err(silent("the answer was not whole", self.model.timeouts.total.unwrap_or_default())),
@@ -174,36 +171,6 @@ impl ModelStream {
                 }
             }
         }
-    }
-
-    fn read(&mut self, piece: &[u8]) -> Result<(), ProviderError> {
-        let (parser, events) = (&mut self.parser, &mut self.events);
-        let mut result = Ok(());
-        let fed = self.decoder.feed(piece, &mut |data: &str| {
-            if result.is_ok() {
-                result = parser.feed(data, events);
-            }
-        });
-        fed.map_err(|_| failure(ProviderErrorKind::Protocol, "the answer has a line that does not end".to_owned()))?;
-        result
-    }
-
-    /// The connection was closed in good order.
-    fn end(&mut self) -> Result<(), ProviderError> {
-        let (parser, events) = (&mut self.parser, &mut self.events);
-        let mut result = Ok(());
-        self.decoder.finish(&mut |data: &str| {
-            // The last line may be cut: then the parser knows best whether the answer is whole.
-            let whole = data.trim() == "[DONE]" || data.trim_start().starts_with('<') || serde_json::from_str::<IgnoredAny>(data).is_ok();
-            if result.is_ok() && whole {
-                result = parser.feed(data, events);
-            }
-        });
-        result?;
-        if !self.events.is_finished() {
-            self.parser.end(&mut self.events)?;
-        }
-        Ok(())
     }
 
     /// The answer is over. Its connection is of use again once its last bytes are read.

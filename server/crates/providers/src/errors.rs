@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::adapter::{is_something, whole_number};
 use crate::{ProviderError, ProviderErrorKind as Kind, ResolvedModel};
 
 /// Longest piece of a provider's own words, in characters.
@@ -17,7 +18,11 @@ const LONGEST: usize = 500;
 /// Each is lower case. Where one stands in an error's words or codes, the conversation is too long.
 const OVERFLOW: &[&str] = &[
     "context_length_exceeded",
+    "context_window_exceeded",
     "exceed_context_size",
+    "prompt_too_long",
+    "input_too_long",
+    "max_prompt_tokens",
     "too_many_tokens",
     "too_many_prompt_tokens",
     "request_too_large",
@@ -29,7 +34,16 @@ const OVERFLOW: &[&str] = &[
     "input length and `max_tokens` exceed",
     "maximum context length",
     "maximum prompt length",
+    "maximum input length",
+    "maximum number of input tokens",
     "context window",
+    "context overflow",
+    "exceeds max length",
+    "exceeded model token limit",
+    "too many input tokens",
+    "too many tokens:",
+    "input is too large",
+    "`inputs` tokens + `max_new_tokens`",
     "exceeds the available context size",
     "exceeds the context",
     "exceeds the maximum number of tokens",
@@ -49,8 +63,18 @@ const OVERFLOW: &[&str] = &[
     "range of input length",
 ];
 
-const FILTERED: &[&str] =
-    &["content_filter", "responsibleaipolicyviolation", "content management policy", "violates usage guidelines", "safety_check_type"];
+const FILTERED: &[&str] = &[
+    "content_filter",
+    "content_policy_violation",
+    "responsibleaipolicyviolation",
+    "content management policy",
+    "violates usage guidelines",
+    "safety_check_type",
+    "data_inspection_failed",
+    "input was flagged",
+    "blocked by our safety",
+];
+/// A quota that is used up: waiting does not help, or not for hours.
 const UNPAID: &[&str] = &[
     "insufficient_quota",
     "billing_hard_limit",
@@ -58,6 +82,23 @@ const UNPAID: &[&str] = &[
     "credit balance is too low",
     "insufficient balance",
     "insufficient_balance",
+    "insufficient credit",
+    "insufficient_credit",
+    "insufficient funds",
+    "not enough credits",
+    "no credits left",
+    "out of credits",
+    "requires more credits",
+    "run out of credits",
+    "used all available credits",
+    "monthly spending limit",
+    "spending limit reached",
+    "payment_required",
+    "payment required",
+    "account is in arrears",
+    "arrearage",
+    "usage_limit_reached",
+    "usage limit has been reached",
 ];
 const BAD_KEY: &[&str] = &[
     "invalid_api_key",
@@ -66,6 +107,16 @@ const BAD_KEY: &[&str] = &[
     "api key not valid",
     "api_key_invalid",
     "invalid x-api-key",
+    "invalid api-key",
+    "invalidapikey",
+    "invalid token",
+    "no api key",
+    "missing api key",
+    "api key expired",
+    "api key is required",
+    "invalid_authentication",
+    "invalid authentication",
+    "unauthorized",
     "authentication_error",
     "permission_error",
 ];
@@ -82,23 +133,34 @@ pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8], now: 
             reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("no explanation").to_owned();
     }
     let kind = classify(Some(status), &text.to_lowercase());
-    let waits = matches!(kind, Kind::RateLimit | Kind::Overloaded);
-    let retry_after = if waits { retry_after(headers, &text, now) } else { None };
+    let retry_after = waits(kind).then(|| from_headers(headers, now).or_else(|| from_body(&text))).flatten();
     ProviderError { kind, message, status: Some(status), retry_after }
+}
+
+fn waits(kind: Kind) -> bool {
+    matches!(kind, Kind::RateLimit | Kind::Overloaded)
+}
+
+/// Whether JSON that is no part of an answer tells of an error.
+pub(crate) fn is_error(value: &Value) -> bool {
+    let says = |field: &str| is_something(&value[field]);
+    let kind = value["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+    let told = says("code") || says("status") || says("status_code") || kind.contains("error") || kind.contains("exception");
+    ["error", "errors", "detail"].into_iter().any(says) || value["object"] == "error" || kind == "error" || says("message") && told
 }
 
 /// An event with an error inside an answer that began well.
 pub(crate) fn from_stream(event: &Value) -> ProviderError {
     let error = event.get("error").filter(|error| !error.is_null()).unwrap_or(event);
     let text = error.to_string();
-    let status = ["code", "status", "status_code"].iter().find_map(|name| {
-        let value = error.get(name)?;
-        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+    let status = ["code", "status", "status_code", "statusCode", "http_status"].iter().find_map(|name| {
+        let number = whole_number(error.get(name)?).or_else(|| whole_number(event.get(name)?))?;
         u16::try_from(number).ok().filter(|status| (400..600).contains(status))
     });
     let kind = classify(status, &text.to_lowercase());
     let message = Some(words_of(event)).filter(|words| !words.is_empty()).unwrap_or_else(|| shorten(&text));
-    ProviderError { kind, message, status, retry_after: None }
+    let retry_after = waits(kind).then(|| from_body(&text)).flatten();
+    ProviderError { kind, message, status, retry_after }
 }
 
 /// `text` is the lower-case body.
@@ -121,19 +183,30 @@ fn classify(status: Option<u16>, text: &str) -> Kind {
         Some(_) => return Kind::BadRequest,
         None => {}
     }
-    if text.contains("overloaded") || text.contains("server_error") || text.contains("api_error") || text.contains("internal") {
-        Kind::Overloaded
-    } else if text.contains("rate_limit") || text.contains("rate limit") {
+    let has = |list: &[&str]| list.iter().any(|pattern| text.contains(pattern));
+    if has(&["rate_limit", "rate limit", "ratelimit", "too many requests", "too_many_requests", "throttl", "resource_exhausted"]) {
         Kind::RateLimit
-    } else if text.contains("invalid_request") || text.contains("not_found") {
+    } else if has(&[
+        "overloaded",
+        "server_error",
+        "servererror",
+        "api_error",
+        "internal",
+        "unavailable",
+        "timed out",
+        "timeout",
+        "capacity",
+    ]) {
+        Kind::Overloaded
+    } else if has(&["invalid_request", "invalid_argument", "not_found", "validation"]) {
         Kind::BadRequest
     } else {
         Kind::Protocol
     }
 }
 
-/// How long the provider wants us to wait.
-fn retry_after(headers: &HeaderMap, body: &str, now: SystemTime) -> Option<Duration> {
+/// How long the provider wants us to wait, by its headers.
+fn from_headers(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
     if let Some(millis) = header("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
@@ -144,22 +217,74 @@ fn retry_after(headers: &HeaderMap, body: &str, now: SystemTime) -> Option<Durat
     }
     if let Some(value) = header("retry-after") {
         let date = || httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default());
-        return value.parse().ok().and_then(seconds).or_else(date);
-    }
-    for what in ["requests", "tokens"] {
-        if header(&format!("x-ratelimit-remaining-{what}")) == Some("0") {
-            return header(&format!("x-ratelimit-reset-{what}")).and_then(duration);
+        let wait = value.parse().ok().and_then(seconds).or_else(date).or_else(|| duration(value));
+        if wait.is_some() {
+            return wait;
         }
     }
-    // Google's RetryInfo.
-    let delay = body.split_once("\"retryDelay\"")?.1.split('"').nth(1)?;
-    duration(delay)
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let reset = |name: &str| {
+        let value = header(name)?;
+        match value.parse::<f64>() {
+            // A moment, in milliseconds or seconds, or a span in seconds.
+            Ok(number) if number > 1e11 => Some(seconds(number / 1000.0)?.saturating_sub(since)),
+            Ok(number) if number > 1e8 => Some(seconds(number)?.saturating_sub(since)),
+            _ => duration(value),
+        }
+    };
+    for what in ["requests", "tokens"] {
+        if header(&format!("x-ratelimit-remaining-{what}")) == Some("0") {
+            return reset(&format!("x-ratelimit-reset-{what}"));
+        }
+    }
+    for (remaining, name) in [("x-ratelimit-remaining", "x-ratelimit-reset"), ("ratelimit-remaining", "ratelimit-reset")] {
+        if header(remaining) == Some("0") {
+            return reset(name);
+        }
+    }
+    reset("x-ratelimit-reset-after")
+}
+
+/// The same by its words: a field, or `try again in 20s`.
+fn from_body(body: &str) -> Option<Duration> {
+    let field = |name: &str| {
+        let rest = body.split_once(&format!("\"{name}\""))?.1.trim_start().strip_prefix(':')?.trim_start();
+        let rest = rest.strip_prefix('"').unwrap_or(rest);
+        rest.split(['"', ',', '}', ']', ' ', '\n']).next()
+    };
+    if let Some(millis) = field("retry_after_ms").and_then(|value| value.parse::<f64>().ok()) {
+        return Duration::try_from_secs_f64(millis / 1000.0).ok();
+    }
+    // The first is Google's RetryInfo.
+    if let Some(wait) =
+        ["retryDelay", "retry_after", "retry_after_seconds", "resets_in_seconds"].into_iter().find_map(|name| duration(field(name)?))
+    {
+        return Some(wait);
+    }
+    let lower = body.to_lowercase();
+    ["try again in ", "retry in ", "retry after ", "try again after ", "available in ", "wait "].into_iter().find_map(|start| {
+        let rest = lower.split_once(start)?.1;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ' ')).unwrap_or(rest.len());
+        let mut words = rest[..end].split_whitespace();
+        let first = words.next()?.trim_end_matches('.');
+        let unit = words.next().map(|unit| unit.trim_end_matches('.')).filter(|_| first.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+        let text = match unit {
+            Some("ms" | "millisecond" | "milliseconds") => format!("{first}ms"),
+            Some("m" | "min" | "minute" | "minutes") => format!("{first}m"),
+            Some("h" | "hour" | "hours") => format!("{first}h"),
+            _ => first.to_owned(),
+        };
+        duration(&text)
+    })
 }
 
 /// `6m0s`, `1.5s`, `20ms`, or plain seconds.
 fn duration(text: &str) -> Option<Duration> {
     let mut total = 0.0;
     let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let number: f64 = rest[..end].parse().ok()?;

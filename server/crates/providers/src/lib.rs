@@ -6,6 +6,7 @@
 //! **Invariant:** a key never stands in an error, an event or a log; and a stream that did not end properly ends with an error, never with a finish.
 
 mod adapter;
+mod answer;
 mod anthropic;
 mod catalogue;
 mod client;

@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** the same request gives the same bytes, so that providers' caches hold; thoughts go back only to a model that wants them.
 
+mod calls;
 mod read;
 
 use serde_json::{Map, Value, json};

@@ -8,8 +8,7 @@ use std::time::SystemTime;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::adapter::{self, Events};
-use crate::sse::Decoder;
+use crate::answer::Answer;
 use crate::{Api, FinishReason, ModelEvent, ProviderError, errors};
 
 fn recordings() -> Option<PathBuf> {
@@ -22,27 +21,33 @@ fn recordings() -> Option<PathBuf> {
     None
 }
 
+fn name(api: Api) -> &'static str {
+    match api {
+        Api::Anthropic => "anthropic-messages",
+        Api::OpenAiChat => "openai-chat",
+        Api::OpenAiResponses => "openai-responses",
+        Api::Gemini => "gemini",
+    }
+}
+
+/// The recorded cases of an API.
+fn cases(dir: &Path, api: Api) -> Vec<Value> {
+    let manifest = read_json(&dir.join("manifest.json"));
+    let cases: Vec<Value> = manifest["cases"].as_array().unwrap().iter().filter(|case| case["api"] == name(api)).cloned().collect();
+    assert!(!cases.is_empty(), "the manifest names no case of {}", name(api));
+    cases
+}
+
 fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// Runs a body through decoder and parser, in pieces of `size` bytes.
 fn run(api: Api, body: &[u8], size: usize) -> (Vec<ModelEvent>, Option<ProviderError>) {
-    let (mut decoder, mut parser, mut events) = (Decoder::default(), adapter::parser(api), Events::default());
-    let mut result = Ok(());
-    let mut feed = |data: &str| {
-        if result.is_ok() {
-            result = parser.feed(data, &mut events);
-        }
-    };
-    for piece in body.chunks(size.max(1)) {
-        decoder.feed(piece, &mut feed).unwrap();
-    }
-    decoder.finish(&mut feed);
-    if result.is_ok() && !events.is_finished() {
-        result = parser.end(&mut events);
-    }
-    let events = std::iter::from_fn(|| events.pop()).collect();
+    let mut answer = Answer::new(api);
+    let taken = body.chunks(size.max(1)).try_for_each(|piece| answer.take(piece));
+    let result = taken.and_then(|()| answer.end());
+    let events = std::iter::from_fn(|| answer.pop()).collect();
     (events, result.err())
 }
 
@@ -147,22 +152,13 @@ fn differences(expected: &Value, got: &Value) -> Vec<String> {
     found
 }
 
-#[test]
-fn recorded_answers() {
+fn recorded_answers(api: Api) {
     let Some(dir) = recordings() else { return };
-    let (expected, manifest) = (read_json(&dir.join("expected.json")), read_json(&dir.join("manifest.json")));
-    let (mut seen, mut wrong) = (0, Vec::new());
-    for case in manifest["cases"].as_array().unwrap() {
-        let api = match case["api"].as_str().unwrap() {
-            "anthropic-messages" => Api::Anthropic,
-            "openai-chat" => Api::OpenAiChat,
-            "openai-responses" => Api::OpenAiResponses,
-            "gemini" => Api::Gemini,
-            _ => continue,
-        };
+    let expected = read_json(&dir.join("expected.json"));
+    let (cases, mut wrong) = (cases(&dir, api), Vec::new());
+    for case in &cases {
         let id = case["id"].as_str().unwrap();
         let body = std::fs::read(dir.join(case["file"].as_str().unwrap())).unwrap();
-        seen += 1;
         let got = if case["kind"] == "error" {
             let sidecar = read_json(&dir.join(case["sidecar"].as_str().unwrap()));
             let mut headers = HeaderMap::new();
@@ -179,7 +175,7 @@ fn recorded_answers() {
         } else {
             let (events, error) = run(api, &body, body.len());
             let got = outcome(&events, error.as_ref());
-            for size in [1, 7, 1000] {
+            for size in [1, 1000] {
                 let (events, error) = run(api, &body, size);
                 assert_eq!(outcome(&events, error.as_ref()), got, "{id} in pieces of {size} bytes");
             }
@@ -190,6 +186,144 @@ fn recorded_answers() {
             wrong.push(format!("{id}\n    {}", found.join("\n    ")));
         }
     }
-    assert!(seen > 0, "the manifest names no case of ours");
-    assert!(wrong.is_empty(), "{} of {seen} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
+
+/// A small source of numbers that seem random, and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides.max(1)
+    }
+}
+
+/// Changes one thing somewhere in the value: drops it, doubles it, or makes it something else.
+fn hurt(value: &mut Value, dice: &mut Dice) {
+    const ODD: [&str; 9] = ["null", "0", "-1", "1.5", "\"\"", "\"text\"", "[]", "{}", "true"];
+    let deeper = dice.roll(5) > 0;
+    match value {
+        Value::Object(object) if !object.is_empty() => {
+            let at = dice.roll(object.len());
+            let name = object.keys().nth(at).unwrap().clone();
+            match dice.roll(6) {
+                _ if deeper => hurt(&mut object[&name], dice),
+                0 | 1 => drop(object.shift_remove(&name)),
+                2 => object[&name] = Value::Array(vec![object[&name].clone(), object[&name].clone()]),
+                3 => object[&name] = object[&name].to_string().into(),
+                _ => object[&name] = serde_json::from_str(ODD[dice.roll(ODD.len())]).unwrap(),
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            let at = dice.roll(items.len());
+            match dice.roll(3) {
+                _ if deeper => hurt(&mut items[at], dice),
+                0 => drop(items.remove(at)),
+                1 => items.insert(at, items[at].clone()),
+                _ => items[at] = Value::Null,
+            }
+        }
+        other => *other = serde_json::from_str(ODD[dice.roll(ODD.len())]).unwrap(),
+    }
+}
+
+/// The body with some of its events changed, lost, doubled or cut.
+fn damaged(body: &str, dice: &mut Dice) -> String {
+    let mut out = String::new();
+    for line in body.split_inclusive('\n') {
+        let (head, json) = line.strip_prefix("data: ").map_or(("", line), |json| ("data: ", json));
+        let mut value: Value = match serde_json::from_str(json) {
+            Ok(value) if dice.roll(6) == 0 => value,
+            _ => {
+                if dice.roll(40) > 0 {
+                    out.push_str(line);
+                }
+                continue;
+            }
+        };
+        for _ in 0..=dice.roll(3) {
+            hurt(&mut value, dice);
+        }
+        for _ in 0..=dice.roll(8) / 7 {
+            out.push_str(&format!("{head}{value}\n\n"));
+        }
+    }
+    if dice.roll(8) == 0 {
+        out.truncate(out.floor_char_boundary(dice.roll(out.len())));
+    }
+    out
+}
+
+/// What is wrong with how an answer came out, whatever it was.
+fn unsound(events: &[ModelEvent], error: Option<&ProviderError>) -> Option<&'static str> {
+    let finishes = events.iter().filter(|event| matches!(event, ModelEvent::Finish(_))).count();
+    let ended = matches!(events.last(), Some(ModelEvent::Finish(_)));
+    if finishes > 1 || (error.is_none() && !ended) {
+        return Some("it does not end with one finish, or an error");
+    }
+    let (mut begun, mut over, mut ids) = (0, Vec::new(), Vec::new());
+    for event in events {
+        match event {
+            ModelEvent::ToolCallStart { index, id, .. } => {
+                if *index != begun || ids.contains(id) || id.is_empty() {
+                    return Some("a call has another's number or id");
+                }
+                begun += 1;
+                ids.push(id.clone());
+            }
+            ModelEvent::ToolCallDelta { index, .. } if *index >= begun || over.contains(index) => return Some("a piece of no call"),
+            ModelEvent::ToolCallEnd { index, .. } => {
+                if *index >= begun || over.contains(index) {
+                    return Some("a call ends that did not begin, or twice");
+                }
+                over.push(*index);
+            }
+            _ => {}
+        }
+    }
+    (error.is_none() && over.len() != begun).then_some("a call does not end")
+}
+
+fn damaged_answers(api: Api) {
+    let Some(dir) = recordings() else { return };
+    let rounds: usize = std::env::var("INTERLINE_DAMAGE").ok().map_or(1, |rounds| rounds.parse().unwrap());
+    let mut dice = Dice(7);
+    for case in cases(&dir, api).into_iter().filter(|case| case["kind"] != "error") {
+        let body = std::fs::read(dir.join(case["file"].as_str().unwrap())).unwrap();
+        let body = String::from_utf8_lossy(&body);
+        if body.len() > 30_000 {
+            continue;
+        }
+        for _ in 0..rounds {
+            let damaged = damaged(&body, &mut dice);
+            let (events, error) = run(api, damaged.as_bytes(), damaged.len());
+            assert_eq!(unsound(&events, error.as_ref()), None, "{}:\n{damaged}\n{events:?}", case["id"]);
+            let size = 1 + dice.roll(50);
+            let (pieces, other) = run(api, damaged.as_bytes(), size);
+            let same = outcome(&pieces, other.as_ref()) == outcome(&events, error.as_ref());
+            assert!(same, "{} in pieces of {size}:\n{damaged}", case["id"]);
+        }
+    }
+}
+
+macro_rules! over_apis {
+    ($($module:ident: $api:expr),+ $(,)?) => {
+        $(mod $module {
+            use super::*;
+
+            #[test]
+            fn recorded() {
+                recorded_answers($api);
+            }
+
+            /// `INTERLINE_DAMAGE` is how often each case is damaged.
+            #[test]
+            fn damaged_ones_end_in_good_order() {
+                damaged_answers($api);
+            }
+        })+
+    };
+}
+
+over_apis! { anthropic: Api::Anthropic, openai_chat: Api::OpenAiChat, openai_responses: Api::OpenAiResponses, gemini: Api::Gemini }

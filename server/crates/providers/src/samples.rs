@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Api, Capabilities, ChatMessage, ChatPart, ModelRequest, ResolvedModel, Secret, Timeouts, ToolDefinition};
+use crate::{Api, Capabilities, ChatMessage, ChatPart, ModelEvent, ModelRequest, ResolvedModel, Secret, Timeouts, ToolDefinition};
 
 pub(crate) const KEY: &str = "sk-sample-0123456789abcdef";
 
@@ -74,4 +74,20 @@ pub(crate) fn conversation() -> ModelRequest {
         session: "ses_1".into(),
         ..ModelRequest::default()
     }
+}
+
+/// An answer in short: `(thoughts)text[name arguments]`, in its order.
+pub(crate) fn in_short(events: &[ModelEvent]) -> String {
+    let mut names = Vec::new();
+    let mut out = String::new();
+    for event in events {
+        match event {
+            ModelEvent::Text(text) => out.push_str(text),
+            ModelEvent::Reasoning(text) => out.push_str(&format!("({text})")),
+            ModelEvent::ToolCallStart { name, .. } => names.push(name.clone()),
+            ModelEvent::ToolCallEnd { index, arguments, .. } => out.push_str(&format!("[{} {arguments}]", names[*index])),
+            _ => {}
+        }
+    }
+    out
 }

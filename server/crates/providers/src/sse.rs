@@ -2,12 +2,16 @@
 //!
 //! Owns server-sent events' framing, and tells a stream from a body that came whole. Must not know JSON's inside or providers. Ours, because what
 //! providers send is not always what the standard says: the last blank line is missing, a byte is not UTF-8, an error comes as bare JSON between
-//! events, a whole JSON body comes as the answer to a stream request; the crates there are end at the first such thing, or drop the last event.
+//! events, a whole JSON body or JSON lines come as the answer to a stream request, or plain words; the crates there are end at the first such thing, or
+//! drop the last event.
 //!
 //! **Invariant:** the events are the same however the bytes are cut into pieces, and nothing is kept beyond `LONGEST`.
 
 /// No event is longer, in bytes.
 const LONGEST: usize = 32 << 20;
+
+/// How much is kept of a body that is neither, in bytes, and a line more.
+const MOST_WORDS: usize = 500;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Form {
@@ -34,6 +38,10 @@ pub(crate) struct Decoder {
     /// The lines up to the next blank one are JSON without a field's name: an error, usually.
     bare: bool,
     after_return: bool,
+    /// A field or a comment was seen.
+    fields: bool,
+    /// The beginning of a body without any: words of whatever stands between us and the model.
+    words: String,
 }
 
 impl Decoder {
@@ -73,10 +81,13 @@ impl Decoder {
     pub(crate) fn finish(&mut self, on_event: &mut impl FnMut(&str)) {
         let rest = std::mem::take(&mut self.line);
         match self.form {
-            Form::Whole => on_event(&String::from_utf8_lossy(&rest)),
+            Form::Whole => each_json(&String::from_utf8_lossy(&rest), on_event),
             Form::Events | Form::Unknown => {
                 self.take_line(&rest, on_event);
                 self.take_line(b"", on_event);
+                if !self.fields && !self.words.is_empty() {
+                    on_event(&std::mem::take(&mut self.words));
+                }
             }
         }
     }
@@ -117,6 +128,11 @@ impl Decoder {
             return;
         }
         self.bare |= line.starts_with(b"{");
+        self.fields |= self.bare || [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| line.starts_with(field));
+        if !self.fields && self.words.len() < MOST_WORDS {
+            self.words.push_str(String::from_utf8_lossy(line).trim());
+            self.words.push(' ');
+        }
         let value = match line.strip_prefix(b"data:") {
             Some(value) => value.strip_prefix(b" ").unwrap_or(value),
             None if self.bare => line,
@@ -128,6 +144,27 @@ impl Decoder {
             data.push('\n');
         }
         data.push_str(&value);
+    }
+}
+
+/// A body that came whole is one text, or JSON lines.
+fn each_json(body: &str, on_event: &mut impl FnMut(&str)) {
+    let mut values = serde_json::Deserializer::from_str(body).into_iter::<serde::de::IgnoredAny>();
+    let mut start = 0;
+    let mut ends = Vec::new();
+    while let Some(Ok(_)) = values.next() {
+        ends.push(values.byte_offset());
+    }
+    if ends.is_empty() {
+        return on_event(body);
+    }
+    for end in ends {
+        on_event(body[start..end].trim());
+        start = end;
+    }
+    let rest = body[start..].trim();
+    if !rest.is_empty() {
+        on_event(rest);
     }
 }
 
@@ -170,9 +207,14 @@ mod tests {
         check("data: Überall 世界\n\n".as_bytes(), &["Überall 世界"]);
         check(b"database: x\ndata\n\ndata: \n\n", &[]);
         check(b"data: a\n\n{\n  \"error\": 1\n}\n\ndata: b\n\n}\n", &["a", "{\n  \"error\": 1\n}", "b"]);
-        check(b"\n \n\n{\"a\":\n\n1}\n", &["{\"a\":\n\n1}\n"]);
+        check(b"\n \n\n{\"a\":\n\n1}\n", &["{\"a\":\n\n1}"]);
         check(b"<html>\n</html>", &["<html>\n</html>"]);
         check(b"\n\n: c\n\ndata: {}\n\n", &["{}"]);
+        check(b"{\"a\": 1}\n{\"b\": [2]}\r\n\n{\"c\"", &["{\"a\": 1}", "{\"b\": [2]}", "{\"c\""]);
+        check(b"{\"a\": 1}\n[DONE]", &["{\"a\": 1}", "[DONE]"]);
+        check(b"no healthy\nupstream", &["no healthy upstream "]);
+        check(b": ping\nrubbish\n", &[]);
+        check(b"id: 1\r\revent: message_stop\r\r", &[]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{KEY, conversation, model};
+use crate::samples::{KEY, conversation, in_short, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
 
 fn claude() -> ResolvedModel {
@@ -166,4 +166,62 @@ fn endings() {
     );
     let whole = json!({"type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}});
     check(&[whole], Ok(FinishReason::Stop));
+}
+
+#[test]
+fn what_imitators_leave_out_or_write_otherwise() {
+    let check = |events: &[Value], expect: &str| {
+        let (got, error) = read(events);
+        assert_eq!((in_short(&got).as_str(), error), (expect, None), "{events:?}");
+    };
+    let start = |index: Value, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
+    let text =
+        |index: Value, text: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}});
+    let json = |index: Value, text: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": text}});
+    let call = |input: Value| json!({"type": "tool_use", "id": "t", "name": "f", "input": input});
+    let stop = || json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": null});
+    let null = Value::Null;
+    // Numbers as texts, or none.
+    check(&[start(json!("1"), json!({"type": "text", "text": ""})), text(json!("1"), "hi"), stop()], "hi");
+    check(
+        &[
+            start(null.clone(), json!({"type": "text"})),
+            text(null.clone(), "hi"),
+            start(null.clone(), call(null.clone())),
+            json(null.clone(), "{}"),
+            stop(),
+        ],
+        "hi[f {}]",
+    );
+    // No beginning, no type.
+    check(&[text(json!(0), "h"), text(json!(0), "i"), stop()], "hi");
+    check(
+        &[delta(0, json!({"type": "thinking_delta", "thinking": "hm"})), delta(1, json!({"type": "text_delta", "text": "hi"})), stop()],
+        "(hm)hi",
+    );
+    check(&[start(json!(0), json!({"type": "text", "text": "h"})), delta(0, json!({"text": "i"})), stop()], "hi");
+    // Arguments at the beginning; pieces count over them.
+    check(&[start(json!(0), call(json!({"a": 1}))), stop()], "[f {\"a\":1}]");
+    check(&[start(json!(0), call(json!("{\"a\":1}"))), stop()], "[f {\"a\":1}]");
+    check(&[start(json!(0), call(json!({"a": 1}))), json(json!(0), ""), json(json!(0), "{\"a\":2}"), stop()], "[f {\"a\":2}]");
+    // A whole message, with less around it; several events in a list.
+    check(
+        &[json!({"role": "assistant", "content": [{"type": "text", "text": "hi"}, call(json!({}))], "stop_reason": "tool_use"})],
+        "hi[f ]",
+    );
+    check(&[json!({"type": "message", "content": "hi", "stop_reason": "end_turn"})], "hi");
+    check(&[json!([text(json!(0), "hi"), stop(), {"type": "message_stop"}, text(json!(0), "late")])], "hi");
+    let failed = |event: Value| read(&[event]).1;
+    assert_eq!(failed(json!({"error": "overloaded"})), Some(ProviderErrorKind::Overloaded));
+    assert_eq!(failed(json!({"message": "Too many requests", "code": 429})), Some(ProviderErrorKind::RateLimit));
+    assert_eq!(failed(json!({"type": "error", "error": {"type": "overloaded_error"}})), Some(ProviderErrorKind::Overloaded));
+    assert_eq!(failed(json!({"type": "error", "message": "Overloaded"})), Some(ProviderErrorKind::Overloaded));
+}
+
+#[test]
+fn usage_as_text() {
+    let (events, _) = read(&[
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"input_tokens": "7", "output_tokens": 3.0, "cache_read_input_tokens": null}}),
+    ]);
+    assert!(matches!(events[0], ModelEvent::Usage(proto::Tokens { input: 7, output: 3, .. })), "{events:?}");
 }

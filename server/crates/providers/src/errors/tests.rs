@@ -64,6 +64,14 @@ fn kinds_and_words() {
         "upstream says",
     );
     check(418, "{}", Kind::BadRequest, "{}");
+    check(402, r#"{"error":{"message":"This request requires more credits"}}"#, Kind::BadRequest, "This request requires more credits");
+    check(429, r#"{"error":{"code":"1113","message":"Insufficient balance"}}"#, Kind::BadRequest, "Insufficient balance");
+    check(429, r#"{"error":{"type":"usage_limit_reached","message":"Limit"}}"#, Kind::BadRequest, "Limit");
+    check(403, r#"{"error":{"message":"Your input was flagged"}}"#, Kind::ContentFilter, "Your input was flagged");
+    check(400, r#"{"error":"Unauthorized"}"#, Kind::Auth, "Unauthorized");
+    check(500, r#"{"errors":["one","two"]}"#, Kind::Overloaded, "one");
+    check(404, r#""plain text in JSON""#, Kind::BadRequest, "plain text in JSON");
+    check(502, "upstream connect error", Kind::Overloaded, "upstream connect error");
     assert_eq!(words(&"é".repeat(2000)).chars().count(), LONGEST + 1);
 }
 
@@ -86,6 +94,66 @@ fn waits() {
     check(&[("x-ratelimit-remaining-tokens", "5"), ("x-ratelimit-reset-tokens", "20ms")], "", None);
     check(&[], r#"{"error":{"details":[{"@type":"RetryInfo","retryDelay":"34s"}]}}"#, Some(34_000));
     assert_eq!(response(400, &[("retry-after", "3")], "").retry_after, None);
+    check(&[("retry-after", "20s")], "", Some(20_000));
+    check(&[("retry-after", "soon")], r#"{"message": "try again in 2s"}"#, Some(2000));
+    check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")], "", Some(30_000));
+    check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1735689600000")], "", Some(1_735_689_600_000));
+    check(&[("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "30")], "", None);
+    check(&[("ratelimit-remaining", "0"), ("ratelimit-reset", "7")], "", Some(7000));
+    check(&[("x-ratelimit-reset-after", "1.5")], "", Some(1500));
+    for (words, expect) in [
+        ("Rate limit reached. Please try again in 20s.", Some(20_000)),
+        ("Please try again in 1.281s. Visit https://x", Some(1281)),
+        ("Please try again in 6m0s.", Some(360_000)),
+        ("try again in 250ms", Some(250)),
+        ("Please retry in 34.07s", Some(34_070)),
+        ("Retry after 3 seconds", Some(3000)),
+        ("please wait 2 minutes.", Some(120_000)),
+        ("try again in 5", Some(5000)),
+        ("Try again in a moment", None),
+        ("try again later", None),
+    ] {
+        check(&[], words, expect);
+    }
+    check(&[], r#"{"retry_after": 12.5}"#, Some(12_500));
+    check(&[], r#"{"retry_after_ms":"900"}"#, Some(900));
+    check(&[], r#"{"error":{"resets_in_seconds": 40,"x":1}}"#, Some(40_000));
+    check(&[], r#"{"retry_after": null}"#, None);
+}
+
+#[test]
+fn the_words_of_every_provider_for_a_conversation_that_is_too_long() {
+    for (status, words) in [
+        (400, "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens."),
+        (400, "Your input exceeds the context window of this model. Please adjust your input and try again."),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum"),
+        (400, "input length and `max_tokens` exceed context limit: 199000 + 21333 > 200000"),
+        (413, "Request size exceeds model context window"),
+        (400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."),
+        (400, "Input is too long for requested model."),
+        (400, "This model's maximum prompt length is 131072 but the request contains 537812 tokens."),
+        (400, "Please reduce the length of the messages or completion."),
+        (400, "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length"),
+        (400, "the request exceeds the available context size, try increasing it"),
+        (400, "Trying to keep the first 9000 tokens when context the overflows. greater than the context length"),
+        (400, "Invalid request: Your request exceeded model token limit: 262144"),
+        (400, "invalid params, context window exceeds limit"),
+        (400, "Prompt exceeds max length"),
+        (400, "InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]"),
+        (400, "too many tokens: size limit exceeded by 3000 tokens"),
+        (422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096"),
+        (400, "prompt token count of 140000 exceeds the limit of 128000"),
+        (500, "prompt too long; exceeded max context length by 12 tokens"),
+        (400, "{\"code\": \"model_context_window_exceeded\"}"),
+        (400, "Current length is 9000 while limit is 8192. Please reduce the length of the messages"),
+    ] {
+        assert_eq!(response(status, &[], words).kind, Kind::ContextOverflow, "{words}");
+        let inside = json!({"error": {"message": words, "code": status}});
+        assert_eq!(from_stream(&inside).kind, Kind::ContextOverflow, "{words}");
+    }
+    for words in ["max_tokens is too large: 99999", "Request too many images", "the file exceeds the limit", "field too long"] {
+        assert_eq!(response(400, &[], words).kind, Kind::BadRequest, "{words}");
+    }
 }
 
 #[test]
@@ -97,6 +165,13 @@ fn inside_a_stream() {
     check(json!({"type": "authentication_error", "message": "x"}), Kind::Auth);
     check(json!({"type": "invalid_request_error", "message": "x"}), Kind::BadRequest);
     check(json!("nobody knows"), Kind::Protocol);
+    check(json!([{"message": "x", "type": "server_error"}]), Kind::Overloaded);
+    check(json!({"message": "ThrottlingException"}), Kind::RateLimit);
+    check(json!({"message": "Request timed out"}), Kind::Overloaded);
+    check(json!({"message": "x", "code": 429.0}), Kind::RateLimit);
+    check(json!({"message": "x", "code": 1302, "status": "RESOURCE_EXHAUSTED"}), Kind::RateLimit);
+    let slow = from_stream(&json!({"error": {"code": 429, "message": "slower", "details": [{"retryDelay": "3.5s"}]}}));
+    assert_eq!(slow.retry_after, Some(Duration::from_millis(3500)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proto::{CacheTokens, Tokens};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::adapter::{Events, Parser, cut, made_up_id, not_json};
+use crate::adapter::{Events, Parser, cut, each, is_done, made_up_id, whole_number};
 use crate::{FinishReason, ModelEvent, ProviderError, ProviderErrorKind, errors};
 
 /// A chunk, or a whole answer. What servers disagree about is a `Value`.
@@ -21,6 +21,9 @@ struct Chunk {
     usage_metadata: Value,
     #[serde(default)]
     error: Value,
+    /// Some gateways wrap every chunk.
+    #[serde(default)]
+    response: Value,
 }
 
 /// Reads an answer.
@@ -37,18 +40,11 @@ pub(crate) struct Reader {
 impl Parser for Reader {
     fn feed(&mut self, data: &str, out: &mut Events) -> Result<(), ProviderError> {
         let data = data.trim();
-        if self.finished || data.is_empty() || data == "[DONE]" {
+        if self.finished || data.is_empty() || is_done(data) {
             return Ok(());
         }
-        // Without `alt=sse`, all chunks come as one array.
-        let chunks: Result<Vec<Chunk>, _> =
-            if data.starts_with('[') { serde_json::from_str(data) } else { serde_json::from_str(data).map(|chunk| vec![chunk]) };
-        match chunks {
-            Ok(chunks) => chunks.iter().try_for_each(|chunk| self.chunk(chunk, out)),
-            // JSON of another shape is let pass.
-            Err(_) if serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok() => Ok(()),
-            Err(_) => Err(not_json(data)),
-        }
+        // Without `alt=sse`, all chunks come as one list.
+        each(data, |chunk: Chunk, _| self.chunk(&chunk, out))
     }
 
     fn end(&mut self, out: &mut Events) -> Result<(), ProviderError> {
@@ -65,6 +61,9 @@ impl Parser for Reader {
 
 impl Reader {
     fn chunk(&mut self, chunk: &Chunk, out: &mut Events) -> Result<(), ProviderError> {
+        if chunk.response["candidates"].is_array() || chunk.response["usageMetadata"].is_object() {
+            return Chunk::deserialize(&chunk.response).map_or(Ok(()), |inner| self.chunk(&Chunk { response: Value::Null, ..inner }, out));
+        }
         if !chunk.error.is_null() {
             return Err(errors::from_stream(&json!({"error": chunk.error})));
         }
@@ -72,7 +71,9 @@ impl Reader {
         if ["blockReason", "blockReasonMessage"].iter().any(|field| !chunk.prompt_feedback[*field].is_null()) {
             self.reason = Some(FinishReason::ContentFilter);
         }
-        let candidate = &chunk.candidates[0];
+        // Of several only the first was asked for.
+        let first = |candidate: &&Value| whole_number(&candidate["index"]).unwrap_or(0) == 0;
+        let Some(candidate) = chunk.candidates.as_array().into_iter().flatten().find(first) else { return Ok(()) };
         for part in candidate.pointer("/content/parts").and_then(Value::as_array).into_iter().flatten() {
             self.part(part, out);
         }
@@ -95,14 +96,14 @@ impl Reader {
                 self.thinking = false;
                 out.push(ModelEvent::ReasoningEnd { metadata });
             }
-        } else if let Some(name) = part["functionCall"]["name"].as_str().filter(|name| !name.is_empty()) {
+        } else if part["functionCall"]["name"].as_str().is_some_and(|name| !name.is_empty()) || is_filled(&part["functionCall"]["args"]) {
             self.end_thoughts(out);
-            self.call(name, &part["functionCall"], metadata, out);
+            self.call(&part["functionCall"], metadata, out);
         }
     }
 
     /// A call comes whole.
-    fn call(&mut self, name: &str, call: &Value, mut metadata: Value, out: &mut Events) {
+    fn call(&mut self, call: &Value, mut metadata: Value, out: &mut Events) {
         let given = call["id"].as_str().filter(|id| !id.is_empty() && self.ids.iter().all(|known| known != id));
         let id = given.map_or_else(made_up_id, str::to_owned);
         if given.is_some() {
@@ -110,8 +111,13 @@ impl Reader {
         }
         let index = self.ids.len();
         self.ids.push(id.clone());
-        let arguments = if call["args"].is_object() { call["args"].to_string() } else { String::new() };
-        out.push(ModelEvent::ToolCallStart { index, id, name: name.to_owned() });
+        let arguments = match &call["args"] {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            args => args.to_string(),
+        };
+        let name = call["name"].as_str().unwrap_or_default().to_owned();
+        out.push(ModelEvent::ToolCallStart { index, id, name });
         out.arguments(index, &arguments);
         out.push(ModelEvent::ToolCallEnd { index, arguments, metadata });
     }
@@ -164,9 +170,13 @@ impl Reader {
     }
 }
 
+fn is_filled(args: &Value) -> bool {
+    args.as_object().is_some_and(|args| !args.is_empty())
+}
+
 /// Cached tokens are a part of the prompt; thoughts are counted apart. Figures are cumulative.
 fn tokens(usage: &Value) -> Option<Tokens> {
-    let number = |name: &str| usage[name].as_u64().unwrap_or(0);
+    let number = |name: &str| whole_number(&usage[name]).unwrap_or(0);
     if ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"].iter().all(|name| usage[*name].is_null()) {
         return None;
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{KEY, conversation, model};
+use crate::samples::{KEY, conversation, in_short, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
 
 fn gemini(id: &str) -> ResolvedModel {
@@ -223,4 +223,26 @@ fn endings() {
     check(&[json!([error(429, "RESOURCE_EXHAUSTED", "slower")])], Err((ProviderErrorKind::RateLimit, "slower")));
     let long = "The input token count (9) exceeds the maximum number of tokens allowed (8).";
     check(&[error(400, "INVALID_ARGUMENT", long)], Err((ProviderErrorKind::ContextOverflow, "(9)")));
+}
+
+#[test]
+fn other_shapes() {
+    let check = |chunks: &[Value], expect: &str| {
+        let (got, error) = read(&[chunks, &[stopped("STOP")]].concat());
+        assert_eq!((in_short(&got).as_str(), error), (expect, None), "{chunks:?}");
+    };
+    let call = |call: Value| chunk(json!([{"functionCall": call}]));
+    check(&[call(json!({"name": "f", "args": "{\"a\":1}"}))], "[f {\"a\":1}]");
+    check(&[call(json!({"args": {"a": 1}}))], "[ {\"a\":1}]");
+    check(&[call(json!({"name": ""}))], "");
+    check(
+        &[
+            json!({"candidates": [{"index": 1, "content": {"parts": [{"text": "second"}]}}, {"index": 0, "content": {"parts": [{"text": "first"}]}}]}),
+        ],
+        "first",
+    );
+    check(&[json!({"candidates": [{"index": "1", "content": {"parts": [{"text": "second"}]}}]})], "");
+    check(&[json!({"response": chunk(json!([{"text": "wrapped"}]))})], "wrapped");
+    check(&[json!({"candidates": null, "usageMetadata": {"promptTokenCount": "5"}}), chunk(json!([{"text": "x"}]))], "x");
+    check(&[json!({"candidates": {}}), json!({"candidates": [null]}), json!({"candidates": [{"content": {"parts": "no"}}]})], "");
 }

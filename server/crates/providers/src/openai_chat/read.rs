@@ -6,7 +6,8 @@ use proto::{CacheTokens, Tokens};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::adapter::{Events, Parser, cut, made_up_id, not_json};
+use super::calls::Calls;
+use crate::adapter::{Events, Parser, cut, is_done, is_something, not_json, whole_number};
 use crate::{FinishReason, ModelEvent, ProviderError, errors};
 
 /// A chunk, or a whole answer. What servers disagree about is a `Value`.
@@ -25,55 +26,38 @@ struct Chunk {
     object: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Choice {
-    #[serde(default)]
     index: Value,
-    #[serde(default)]
     delta: Option<Message>,
-    #[serde(default)]
     message: Option<Message>,
-    #[serde(default)]
+    /// Of the older API.
+    text: Value,
     finish_reason: Value,
-    #[serde(default)]
     error: Value,
+    /// Moonshot's.
+    usage: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Message {
-    #[serde(default)]
     content: Value,
-    #[serde(default)]
     refusal: Value,
-    #[serde(default)]
     reasoning_content: Value,
-    #[serde(default)]
     reasoning: Value,
-    #[serde(default)]
     reasoning_text: Value,
-    #[serde(default)]
+    thinking: Value,
     reasoning_details: Value,
-    #[serde(default)]
     tool_calls: Value,
-    #[serde(default)]
     function_call: Value,
-}
-
-#[derive(Default)]
-struct Call {
-    /// As the server gave it.
-    wire_index: Option<u64>,
-    wire_id: String,
-    arguments: String,
-    extra: Value,
 }
 
 /// Reads an answer.
 #[derive(Default)]
 pub(crate) struct Reader {
-    calls: Vec<Call>,
-    /// Ids that were handed out.
-    ids: Vec<String>,
+    calls: Calls,
     /// The field in which thoughts came, while they come.
     thinking: Option<&'static str>,
     details: Vec<Value>,
@@ -91,28 +75,13 @@ impl Parser for Reader {
         if self.finished || data.is_empty() {
             return Ok(());
         }
-        if data == "[DONE]" {
+        if is_done(data) {
             self.finish(out);
             return Ok(());
         }
-        let chunk: Chunk = match serde_json::from_str(data) {
-            Ok(chunk) => chunk,
-            Err(_) => return self.odd(data),
-        };
-        let choice_failed = chunk.choices.iter().flatten().any(|choice| is_something(&choice.error));
-        if is_something(&chunk.error) || chunk.object == "error" || choice_failed {
-            let event: Value = serde_json::from_str(data).map_err(|_| not_json(data))?;
-            let inner = event.pointer("/choices/0/error").filter(|error| is_something(error) && !is_something(&chunk.error));
-            return Err(errors::from_stream(&inner.map_or_else(|| event.clone(), |error| json!({"error": error}))));
-        }
-        for usage in [&chunk.usage, &chunk.x_groq["usage"]] {
-            self.usage = tokens(usage).or(self.usage);
-        }
-        for choice in chunk.choices.into_iter().flatten() {
-            // Of several choices only the first was asked for.
-            if choice.index.as_u64().unwrap_or(0) == 0 {
-                self.choice(choice, out);
-            }
+        match serde_json::from_str(data) {
+            Ok(chunk) => self.chunk(chunk, data, out)?,
+            Err(_) => self.odd(serde_json::from_str(data).map_err(|_| not_json(data))?, out)?,
         }
         Ok(())
     }
@@ -127,14 +96,46 @@ impl Parser for Reader {
 }
 
 impl Reader {
-    /// Data that is no chunk: JSON of another shape is let pass, unless it tells of an error.
-    fn odd(&mut self, data: &str) -> Result<(), ProviderError> {
-        let event: Value = serde_json::from_str(data).map_err(|_| not_json(data))?;
-        let inner = event.as_array().and_then(|items| items.first()).unwrap_or(&event);
-        if is_something(&inner["error"]) { Err(errors::from_stream(inner)) } else { Ok(()) }
+    fn chunk(&mut self, chunk: Chunk, data: &str, out: &mut Events) -> Result<(), ProviderError> {
+        let choice_failed = chunk.choices.iter().flatten().any(|choice| is_something(&choice.error));
+        if is_something(&chunk.error) || chunk.object == "error" || choice_failed || (chunk.choices.is_none() && !self.began) {
+            let event: Value = serde_json::from_str(data).map_err(|_| not_json(data))?;
+            let inner = event.pointer("/choices/0/error").filter(|error| is_something(error) && !is_something(&chunk.error));
+            if choice_failed || errors::is_error(&event) {
+                return Err(errors::from_stream(&inner.map_or_else(|| event.clone(), |error| json!({"error": error}))));
+            }
+        }
+        for usage in [&chunk.usage, &chunk.x_groq["usage"]] {
+            self.usage = tokens(usage).or(self.usage);
+        }
+        for (at, choice) in (0..).zip(chunk.choices.into_iter().flatten()) {
+            // Of several choices only the first was asked for.
+            if whole_number(&choice.index).unwrap_or(at) == 0 {
+                self.usage = tokens(&choice.usage).or(self.usage);
+                self.choice(choice, out)?;
+            }
+        }
+        Ok(())
     }
 
-    fn choice(&mut self, choice: Choice, out: &mut Events) {
+    /// JSON that is no chunk: several chunks in a list, one with something of another kind in it, or something else, which is let pass.
+    fn odd(&mut self, value: Value, out: &mut Events) -> Result<(), ProviderError> {
+        match value {
+            Value::Array(items) => items.into_iter().try_for_each(|item| self.odd(item, out)),
+            Value::Object(_) => {
+                let value = mended(value);
+                let text = value.to_string();
+                serde_json::from_value(value).map_or(Ok(()), |chunk| self.chunk(chunk, &text, out))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn choice(&mut self, choice: Choice, out: &mut Events) -> Result<(), ProviderError> {
+        // Together sends it beside the newer form.
+        if choice.delta.is_none() && choice.message.is_none() {
+            self.say(choice.text.as_str().unwrap_or_default(), out);
+        }
         if let Some(delta) = choice.delta {
             self.message(delta, out);
         }
@@ -143,14 +144,24 @@ impl Reader {
             self.message(message, out);
         }
         if let Some(reason) = choice.finish_reason.as_str() {
-            self.reason = Some(match reason {
-                "stop" | "end_turn" | "eos" | "" => FinishReason::Stop,
-                "tool_calls" | "function_call" => FinishReason::ToolCalls,
-                "length" | "max_tokens" | "model_length" => FinishReason::Length,
-                "content_filter" => FinishReason::ContentFilter,
+            self.reason = Some(match reason.to_ascii_lowercase().as_str() {
+                "stop" | "end_turn" | "eos" | "eos_token" | "stop_sequence" | "complete" | "completed" | "" => FinishReason::Stop,
+                "tool_calls" | "tool_call" | "tool_use" | "function_call" => FinishReason::ToolCalls,
+                "length" | "max_tokens" | "max_output_tokens" | "model_length" | "max_length" | "model_context_window_exceeded" => {
+                    FinishReason::Length
+                }
+                "content_filter" | "refusal" | "safety" | "sensitive" | "recitation" | "prohibited_content" => FinishReason::ContentFilter,
+                "error" | "network_error" | "insufficient_system_resource" => {
+                    let message = format!("the provider gave the answer up ({reason})");
+                    return Err(errors::from_stream(&json!({"error": {"type": "server_error", "message": message}})));
+                }
                 _ => FinishReason::Unknown,
             });
+        } else if choice.finish_reason.is_number() {
+            // The number of a token at which some models end.
+            self.reason = self.reason.or(Some(FinishReason::Unknown));
         }
+        Ok(())
     }
 
     fn message(&mut self, message: Message, out: &mut Events) {
@@ -158,6 +169,7 @@ impl Reader {
             ("reasoning_content", &message.reasoning_content),
             ("reasoning", &message.reasoning),
             ("reasoning_text", &message.reasoning_text),
+            ("thinking", &message.thinking),
         ];
         let plain = fields.into_iter().find_map(|(field, value)| Some((field, value.as_str().filter(|text| !text.is_empty())?)));
         if let Some((field, text)) = plain {
@@ -173,32 +185,42 @@ impl Reader {
             self.details.extend(details);
         }
         match &message.content {
-            Value::String(text) => self.say(text, out),
-            Value::Array(parts) => {
-                for part in parts {
-                    match part["type"].as_str() {
-                        Some("thinking") => {
-                            let inner = part["thinking"].as_array().into_iter().flatten().filter_map(|piece| piece["text"].as_str());
-                            for text in inner.chain(part["thinking"].as_str()) {
-                                self.think("content", text, out);
-                            }
-                        }
-                        _ => self.say(part["text"].as_str().unwrap_or_default(), out),
-                    }
-                }
-            }
-            _ => {}
+            Value::Array(parts) => parts.iter().for_each(|part| self.part(part, out)),
+            one => self.part(one, out),
         }
-        if let Some(text) = message.refusal.as_str().filter(|text| !text.is_empty()) {
-            self.refused = true;
-            self.say(text, out);
-        }
-        for call in message.tool_calls.as_array().into_iter().flatten() {
+        self.refuse(message.refusal.as_str().unwrap_or_default(), out);
+        let calls = [&message.tool_calls].into_iter().flat_map(|calls| match calls {
+            Value::Array(calls) => calls.as_slice(),
+            one => std::slice::from_ref(one),
+        });
+        for call in calls.filter(|call| call.is_object()) {
             self.call(call, out);
         }
-        if message.function_call.is_object() {
+        if ["name", "arguments"].iter().any(|field| is_something(&message.function_call[*field])) {
             self.call(&json!({"index": 0, "function": message.function_call}), out);
         }
+    }
+
+    /// A piece of the content: a text, or an object with one.
+    fn part(&mut self, part: &Value, out: &mut Events) {
+        if let Some(text) = part.as_str() {
+            return self.say(text, out);
+        }
+        match part["type"].as_str() {
+            Some("thinking" | "reasoning") => {
+                let pieces = ["thinking", "reasoning", "text"].into_iter().find(|field| !part[*field].is_null()).map(|field| &part[field]);
+                for piece in pieces.into_iter().flat_map(|pieces| pieces.as_array().map_or(std::slice::from_ref(pieces), Vec::as_slice)) {
+                    self.think("content", piece.as_str().or_else(|| piece["text"].as_str()).unwrap_or_default(), out);
+                }
+            }
+            Some("refusal") => self.refuse(part["refusal"].as_str().unwrap_or_default(), out),
+            _ => self.say(part["text"].as_str().unwrap_or_default(), out),
+        }
+    }
+
+    fn refuse(&mut self, text: &str, out: &mut Events) {
+        self.refused |= !text.is_empty();
+        self.say(text, out);
     }
 
     fn think(&mut self, field: &'static str, text: &str, out: &mut Events) {
@@ -228,66 +250,15 @@ impl Reader {
         }
     }
 
-    fn call(&mut self, delta: &Value, out: &mut Events) {
-        let function = if delta["function"].is_object() { &delta["function"] } else { return };
-        let name = function["name"].as_str().unwrap_or_default();
-        let wire_id = delta["id"].as_str().unwrap_or_default();
-        let wire_index = delta["index"].as_u64();
-        let arguments = match &function["arguments"] {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            whole => whole.to_string(),
-        };
+    fn call(&mut self, piece: &Value, out: &mut Events) {
         self.end_thoughts(out);
-        let index = match self.known_call(wire_index, wire_id, name) {
-            Some(index) => index,
-            None => {
-                // A piece of a call that never began.
-                if name.is_empty() {
-                    return;
-                }
-                let id =
-                    if wire_id.is_empty() || self.ids.iter().any(|known| known == wire_id) { made_up_id() } else { wire_id.to_owned() };
-                let index = self.calls.len();
-                self.began = true;
-                out.push(ModelEvent::ToolCallStart { index, id: id.clone(), name: name.to_owned() });
-                self.ids.push(id);
-                self.calls.push(Call { wire_index, wire_id: wire_id.to_owned(), ..Call::default() });
-                index
-            }
-        };
-        let call = &mut self.calls[index];
-        if is_something(&delta["extra_content"]) {
-            call.extra = delta["extra_content"].clone();
-        }
-        call.arguments.push_str(&arguments);
-        out.arguments(index, &arguments);
-    }
-
-    /// The call that a piece belongs to; none if it begins a new one.
-    fn known_call(&self, wire_index: Option<u64>, wire_id: &str, name: &str) -> Option<usize> {
-        let found = match wire_index {
-            Some(_) => self.calls.iter().rposition(|call| call.wire_index == wire_index)?,
-            None if !wire_id.is_empty() => self.calls.iter().rposition(|call| call.wire_id == wire_id)?,
-            None => self.calls.len().checked_sub(1)?,
-        };
-        let call = &self.calls[found];
-        // Some number every call 0, or none: then another id, or a name after whole arguments, tells a new call.
-        let other_id = !wire_id.is_empty() && !call.wire_id.is_empty() && call.wire_id != wire_id;
-        let whole = || serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_ok();
-        let new = !name.is_empty() && (other_id || (wire_id.is_empty() && whole()));
-        (!new).then_some(found)
+        self.began |= self.calls.take(piece, out);
     }
 
     fn finish(&mut self, out: &mut Events) {
         self.finished = true;
         self.end_thoughts(out);
-        let calls = std::mem::take(&mut self.calls);
-        let count = calls.len();
-        for (index, call) in calls.into_iter().enumerate() {
-            let metadata = if call.extra.is_null() { Value::Null } else { json!({"extra_content": call.extra}) };
-            out.push(ModelEvent::ToolCallEnd { index, arguments: call.arguments, metadata });
-        }
+        let count = self.calls.finish(out);
         if let Some(usage) = self.usage {
             out.push(ModelEvent::Usage(usage));
         }
@@ -296,13 +267,32 @@ impl Reader {
     }
 }
 
-fn is_something(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Object(object) => !object.is_empty(),
-        _ => true,
+/// The chunk with what must be a list or an object made so, where it is something else.
+fn mended(mut chunk: Value) -> Value {
+    let choices = match chunk["choices"].take() {
+        Value::Array(choices) => choices,
+        one @ Value::Object(_) => vec![one],
+        _ => return without(chunk, "choices"),
+    };
+    let choices = choices.into_iter().filter(Value::is_object).map(|mut choice| {
+        for field in ["delta", "message"] {
+            match &choice[field] {
+                Value::Object(_) => {}
+                Value::String(text) => choice[field] = json!({"content": text}),
+                _ => choice = without(choice, field),
+            }
+        }
+        choice
+    });
+    chunk["choices"] = choices.collect();
+    chunk
+}
+
+fn without(mut value: Value, field: &str) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove(field);
     }
+    value
 }
 
 /// Streamed details with the same index are pieces of one.
@@ -335,16 +325,27 @@ fn joined(pieces: Vec<Value>) -> Value {
 
 /// Servers count cached tokens as a part of the prompt, and most count reasoning as a part of the completion.
 fn tokens(usage: &Value) -> Option<Tokens> {
-    let number =
-        |pointer: &str| usage.pointer(pointer).and_then(|value| value.as_u64().or_else(|| value.as_f64().map(|value| value as u64)));
-    let prompt = number("/prompt_tokens").or_else(|| number("/input_tokens"))?;
-    let completion = number("/completion_tokens").or_else(|| number("/output_tokens")).unwrap_or(0);
-    let read =
-        number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens")).or_else(|| number("/cached_tokens"));
-    let write = number("/prompt_tokens_details/cache_write_tokens").or_else(|| number("/cache_creation_input_tokens"));
-    let reasoning = number("/completion_tokens_details/reasoning_tokens").or_else(|| number("/reasoning_tokens")).unwrap_or(0);
+    let first = |pointers: &[&str]| pointers.iter().find_map(|pointer| whole_number(usage.pointer(pointer)?));
+    let prompt = first(&["/prompt_tokens", "/input_tokens"])?;
+    let completion = first(&["/completion_tokens", "/output_tokens"]).unwrap_or(0);
+    let read = first(&[
+        "/prompt_tokens_details/cached_tokens",
+        "/input_tokens_details/cached_tokens",
+        "/prompt_cache_hit_tokens",
+        "/cached_tokens",
+        "/cache_read_input_tokens",
+    ]);
+    let write = first(&[
+        "/prompt_tokens_details/cache_write_tokens",
+        "/prompt_tokens_details/cache_creation_tokens",
+        "/prompt_tokens_details/cache_creation_input_tokens",
+        "/cache_creation_input_tokens",
+    ]);
+    let reasoning = first(&["/completion_tokens_details/reasoning_tokens", "/output_tokens_details/reasoning_tokens", "/reasoning_tokens"])
+        .unwrap_or(0);
     let (read, write) = (read.unwrap_or(0), write.unwrap_or(0));
-    let counted_apart = reasoning > 0 && number("/total_tokens") == Some(prompt.saturating_add(completion).saturating_add(reasoning));
+    let all = first(&["/total_tokens"]);
+    let counted_apart = reasoning > completion || reasoning > 0 && all == Some(prompt.saturating_add(completion).saturating_add(reasoning));
     let output = if counted_apart { completion } else { completion.saturating_sub(reasoning) };
     let input = prompt.saturating_sub(read).saturating_sub(write);
     Some(Tokens { input, output, reasoning, cache: CacheTokens { read, write } })

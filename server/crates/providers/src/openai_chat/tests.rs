@@ -169,6 +169,53 @@ fn calls_are_told_apart() {
         ],
         &[("a", "f", "{}"), ("*", "g", "{}")],
     );
+    // Numbers as texts, with a gap, and interleaved.
+    check(
+        &[
+            json!([call(json!("0"), json!("a"), json!("f"), json!("{\"x\":"))]),
+            json!([call(json!("7"), json!("b"), json!("g"), json!("{"))]),
+            json!([call(json!("0"), null.clone(), null.clone(), json!("1}"))]),
+            json!([call(json!(7.0), json!(""), json!(""), json!("}"))]),
+        ],
+        &[("a", "f", "{\"x\":1}"), ("b", "g", "{}")],
+    );
+    // The name comes late, or in pieces, or again and again.
+    check(
+        &[
+            json!([call(json!(0), json!("a"), null.clone(), json!("{\"x\""))]),
+            json!([call(json!(0), null.clone(), json!("late"), json!(":1}"))]),
+            json!([call(json!(1), json!("b"), json!("get_"), null.clone())]),
+            json!([call(json!(1), null.clone(), json!("weather"), null.clone())]),
+            json!([call(json!(1), null.clone(), null.clone(), json!("{}"))]),
+            json!([call(json!(2), json!("c"), json!("same"), json!(""))]),
+            json!([call(json!(2), json!("c"), json!("same"), json!("{"))]),
+            json!([call(json!(2), json!("c"), json!("same"), json!("}"))]),
+        ],
+        &[("a", "late", "{\"x\":1}"), ("b", "get_weather", "{}"), ("c", "same", "{}")],
+    );
+    // The number is missing at first; a call alone instead of a list; its fields without `function`.
+    check(
+        &[
+            json!([call(null.clone(), json!("a"), json!("f"), json!("{"))]),
+            json!([call(json!(0), null.clone(), null.clone(), json!("}"))]),
+            call(json!(1), json!("b"), json!("g"), json!("{}")),
+            json!({"id": "c", "name": "h", "arguments": {"y": 2}}),
+        ],
+        &[("a", "f", "{}"), ("b", "g", "{}"), ("c", "h", "{\"y\":2}")],
+    );
+    // A call without a name is for the model to be told; nothing at all, and a tool of free text, is none.
+    check(&[json!([call(json!(0), json!("a"), json!(""), json!("{\"x\":1}"))])], &[("a", "", "{\"x\":1}")]);
+    check(
+        &[json!([
+            call(json!(0), json!("a"), json!("f"), json!("{}")),
+            call(json!(1), null.clone(), json!(""), json!("")),
+            call(json!(2), json!("empty"), null.clone(), null.clone()),
+            {"id": "free", "type": "custom", "custom": {"name": "sql", "input": "SELECT"}},
+            null,
+        ])],
+        &[("a", "f", "{}")],
+    );
+    check(&[json!([{"id": "a", "function": {"name": "f", "arguments": "{}"}, "custom": {"name": "", "input": ""}}])], &[("a", "f", "{}")]);
     // No arguments at all.
     check(&[json!([{"index": 0, "id": "a", "function": {"name": "f"}}])], &[("a", "f", "")]);
 }
@@ -196,7 +243,101 @@ fn endings() {
     check(&[json!("{not json"), finish("stop")], Err(ProviderErrorKind::Protocol));
     check(&[said(), json!({"error": {"message": "upstream exploded", "code": 502}})], Err(ProviderErrorKind::Overloaded));
     check(&[json!({"error": "out of luck"})], Err(ProviderErrorKind::Protocol));
+    check(&[json!({"errors": [{"message": "out of luck"}]})], Err(ProviderErrorKind::Protocol));
+    check(&[json!([{"error": {"message": "slower", "code": "429"}}])], Err(ProviderErrorKind::RateLimit));
+    check(&[json!({"message": "Too many requests", "code": 429})], Err(ProviderErrorKind::RateLimit));
+    check(&[json!({"detail": "invalid_request"})], Err(ProviderErrorKind::BadRequest));
+    check(&[json!({"type": "ServiceUnavailableException", "message": "later"})], Err(ProviderErrorKind::Overloaded));
+    check(&[said(), json!({"message": "kept alive", "code": 0}), finish("stop")], Ok(FinishReason::Stop));
+    check(&[json!({"error": {}, "choices": []}), json!({"error": 0}), said(), finish("stop")], Ok(FinishReason::Stop));
+    check(&[said(), finish("error")], Err(ProviderErrorKind::Overloaded));
+    check(&[said(), finish("tool_use"), json!("\"[DONE]\"")], Ok(FinishReason::Stop));
+    for (reason, expect) in [
+        ("STOP", FinishReason::Stop),
+        ("eos", FinishReason::Stop),
+        ("MAX_TOKENS", FinishReason::Length),
+        ("model_length", FinishReason::Length),
+        ("refusal", FinishReason::ContentFilter),
+        ("sensitive", FinishReason::ContentFilter),
+        ("something new", FinishReason::Unknown),
+    ] {
+        check(&[said(), finish(reason)], Ok(expect));
+    }
+    let number = json!({"choices": [{"delta": {}, "finish_reason": 154_829}]});
+    check(&[said(), number.clone()], Ok(FinishReason::Unknown));
+    check(&[said(), finish("length"), number], Ok(FinishReason::Length));
+    check(&[delta(json!({"refusal": "No."})), finish("stop")], Ok(FinishReason::ContentFilter));
+    check(&[delta(json!({"content": [{"type": "refusal", "refusal": "No."}]})), finish("stop")], Ok(FinishReason::ContentFilter));
+    check(&[json!([said(), finish("stop")])], Ok(FinishReason::Stop));
     check(&[json!({"error": {"message": "maximum context length is 10", "code": 400}})], Err(ProviderErrorKind::ContextOverflow));
+}
+
+#[test]
+fn words_wherever_they_are() {
+    let check = |chunks: &[Value], thoughts: &str, text: &str| {
+        let mut chunks = chunks.to_vec();
+        chunks.push(finish("stop"));
+        let (events, error) = read(&chunks);
+        let (mut got, mut thought) = (String::new(), String::new());
+        for event in events {
+            match event {
+                ModelEvent::Text(piece) => got.push_str(&piece),
+                ModelEvent::Reasoning(piece) => thought.push_str(&piece),
+                _ => {}
+            }
+        }
+        assert_eq!((thought.as_str(), got.as_str(), error), (thoughts, text, None), "{chunks:?}");
+    };
+    check(&[delta(json!({"content": [{"type": "text", "text": "a"}, "b", {"type": "output_text", "text": "c"}, null, 7]}))], "", "abc");
+    check(&[delta(json!({"content": {"type": "text", "text": "a"}}))], "", "a");
+    check(
+        &[delta(
+            json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "h"}]}, {"type": "reasoning", "text": "m"}]}),
+        )],
+        "hm",
+        "",
+    );
+    check(&[delta(json!({"thinking": "hm", "content": null}))], "hm", "");
+    check(&[delta(json!({"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]}))], "hm", "");
+    check(&[delta(json!({"reasoning": 7, "reasoning_content": "", "reasoning_text": "hm"}))], "hm", "");
+    // Of several answers the first; numbered, or in their order.
+    let choice = |index: Value, text: &str| json!({"index": index, "message": {"content": text}});
+    check(&[json!({"choices": [choice(json!("1"), "second"), choice(json!("0"), "first")]})], "", "first");
+    check(&[json!({"choices": [choice(json!(null), "first"), choice(json!(null), "second")]})], "", "first");
+    // Other shapes of what must be a list or an object.
+    check(&[json!({"choices": {"delta": {"content": "a"}}})], "", "a");
+    check(&[json!({"choices": [null, {"delta": "a"}, {"delta": [], "message": null}, 7]})], "", "a");
+    check(&[json!({"choices": [{"text": "older"}]}), json!({"choices": [{"text": "x", "delta": {"content": "y"}}]})], "", "oldery");
+    // A key that stands twice.
+    check(&[json!("{\"choices\": [{\"delta\": {\"content\": null, \"content\": \"a\"}}]}")], "", "a");
+}
+
+#[test]
+fn usage_wherever_it_is() {
+    let check = |chunk: Value, expect: [u64; 5]| {
+        let (events, _) = read(&[delta(json!({"content": "x"})), chunk.clone(), finish("stop")]);
+        let found = events.into_iter().find_map(|event| if let ModelEvent::Usage(tokens) = event { Some(tokens) } else { None });
+        let got = found.map(|t| [t.input, t.output, t.reasoning, t.cache.read, t.cache.write]);
+        assert_eq!(got, Some(expect), "{chunk}");
+    };
+    let top = |usage: Value| json!({"choices": [], "usage": usage});
+    check(top(json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})), [10, 5, 0, 0, 0]);
+    check(top(json!({"prompt_tokens": "10", "completion_tokens": "5.0"})), [10, 5, 0, 0, 0]);
+    check(top(json!({"prompt_tokens": 10, "completion_tokens": null, "prompt_tokens_details": null})), [10, 0, 0, 0, 0]);
+    check(top(json!({"input_tokens": 10, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 4}})), [6, 5, 0, 4, 0]);
+    check(top(json!({"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4})), [6, 5, 0, 4, 0]);
+    check(
+        top(json!({"prompt_tokens": 10, "completion_tokens": 5, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2})),
+        [4, 5, 0, 4, 2],
+    );
+    check(
+        top(json!({"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 3}})),
+        [10, 2, 3, 0, 0],
+    );
+    check(top(json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 18, "reasoning_tokens": 3})), [10, 5, 3, 0, 0]);
+    check(top(json!({"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 8})), [10, 5, 8, 0, 0]);
+    check(json!({"choices": [{"delta": {}, "usage": {"prompt_tokens": 10, "completion_tokens": 5}}]}), [10, 5, 0, 0, 0]);
+    check(json!({"choices": [], "usage": null, "x_groq": {"usage": {"prompt_tokens": 10, "completion_tokens": 5}}}), [10, 5, 0, 0, 0]);
 }
 
 #[test]

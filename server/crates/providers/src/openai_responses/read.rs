@@ -7,7 +7,7 @@ use proto::{CacheTokens, Tokens};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::adapter::{Events, Parser, cut, made_up_id, not_json};
+use crate::adapter::{Events, Parser, cut, each, is_done, made_up_id, not_json, whole_number};
 use crate::{FinishReason, ModelEvent, ProviderError, errors};
 
 /// Any event. What servers disagree about is a `Value`.
@@ -21,6 +21,13 @@ struct Event {
     summary_index: Value,
     #[serde(default)]
     delta: Value,
+    /// The whole of what came as `delta`s.
+    #[serde(default)]
+    text: Value,
+    #[serde(default)]
+    refusal: Value,
+    #[serde(default)]
+    arguments: Value,
     #[serde(default)]
     item: Value,
     #[serde(default)]
@@ -50,8 +57,9 @@ enum Item {
 pub(crate) struct Reader {
     /// By the server's index.
     open: Vec<(u64, Item)>,
-    /// Something of the answer has come.
-    began: bool,
+    /// Words, or thoughts, have come.
+    said: bool,
+    thought: bool,
     ids: Vec<String>,
     refused: bool,
     finished: bool,
@@ -60,48 +68,10 @@ pub(crate) struct Reader {
 impl Parser for Reader {
     fn feed(&mut self, data: &str, out: &mut Events) -> Result<(), ProviderError> {
         let data = data.trim();
-        if self.finished || data.is_empty() || data == "[DONE]" {
+        if self.finished || data.is_empty() || is_done(data) {
             return Ok(());
         }
-        let event: Event = match serde_json::from_str(data) {
-            Ok(event) => event,
-            // JSON of another shape is let pass.
-            Err(_) if serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok() => return Ok(()),
-            Err(_) => return Err(not_json(data)),
-        };
-        let index = event.output_index.as_u64().unwrap_or(0);
-        let delta = event.delta.as_str().unwrap_or_default();
-        match event.kind.as_str().unwrap_or_default() {
-            "response.output_text.delta" => self.say(index, delta, out),
-            "response.refusal.delta" => {
-                self.refused |= !delta.is_empty();
-                self.say(index, delta, out);
-            }
-            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                self.think(index, event.summary_index.as_u64().unwrap_or(0), delta, out);
-            }
-            "response.function_call_arguments.delta" => {
-                if let Some(Item::Call { call, arguments }) = self.item(index) {
-                    arguments.push_str(delta);
-                    out.arguments(*call, delta);
-                }
-            }
-            "response.output_item.added" => self.start(index, &event.item, out),
-            "response.output_item.done" => self.stop(index, &event.item, out),
-            "response.completed" | "response.incomplete" | "response.done" => self.whole(&event.response, out)?,
-            "response.failed" => return Err(failed(&event.response)),
-            // Its fields stand in the event itself, or in `error`.
-            "error" => return Err(errors::from_stream(&value(data)?)),
-            _ if !event.error.is_null() => return Err(errors::from_stream(&json!({"error": event.error}))),
-            "" => {
-                let response = value(data)?;
-                if response["object"] == "response" || response["output"].is_array() {
-                    self.whole(&response, out)?;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
+        each(data, |event, data| self.event(event, data, out))
     }
 
     fn end(&mut self, _: &mut Events) -> Result<(), ProviderError> {
@@ -110,12 +80,70 @@ impl Parser for Reader {
 }
 
 impl Reader {
+    fn event(&mut self, event: Event, data: &str, out: &mut Events) -> Result<(), ProviderError> {
+        if self.finished {
+            return Ok(());
+        }
+        let index = whole_number(&event.output_index).unwrap_or(0);
+        let delta = event.delta.as_str().unwrap_or_default();
+        match event.kind.as_str().unwrap_or_default() {
+            "response.output_text.delta" => self.say(index, delta, out),
+            "response.refusal.delta" => {
+                self.refused |= !delta.is_empty();
+                self.say(index, delta, out);
+            }
+            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
+                self.think(index, whole_number(&event.summary_index).unwrap_or(0), delta, out);
+            }
+            "response.function_call_arguments.delta" => {
+                if let Some(Item::Call { call, arguments }) = self.item(index) {
+                    arguments.push_str(delta);
+                    out.arguments(*call, delta);
+                }
+            }
+            // Where no piece came.
+            "response.function_call_arguments.done" => {
+                let all = event.arguments.as_str().unwrap_or_default();
+                if let Some(Item::Call { call, arguments }) = self.item(index).filter(|_| !all.is_empty()) {
+                    if arguments.is_empty() {
+                        out.arguments(*call, all);
+                    }
+                    all.clone_into(arguments);
+                }
+            }
+            "response.output_text.done" | "response.refusal.done" => {
+                let (text, refusal) = (event.text.as_str().unwrap_or_default(), event.refusal.as_str().unwrap_or_default());
+                self.refused |= !refusal.is_empty();
+                if matches!(self.item(index), Some(Item::Message { said: false })) {
+                    self.say(index, if refusal.is_empty() { text } else { refusal }, out);
+                }
+            }
+            "response.output_item.added" => self.start(index, &event.item, out),
+            "response.output_item.done" => self.stop(index, &event.item, out),
+            "response.completed" | "response.incomplete" | "response.done" => self.whole(&event.response, out)?,
+            "response.failed" => return Err(failed(&event.response)),
+            // Its fields stand in the event itself, or in `error`.
+            "error" => return Err(errors::from_stream(&value(data)?)),
+            "" => {
+                let response = value(data)?;
+                if response["object"] == "response" || response["output"].is_array() {
+                    self.whole(&response, out)?;
+                } else if errors::is_error(&response) {
+                    return Err(errors::from_stream(&response));
+                }
+            }
+            _ if !event.error.is_null() => return Err(errors::from_stream(&json!({"error": event.error}))),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn item(&mut self, index: u64) -> Option<&mut Item> {
         self.open.iter_mut().find(|(known, _)| *known == index).map(|(_, item)| item)
     }
 
     fn say(&mut self, index: u64, text: &str, out: &mut Events) {
-        self.began = true;
+        self.said |= !text.is_empty();
         if let Some(Item::Message { said }) = self.item(index) {
             *said |= !text.is_empty();
         }
@@ -123,7 +151,7 @@ impl Reader {
     }
 
     fn think(&mut self, index: u64, part: u64, text: &str, out: &mut Events) {
-        self.began = true;
+        self.thought |= !text.is_empty();
         if let Some(Item::Reasoning { said, part: known }) = self.item(index) {
             if *said && *known != part {
                 out.reasoning("\n\n");
@@ -136,18 +164,20 @@ impl Reader {
     fn start(&mut self, index: u64, item: &Value, out: &mut Events) {
         // Some servers number every item 0.
         self.stop(index, &Value::Null, out);
-        self.began = true;
         let text = |name: &str| item[name].as_str().unwrap_or_default();
         let item = match text("type") {
             "message" => Item::Message { said: false },
             "reasoning" => Item::Reasoning { said: false, part: 0 },
+            // The name comes with the whole item.
+            "function_call" if text("name").is_empty() && item["status"] != "completed" => return,
             "function_call" => {
                 let (call, id) = (self.ids.len(), text("call_id"));
                 let id = if id.is_empty() || self.ids.iter().any(|known| known == id) { made_up_id() } else { id.to_owned() };
                 self.ids.push(id.clone());
                 out.push(ModelEvent::ToolCallStart { index: call, id, name: text("name").to_owned() });
-                out.arguments(call, text("arguments"));
-                Item::Call { call, arguments: text("arguments").to_owned() }
+                let arguments = arguments(&item["arguments"]);
+                out.arguments(call, &arguments);
+                Item::Call { call, arguments }
             }
             _ => Item::Other,
         };
@@ -169,7 +199,9 @@ impl Reader {
                     let refusal = part["refusal"].as_str();
                     self.refused |= refusal.is_some_and(|text| !text.is_empty());
                     if !said && part["type"] != "reasoning_text" {
-                        out.text(refusal.or_else(|| part["text"].as_str()).unwrap_or_default());
+                        let text = refusal.or_else(|| part["text"].as_str()).unwrap_or_default();
+                        self.said |= !text.is_empty();
+                        out.text(text);
                     }
                 }
             }
@@ -177,6 +209,7 @@ impl Reader {
                 if !said {
                     let pieces = ["summary", "content"].into_iter().flat_map(|list| whole[list].as_array().into_iter().flatten());
                     let texts: Vec<&str> = pieces.filter_map(|piece| piece["text"].as_str()).collect();
+                    self.thought |= !texts.is_empty();
                     out.reasoning(&texts.join("\n\n"));
                 }
                 let metadata = match whole["encrypted_content"].as_str().filter(|encrypted| !encrypted.is_empty()) {
@@ -186,11 +219,12 @@ impl Reader {
                 out.push(ModelEvent::ReasoningEnd { metadata });
             }
             Item::Call { call, mut arguments } => {
-                if let Some(all) = whole["arguments"].as_str().filter(|all| !all.is_empty()) {
+                let all = self::arguments(&whole["arguments"]);
+                if !all.is_empty() {
                     if arguments.is_empty() {
-                        out.arguments(call, all);
+                        out.arguments(call, &all);
                     }
-                    arguments = all.to_owned();
+                    arguments = all;
                 }
                 out.push(ModelEvent::ToolCallEnd { index: call, arguments, metadata: Value::Null });
             }
@@ -203,12 +237,24 @@ impl Reader {
         if response["status"] == "failed" {
             return Err(failed(response));
         }
+        let output = response["output"].as_array().map(Vec::as_slice).unwrap_or_default();
         for index in self.open.iter().map(|(index, _)| *index).collect::<Vec<_>>() {
             self.stop(index, &Value::Null, out);
         }
-        if !self.began {
-            for (index, item) in (0..).zip(response["output"].as_array().into_iter().flatten()) {
-                self.stop(index, item, out);
+        // What did not come on the way.
+        let (said, thought, called) = (self.said, self.thought, self.ids.clone());
+        for item in output {
+            let missing = match item["type"].as_str() {
+                Some("message") => !said,
+                Some("reasoning") => !thought && !said && called.is_empty(),
+                Some("function_call") => match item["call_id"].as_str() {
+                    Some(id) if !id.is_empty() => called.iter().all(|known| known != id),
+                    _ => called.is_empty(),
+                },
+                _ => false,
+            };
+            if missing {
+                self.stop(u64::MAX, item, out);
             }
         }
         if let Some(usage) = tokens(&response["usage"]) {
@@ -228,6 +274,15 @@ impl Reader {
     }
 }
 
+/// As a text, or as what the text would say.
+fn arguments(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        whole => whole.to_string(),
+    }
+}
+
 fn value(data: &str) -> Result<Value, ProviderError> {
     serde_json::from_str(data).map_err(|_| not_json(data))
 }
@@ -240,8 +295,8 @@ fn failed(response: &Value) -> ProviderError {
 
 /// Cached tokens are a part of the input, reasoning is a part of the output.
 fn tokens(usage: &Value) -> Option<Tokens> {
-    let number = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-    let all = usage["input_tokens"].as_u64()?;
+    let number = |pointer: &str| usage.pointer(pointer).and_then(whole_number).unwrap_or(0);
+    let all = whole_number(&usage["input_tokens"]).or_else(|| whole_number(&usage["prompt_tokens"]))?;
     let (read, write) = (number("/input_tokens_details/cached_tokens"), number("/input_tokens_details/cache_write_tokens"));
     let reasoning = number("/output_tokens_details/reasoning_tokens");
     Some(Tokens {

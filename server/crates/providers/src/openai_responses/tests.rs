@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{KEY, conversation, model};
+use crate::samples::{KEY, conversation, in_short, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
 
 fn gpt(id: &str) -> ResolvedModel {
@@ -242,4 +242,50 @@ fn a_call_that_is_cut_short_ends_once() {
     ]);
     let ends = events.iter().filter(|event| matches!(event, ModelEvent::ToolCallEnd { arguments, .. } if arguments == "{\"a"));
     assert_eq!((ends.count(), events.last()), (1, Some(&ModelEvent::Finish(FinishReason::Length))));
+}
+
+#[test]
+fn what_came_in_no_piece_is_taken_from_the_whole() {
+    let check = |events: &[Value], expect: &str| {
+        let (got, error) = read(events);
+        assert_eq!((in_short(&got).as_str(), error), (expect, None), "{events:?}");
+    };
+    let message = |text: &str| json!({"type": "message", "content": [{"type": "output_text", "text": text}]});
+    let call =
+        |name: &str, id: &str, arguments: Value| json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments});
+    let whole = |output: Value| event("completed", json!({"response": {"status": "completed", "output": output}}));
+    let added = |item: Value| event("output_item.added", json!({"output_index": "0", "item": item}));
+    // The words came, the call did not.
+    check(&[event("output_text.delta", json!({"delta": "hi"})), whole(json!([message("hi"), call("f", "c", json!("{}"))]))], "hi[f {}]");
+    // The item was announced, and nothing of it came.
+    check(&[added(json!({"type": "message", "content": []})), whole(json!([message("hi")]))], "hi");
+    check(
+        &[
+            added(json!({"type": "message", "content": []})),
+            event("output_text.done", json!({"text": "hi"})),
+            whole(json!([message("hi")])),
+        ],
+        "hi",
+    );
+    check(
+        &[
+            added(call("f", "c", json!(""))),
+            event("function_call_arguments.done", json!({"arguments": "{\"a\":1}"})),
+            whole(json!([call("f", "c", json!("{\"a\":1}"))])),
+        ],
+        "[f {\"a\":1}]",
+    );
+    // Its name comes at its end; its arguments are no text.
+    check(
+        &[
+            added(call("", "c", json!(""))),
+            event("output_item.done", json!({"output_index": 0, "item": call("f", "c", json!({"a": 1}))})),
+            whole(json!([])),
+        ],
+        "[f {\"a\":1}]",
+    );
+    check(&[whole(json!([call("f", "", json!(null)), call("g", "", json!("{}"))]))], "[f ][g {}]");
+    check(&[json!([event("output_text.delta", json!({"delta": "hi"})), whole(json!([message("hi")]))])], "hi");
+    let (_, error) = read(&[json!({"message": "Too many requests", "code": 429})]);
+    assert_eq!(error.map(|(kind, _)| kind), Some(ProviderErrorKind::RateLimit));
 }
