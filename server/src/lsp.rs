@@ -7,7 +7,6 @@ mod backend;
 mod board;
 mod chat;
 pub mod client;
-pub mod codec;
 mod commands;
 mod comments;
 mod completion;
@@ -16,12 +15,12 @@ pub mod editor_workspace;
 mod face;
 mod hunks;
 mod marks;
-pub mod positions;
 mod progress;
 mod pump;
 pub mod serve;
 
 use config::Env;
+pub use lsp_client::{codec, positions};
 use tower_lsp::LspService;
 
 use backend::Backend;

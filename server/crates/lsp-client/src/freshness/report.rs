@@ -1,0 +1,89 @@
+//! What is told of a document: what a server says about it, and whether that is about its text as it is now.
+//!
+//! Pure. **Invariant:** a report that is not fresh says why.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use workspace::DocKey;
+
+use crate::diagnostic::Diagnostic;
+
+/// What one server says of one document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Which document.
+    pub key: DocKey,
+    /// The server's id, such as `rust`.
+    pub server: Arc<str>,
+    /// Whether it is about the text as it is now.
+    pub state: State,
+    /// What it says, the worst first. Where the state is pending, this may be about an older text.
+    pub items: Arc<[Diagnostic]>,
+}
+
+/// Whether diagnostics are about the text as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// They are.
+    Fresh {
+        /// The version that the server was given.
+        version: i32,
+        /// How that is known.
+        by: Proof,
+    },
+    /// They may not be.
+    Pending(Pending),
+}
+
+impl State {
+    /// Whether it is fresh.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        matches!(self, Self::Fresh { .. })
+    }
+}
+
+/// How it is known that diagnostics are fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The server named the version.
+    Version,
+    /// It was asked after the change.
+    Answer,
+    /// It said that it was done after the change.
+    Idle,
+    /// It names no versions; it has published after the change and then kept quiet for longer than it usually does. No certainty.
+    Settled,
+}
+
+/// Why diagnostics are not fresh. Displayed for the model: `still checking (rust, 2.0 s)` is made of this and the server's name.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Pending {
+    /// The server has not answered `initialize` yet.
+    #[error("still starting")]
+    Starting,
+    /// It says that it is not ready; what it is doing.
+    #[error("still loading the project{}", .0.as_deref().map_or(String::new(), |what| format!(": {what}")))]
+    Loading(Option<String>),
+    /// Nothing came about this text yet.
+    #[error("still checking")]
+    Checking,
+    /// What the server says itself is known, but a slower check after the save is not done; its title.
+    #[error("{0} is still running")]
+    Check(String),
+    /// It could not say anything.
+    #[error("it could not check the file: {0}")]
+    Failed(String),
+    /// It has ended.
+    #[error("server stopped: {0}")]
+    Stopped(String),
+    /// The wait was cancelled.
+    #[error("not waited for")]
+    Cancelled,
+}
+
+/// How long somebody has waited, for people.
+pub(crate) fn seconds(waited: Duration) -> String {
+    format!("{:.1} s", waited.as_secs_f32())
+}
