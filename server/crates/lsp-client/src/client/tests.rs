@@ -1,3 +1,5 @@
+//! The client against a server whose every word the test says.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! The conversation itself.
+
 use super::*;
 use crate::client::fake::{Fake, pipes};
 

@@ -1,3 +1,5 @@
+//! Texts and diagnostics at two moments, and what changed between them.
+
 use proptest::prelude::*;
 
 use super::*;

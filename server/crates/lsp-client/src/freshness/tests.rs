@@ -1,3 +1,5 @@
+//! Events in, judgements out, with a clock that the test turns.
+
 use std::time::Duration;
 
 use super::judge::Judged;
