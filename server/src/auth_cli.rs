@@ -4,7 +4,8 @@
 //!
 //! **Invariant:** a key is read from standard input, unseen on a terminal; it is never an argument (others can read those) and never printed.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use config::{Auth, Credential, Dirs, Env};
@@ -19,7 +20,7 @@ pub enum AuthCommand {
         /// Such as `anthropic`.
         provider: String,
     },
-    /// Which providers have a key, and in which file; the keys are not shown.
+    /// Which providers have a key, and in which file or variable; the keys are not shown.
     List,
     /// Forget a provider's key.
     Remove {
@@ -30,9 +31,9 @@ pub enum AuthCommand {
 
 /// Does it; status 1 if it failed.
 #[must_use]
-pub fn auth(command: &AuthCommand, env: &Env, dirs: &Dirs) -> ExitCode {
+pub fn auth(command: &AuthCommand, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
     let result = match command {
-        AuthCommand::Add { provider } => add(dirs, provider),
+        AuthCommand::Add { provider } => add(env, dirs, cwd, provider),
         AuthCommand::List => {
             list(env, dirs);
             Ok(())
@@ -48,16 +49,28 @@ pub fn auth(command: &AuthCommand, env: &Env, dirs: &Dirs) -> ExitCode {
     }
 }
 
-fn add(dirs: &Dirs, provider: &str) -> Result<(), String> {
+fn add(env: &Env, dirs: &Dirs, cwd: &Path, provider: &str) -> Result<(), String> {
     if provider.is_empty() || provider.contains(['/', ' ']) {
         return Err(format!("`{provider}` is no provider's id: write it without the model, such as `anthropic`"));
     }
-    let key = read_key(provider).map_err(|error| format!("cannot read the key: {error}"))?;
+    let configured = config::load(env, dirs, cwd).config.provider.contains_key(provider);
+    let id = if configured { provider } else { providers::known_provider(provider).unwrap_or(provider) };
+    if !configured && providers::known_provider(id).is_none() {
+        output::note(&format!(
+            "Interline knows no provider `{id}` by itself: it is used once provider.{id}.options.baseURL stands in interline.json or opencode.json."
+        ));
+    }
+    let key = read_key(id).map_err(|error| format!("cannot read the key: {error}"))?;
     if key.is_empty() {
         return Err("no key was given; nothing was changed".into());
     }
-    let file = config::set_credential(dirs, provider, &Credential::Api { key, metadata: None }).map_err(|error| error.to_string())?;
-    output::line(&format!("The key for {provider} is kept in {} (readable by you alone).", file.display()));
+    if key.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("a key has no spaces in it: was more than the key pasted? Nothing was changed".into());
+    }
+    let replaced = Auth::load(env, dirs).source(id).is_some_and(|source| source.starts_with(&dirs.data));
+    let file = config::set_credential(dirs, id, &Credential::Api { key, metadata: None }).map_err(|error| error.to_string())?;
+    let before = if replaced { "; the one before is gone" } else { "" };
+    output::line(&format!("The key for {id} is kept in {} (readable by you alone){before}.", file.display()));
     Ok(())
 }
 
@@ -68,14 +81,23 @@ fn list(env: &Env, dirs: &Dirs) {
         let source = auth.source(provider).map(|source| source.display().to_string()).unwrap_or_default();
         output::line(&format!("{provider}\t{kind}\t{source}"));
     }
-    if auth.providers().next().is_none() {
+    let variables = providers::keys_in_environment(|name| env.get(name).is_some());
+    for (provider, variable) in &variables {
+        let over = if auth.key_for(provider).is_some() { "\tthe stored one counts" } else { "" };
+        output::line(&format!("{provider}\tvariable\t{variable}{over}"));
+    }
+    if auth.providers().next().is_none() && variables.is_empty() {
         output::note(
-            "There are no stored keys. `interline auth add PROVIDER` keeps one; variables such as ANTHROPIC_API_KEY and the configuration count too.",
+            "There are no keys, neither stored nor in the environment. `interline auth add PROVIDER` keeps one; variables such as ANTHROPIC_API_KEY and the configuration count too.",
         );
     }
 }
 
 fn remove(env: &Env, dirs: &Dirs, provider: &str) -> Result<(), String> {
+    let provider = match Auth::load(env, dirs).get(provider) {
+        Some(_) => provider,
+        None => providers::known_provider(provider).unwrap_or(provider),
+    };
     if config::remove_credential(dirs, provider).map_err(|error| error.to_string())? {
         output::line(&format!("The key for {provider} is forgotten."));
         return Ok(());
@@ -89,9 +111,9 @@ fn remove(env: &Env, dirs: &Dirs, provider: &str) -> Result<(), String> {
 /// A line of standard input; on a terminal it is asked for and not shown.
 fn read_key(provider: &str) -> io::Result<String> {
     if !io::stdin().is_terminal() {
-        let mut key = String::new();
-        io::stdin().read_line(&mut key)?;
-        return Ok(key.trim().to_owned());
+        // What is copied often begins with an empty line.
+        let lines = io::stdin().lock().lines().map(|line| line.map(|line| line.trim().to_owned()));
+        return lines.filter(|line| !line.as_ref().is_ok_and(String::is_empty)).next().unwrap_or_else(|| Ok(String::new()));
     }
     let hidden = hide_typing()?;
     let key = output::ask(&format!("Key for {provider} (not shown): ")).unwrap_or_default();

@@ -10,16 +10,17 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 use std::{fs, thread};
 
 use config::{Auth, Dirs, Env, Loaded, Severity};
-use providers::{KeySource, Registry};
+use providers::{KeyOrigin, LOCAL, LocalError, Registry};
 use store::Store;
 
+use crate::models_cli::local;
 use crate::setup::{self, Editor};
-use crate::{output, paths};
+use crate::{models_cli, output, paths};
 
 /// The command line's.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -46,7 +47,9 @@ pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     report.row("version", format!("interline {}", env!("CARGO_PKG_VERSION")));
     editors(env, dirs, &mut report);
     configuration(&loaded, &mut report);
-    model(&loaded, env, dirs, &mut report);
+    let registry = models_cli::registry_of(&loaded, env, dirs);
+    model(&registry, env, dirs, &mut report);
+    this_machine(&registry, &mut report);
     report.row("sandbox", "none yet: commands run with your own rights, once you or your rules have allowed them");
     approvals(dirs, &folders(&loaded, cwd), &mut report);
     last_errors(&paths::log_file(dirs), &mut report);
@@ -134,43 +137,45 @@ fn configuration(loaded: &Loaded, report: &mut Report) {
     }
 }
 
-fn model(loaded: &Loaded, env: &Env, dirs: &Dirs, report: &mut Report) {
-    let auth = Arc::new(Auth::load(env, dirs));
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let keys = {
-        let (env, auth, asked) = (env.clone(), auth.clone(), asked.clone());
-        let variable = move |name: &str| {
-            let value = env.get(name).map(str::to_owned);
-            if value.is_some() {
-                asked.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
-            }
-            value
-        };
-        KeySource::new(variable, move |provider| auth.key_for(provider).map(str::to_owned))
-    };
-    let registry = Registry::new(Arc::new(loaded.config.clone()), keys);
-    let resolved = registry.default_model().and_then(|name| {
-        asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        registry.resolve(&name)
-    });
+fn model(registry: &Registry, env: &Env, dirs: &Dirs, report: &mut Report) {
+    let resolved = registry.default_model().and_then(|name| registry.resolve(&name));
     let model = match resolved {
         Ok(model) => model,
         Err(error) => return report.bad("model", error.message),
     };
     report.row("model", format!("{} ({} of {})", model.name(), model.model_name, model.provider_name));
     let provider = &model.provider_id;
-    let configured = loaded.config.provider.get(provider).is_some_and(|provider| provider.options.api_key.is_some());
-    let variable = asked.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
-    match (model.key.is_empty(), configured, auth.source(provider), variable) {
-        (true, ..) => report.row("key", "none, and none is asked for before the provider does"),
-        (_, true, ..) => report.row("key", format!("from the configuration (provider.{provider}.options.apiKey)")),
-        (_, _, Some(file), _) => report.row("key", format!("from {}", file.display())),
-        (_, _, _, Some(variable)) => report.row("key", format!("from the variable {variable}")),
-        _ => report.row("key", "there is one"),
+    match registry.key_origin(provider) {
+        None if model.key.is_empty() => report.row("key", "none, and none is asked for before the provider does"),
+        None => report.row("key", "none is needed for this model"),
+        Some(KeyOrigin::Configuration) => report.row("key", format!("from the configuration (provider.{provider}.options.apiKey)")),
+        Some(KeyOrigin::Stored) => {
+            let auth = Auth::load(env, dirs);
+            report.row("key", auth.source(provider).map_or_else(|| "from auth.json".to_owned(), |file| format!("from {}", file.display())));
+        }
+        Some(KeyOrigin::Variable(name)) => report.row("key", format!("from the variable {name}")),
     }
     match net::reach(&model.base_url, env, PATIENCE) {
         Ok(answer) => report.row("reachable", answer),
         Err(reason) => report.bad("reachable", reason),
+    }
+}
+
+/// Servers of models; that there is none stands in nobody's way.
+fn this_machine(registry: &Registry, report: &mut Report) {
+    let servers = local::find(registry, &LOCAL);
+    for server in &servers {
+        let (name, address) = (server.name(), &server.address);
+        match &server.models {
+            Ok(models) => {
+                report.row("this machine", format!("{name} at {address}: {} models (`interline models {}`)", models.len(), server.id))
+            }
+            Err(LocalError::Absent) => {}
+            Err(error) => report.row("this machine", format!("{name} at {address}: {error}")),
+        }
+    }
+    if report.last != "this machine" {
+        report.row("this machine", "no server of models at its usual address (Ollama, LM Studio, llama.cpp, vLLM)");
     }
 }
 

@@ -98,7 +98,7 @@ fn main() -> ExitCode {
             code
         }
         Some(Command::Models(args)) => models_cli::models(&args, &env, &dirs, &cwd),
-        Some(Command::Auth(command)) => auth_cli::auth(&command, &env, &dirs),
+        Some(Command::Auth(command)) => auth_cli::auth(&command, &env, &dirs, &cwd),
         Some(Command::Sessions(args)) => sessions_cli::sessions(&args, &dirs, &cwd),
         Some(Command::Export(args)) => sessions_cli::export(&args, &dirs, &cwd),
     }

@@ -14,6 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use providers::ResolvedModel;
 use serde_json::{Value, json};
 
 use self::ask::Asker;
+pub use self::grade::Grade;
 use self::probes::Probe;
 use self::report::{Finding, Record, Verdict};
 use crate::{models_cli, output, paths};
@@ -152,6 +154,14 @@ async fn one(model: ResolvedModel, runs: u32, patience: Patience, stop: impl Fut
         }
     }
     Checked { broken: why.is_some(), interrupted: ended.is_err(), record: Record::new(&asker, findings, why) }
+}
+
+/// The grade that each model got when it was last checked, and the day.
+///
+/// # Errors
+/// The history is there, but cannot be read.
+pub fn grades(dirs: &Dirs) -> std::io::Result<HashMap<String, (Grade, String)>> {
+    Ok(history::read(&paths::models_check(dirs))?.grades())
 }
 
 async fn interrupt() {

@@ -1,17 +1,22 @@
 //! `interline models`: the models that can be asked.
 //!
-//! Must not ask any of them, nor open a connection: `models check` does, in `models_check`.
+//! Owns what is listed. Must not ask any model: `models check` does, in `models_check`. Opens a connection only where it is told to.
 //!
-//! **Invariant:** standard output holds names (or JSON) alone, so that it can be piped on.
+//! **Invariant:** on a pipe standard output holds names (or JSON) alone, so that it can be piped on.
 
+mod listing;
+pub mod local;
+pub mod refresh;
+
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use config::{Auth, Dirs, Env, Loaded};
-use providers::{KeySource, ModelEntry, Registry};
-use serde_json::json;
+use providers::{Catalogue, KeySource, LOCAL, ModelEntry, Registry};
 
+use self::listing::Row;
 use crate::{models_check, output};
 
 /// The command line's.
@@ -21,11 +26,17 @@ pub struct ModelsArgs {
     /// Other than a list.
     #[command(subcommand)]
     pub command: Option<ModelsCommand>,
-    /// Only this provider's, also those for which there is no key yet.
+    /// Only this provider's, also those for which there is no key yet; a server on this machine is asked what it has
     pub provider: Option<String>,
-    /// A JSON array with limits (in tokens) and prices (in US dollars for a million tokens).
+    /// A JSON array with limits (in tokens), prices (in US dollars for a million tokens), abilities, and where the key is
     #[arg(long)]
     pub json: bool,
+    /// Look for servers on this machine: Ollama, LM Studio, llama.cpp and vLLM, at their usual or configured addresses
+    #[arg(long)]
+    pub local: bool,
+    /// Fetch the newest catalogue first
+    #[arg(long)]
+    pub refresh: bool,
 }
 
 /// What can be done with models besides listing them.
@@ -41,42 +52,72 @@ pub fn registry(env: &Env, dirs: &Dirs, cwd: &Path) -> (Loaded, Registry) {
     for problem in &loaded.problems {
         output::note(&problem.to_string());
     }
-    let auth = Auth::load(env, dirs);
-    let variables = env.clone();
+    let registry = registry_of(&loaded, env, dirs);
+    (loaded, registry)
+}
+
+/// The models of a configuration.
+#[must_use]
+pub fn registry_of(loaded: &Loaded, env: &Env, dirs: &Dirs) -> Registry {
+    let (auth, variables) = (Auth::load(env, dirs), env.clone());
     let keys =
         KeySource::new(move |name| variables.get(name).map(str::to_owned), move |provider| auth.key_for(provider).map(str::to_owned));
-    let registry = Registry::new(Arc::new(loaded.config.clone()), keys);
-    (loaded, registry)
+    Registry::new(Arc::new(loaded.config.clone()), keys, Catalogue::of(env, dirs))
 }
 
 /// Lists `provider/model` of the configured providers, and of those for which there is a key.
 #[must_use]
 pub fn models(args: &ModelsArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
-    let (loaded, registry) = registry(env, dirs, cwd);
-    let provider_of = |entry: &ModelEntry| entry.name.split('/').next().unwrap_or_default().to_owned();
-    let wanted = |entry: &ModelEntry| match &args.provider {
-        Some(provider) => provider_of(entry) == *provider,
-        None => entry.ready || loaded.config.provider.contains_key(&provider_of(entry)),
-    };
-    let entries: Vec<ModelEntry> = registry.models().into_iter().filter(wanted).collect();
-    if entries.is_empty() {
-        let reason = match &args.provider {
-            Some(provider) => format!("no models are known for `{provider}`; a local server's model is named as {provider}/NAME"),
-            None => {
-                registry.default_model().map_or_else(|error| error.message, |model| format!("none is listed, but `{model}` is configured"))
-            }
-        };
-        output::note(&format!("interline models: {reason}"));
+    if args.refresh && !refresh::now(&Catalogue::of(env, dirs)) {
         return ExitCode::FAILURE;
     }
+    let (loaded, registry) = registry(env, dirs, cwd);
+    let one = args.provider.as_deref();
+    let asked: Vec<&str> = LOCAL.into_iter().filter(|id| one.map_or(args.local, |one| one == *id)).collect();
+    let found = if asked.is_empty() { Vec::new() } else { local::find(&registry, &asked) };
+    local::explain(&found, &registry);
+    let configured = |entry: &ModelEntry| loaded.config.provider.contains_key(entry.name.split('/').next().unwrap_or_default());
+    let entries = match one {
+        Some(provider) => registry.models_of_provider(provider),
+        None if args.local => Vec::new(),
+        None => registry.models().into_iter().filter(|entry| entry.key.is_some() || configured(entry)).collect(),
+    };
+    let mut rows: Vec<Row> = local::rows(&found);
+    let listed = entries.into_iter().filter(|entry| !rows.iter().any(|row| row.id == entry.name)).map(Row::from).collect::<Vec<_>>();
+    rows.extend(listed);
+    if rows.is_empty() {
+        if let Some(reason) = nothing(one, args.local, &registry) {
+            output::note(&format!("interline models: {reason}"));
+        }
+        return ExitCode::FAILURE;
+    }
+    match models_check::grades(dirs) {
+        Ok(grades) => rows.iter_mut().for_each(|row| row.grade = grades.get(&row.id).cloned()),
+        Err(error) => output::note(&format!("interline models: earlier checks cannot be read: {error}")),
+    }
+    let auth = Auth::load(env, dirs);
     if args.json {
-        let rows: Vec<_> = entries
-            .iter()
-            .map(|entry| json!({"id": entry.name, "name": entry.title, "limit": entry.limit, "cost": entry.cost, "ready": entry.ready}))
-            .collect();
-        output::line(&format!("{:#}", json!(rows)));
+        output::line(&format!("{:#}", listing::json(&rows, &auth)));
+    } else if std::io::stdout().is_terminal() {
+        output::write(&listing::table(&rows, &auth));
     } else {
-        entries.iter().for_each(|entry| output::line(&entry.name));
+        rows.iter().for_each(|row| output::line(&row.id));
     }
     ExitCode::SUCCESS
+}
+
+/// Why there is nothing to list, where that was not told yet.
+fn nothing(provider: Option<&str>, local: bool, registry: &Registry) -> Option<String> {
+    match provider {
+        Some(provider) if LOCAL.contains(&provider) => None,
+        Some(provider) => Some(match registry.resolve(&format!("{provider}/?")) {
+            Err(error) if error.message.contains("there is no provider") => error.message.replace(&format!(" (of `{provider}/?`)"), ""),
+            _ => format!("no models are known for `{provider}`"),
+        }),
+        None if local => None,
+        None => Some(match registry.default_model() {
+            Ok(model) => format!("none is listed, but `{model}` is configured"),
+            Err(error) => error.message,
+        }),
+    }
 }

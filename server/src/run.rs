@@ -14,14 +14,13 @@ use clap::{Args, ValueEnum};
 use config::{Dirs, Env};
 use engine::{AskRequest, Deps, Engine, EngineError, Places};
 use proto::{Event, Message, NumberedEvent, Part, PartKind, SessionId, ToolState};
-use providers::KeySource;
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
-use crate::output;
+use crate::{models_cli, output};
 
 /// What `run` takes.
 #[derive(Args)]
@@ -111,7 +110,6 @@ fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
         let found = config::instructions(&config, &place.0, &place.1, &folder, &top);
         found.into_iter().map(|i| (i.path, i.text)).collect()
     };
-    let auth = config::Auth::load(env, dirs);
     let workspace = DiskWorkspace::new(vec![loaded.root.clone()]).watching_commands(&dirs.data);
     let workspace = if loaded.root == cwd {
         workspace
@@ -120,8 +118,8 @@ fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
     };
     Engine::new(Deps {
         workspace: Arc::new(workspace),
+        registry: models_cli::registry_of(&loaded, env, dirs),
         config: Arc::new(loaded.config),
-        keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
         instructions: Arc::new(instructions),
         skills: loaded.skills,
         env: env.clone(),

@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -37,6 +37,10 @@ impl Home {
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Answer {
+        self.run_with(arguments, input, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Answer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_interline"))
             .args(arguments)
             .current_dir(self.at("project"))
@@ -44,6 +48,7 @@ impl Home {
             .env("HOME", self.0.path())
             .env("XDG_CONFIG_HOME", self.at("config"))
             .env("XDG_DATA_HOME", self.at("data"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -74,6 +79,13 @@ fn keys_are_kept_listed_and_forgotten_but_never_shown() {
     run(&["doctor"], "", 1);
     run(&["auth", "add", "anthropic/claude"], "x\n", 1);
     run(&["auth", "add", "anthropic"], "\n", 1);
+    assert!(run(&["auth", "add", "anthropic"], "two words\n", 1).1.contains("no spaces"));
+    assert!(run(&["auth", "add", "anthropic"], "\n\n  sk-SECRET-2\r\nmore\n", 0).0.contains("the one before is gone"));
+    assert!(home.read("data/interline/auth.json").contains("\"sk-SECRET-2\""));
+    assert!(run(&["auth", "add", "zen"], "sk-SECRET\n", 0).0.contains("The key for opencode"));
+    assert!(run(&["auth", "remove", "zen"], "", 0).0.contains("opencode"));
+    assert!(run(&["auth", "add", "nowhere"], "sk-SECRET\n", 0).1.contains("provider.nowhere.options.baseURL"));
+    run(&["auth", "remove", "nowhere"], "", 0);
     run(&["auth", "remove", "anthropic"], "", 0);
     assert!(run(&["auth", "remove", "anthropic"], "", 1).1.contains("no stored key"));
     assert!(!shown.contains("SECRET"), "{shown}");
@@ -125,6 +137,75 @@ fn models_are_names_alone() {
     assert_eq!(home.run(&["models"], "").1, "mock/a\nmock/b\n");
     let rows: serde_json::Value = serde_json::from_str(&home.run(&["models", "mock", "--json"], "").1).unwrap();
     assert_eq!((rows[1]["id"].as_str(), rows[1]["limit"]["context"].as_u64()), (Some("mock/b"), Some(9)));
+}
+
+/// Answers every request with `body`, as JSON.
+fn serve(body: &'static str) -> String {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    break;
+                }
+                request.push(byte[0]);
+            }
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            drop(stream.write_all(format!("{head}{body}").as_bytes()));
+        }
+    });
+    address
+}
+
+#[test]
+fn servers_on_this_machine_are_found_when_asked_for() {
+    let home = Home::new();
+    let address = serve(r#"{"models": [{"name": "qwen3:8b"}]}"#);
+    home.write("project/interline.json", &format!(r#"{{"provider": {{"ollama": {{"options": {{"baseURL": "http://{address}/v1"}}}}}}}}"#));
+    for arguments in [&["models", "ollama"][..], &["models", "--local"]] {
+        let (code, out, err) = home.run(arguments, "");
+        assert_eq!((code, out.lines().next()), (Some(0), Some("ollama/qwen3:8b")), "{err}");
+        assert!(err.contains(r#"{"model": "ollama/qwen3:8b"}"#) && err.contains("interline run -m ollama/qwen3:8b"), "{err}");
+    }
+    let rows: serde_json::Value = serde_json::from_str(&home.run(&["models", "ollama", "--json"], "").1).unwrap();
+    assert_eq!(rows[0]["address"], format!("http://{address}/v1"));
+    assert!(home.run(&["doctor"], "").1.contains(&format!("Ollama at http://{address}/v1: 1 models")));
+    home.write("project/interline.json", r#"{"provider": {"ollama": {"options": {"baseURL": "http://127.0.0.1:1/v1"}}}}"#);
+    let (code, out, err) = home.run(&["models", "ollama"], "");
+    assert!(code == Some(1) && out.is_empty() && err.contains("not there: Ollama (http://127.0.0.1:1/v1)"), "{err}");
+}
+
+#[test]
+fn the_catalogue_is_fetched_when_asked_for() {
+    let home = Home::new();
+    let address = serve(r#"{"mistral": {"api": "http://evil", "models": {"mistral-next": {"cost": {"input": 3, "output": 4}}}}}"#);
+    home.run(&["auth", "add", "mistral"], "sk-SECRET\n");
+    home.write("config/interline/interline.json", "{}");
+    assert!(!home.run(&["models"], "").1.contains("mistral-next"));
+    let refresh = |more: &[(&str, &str)]| home.run_with(&["models", "mistral", "--refresh", "--json"], "", more);
+    let base = format!("http://{address}");
+    let (code, out, err) = refresh(&[("INTERLINE_MODELS_URL", &base)]);
+    assert!(code == Some(0) && err.contains("fetched 1 models of 1 providers"), "{err}");
+    let rows: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let new = rows.as_array().unwrap().iter().find(|row| row["id"] == "mistral/mistral-next").unwrap();
+    assert_eq!((&new["cost"]["output"], &new["ready"], &new["grade"]), (&4.0.into(), &true.into(), &serde_json::Value::Null));
+    assert!(new["key"].as_str().unwrap().ends_with("auth.json") && !out.contains("SECRET"));
+    let (code, _, err) = refresh(&[("INTERLINE_MODELS_URL", &base), ("OPENCODE_DISABLE_MODELS_FETCH", "1")]);
+    assert!(code == Some(1) && err.contains("switched off by OPENCODE_DISABLE_MODELS_FETCH"), "{err}");
+    let (code, _, err) = refresh(&[("INTERLINE_MODELS_URL", "http://127.0.0.1:1")]);
+    assert!(code == Some(1) && err.contains("http://127.0.0.1:1/api.json cannot be fetched"), "{err}");
+}
+
+#[test]
+fn keys_in_the_environment_are_listed() {
+    let home = Home::new();
+    let (_, out, _) = home.run_with(&["auth", "list"], "", &[("HF_TOKEN", "hf_SECRET"), ("AZURE_RESOURCE_NAME", "mine")]);
+    assert_eq!(out, "huggingface\tvariable\tHF_TOKEN\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! **Invariant:** continuous integration runs exactly what a contributor runs. `ci` calls the same functions as `test`;
 //! there is no second list of steps.
 
+mod catalogue;
 mod ci;
 mod editors;
 mod run;
@@ -13,6 +14,7 @@ mod test;
 mod tidy;
 mod tools;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +54,11 @@ enum Task {
         #[arg(long, default_value_t = 200_000)]
         cases: u32,
     },
+    /// Make the built-in catalogue of models anew.
+    Catalogue {
+        /// A copy of models.dev's `api.json`.
+        source: PathBuf,
+    },
     /// Check the repository's own rules (also a part of `test`).
     Tidy,
 }
@@ -64,6 +71,7 @@ fn main() -> ExitCode {
         Task::Editors => editors::install().map(|_| ()),
         Task::Bench => test::bench(),
         Task::Interleavings { cases } => test::interleavings(cases),
+        Task::Catalogue { source } => catalogue::write(&source),
         Task::Tidy => tidy::check(),
     };
     match done {

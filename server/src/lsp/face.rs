@@ -10,7 +10,7 @@ use std::sync::Arc;
 use config::{Dirs, Env, Loaded, Severity};
 use engine::{Deps, Engine, Places};
 use lsp_types::{MessageType, Position, Range, Url};
-use providers::KeySource;
+use providers::Catalogue;
 use tokio::sync::OnceCell;
 use tools::Jobs;
 use workspace::{DocKey, Place};
@@ -24,6 +24,7 @@ use crate::lsp::hunks::{self, Hunks};
 use crate::lsp::marks::Marks;
 use crate::lsp::positions;
 use crate::lsp::progress::Tokens;
+use crate::models_cli;
 
 /// The face. Cheap to clone.
 #[derive(Clone)]
@@ -90,6 +91,12 @@ impl Face {
         self.roots().swap_remove(0)
     }
 
+    /// The catalogue of models.
+    #[must_use]
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue::of(&self.0.env, &self.0.dirs)
+    }
+
     /// The project's text.
     pub async fn workspace(&self) -> Arc<EditorWorkspace> {
         let make =
@@ -144,12 +151,11 @@ impl Face {
             let found = config::instructions(&config, &env, &dirs, &cwd, &top);
             found.into_iter().map(|i| (i.path, i.text)).collect()
         };
-        let auth = config::Auth::load(&self.0.env, &self.0.dirs);
         let workspace = self.workspace().await;
         let engine = Engine::new(Deps {
             workspace: Arc::clone(&workspace) as Arc<dyn workspace::Workspace>,
             config: Arc::new(loaded.config.clone()),
-            keys: KeySource::from_process(move |provider| auth.key_for(provider).map(str::to_owned)),
+            registry: models_cli::registry_of(&loaded, &self.0.env, &self.0.dirs),
             instructions: Arc::new(instructions),
             skills: loaded.skills.clone(),
             env: self.0.env.clone(),

@@ -13,12 +13,14 @@ use proto::{
     Event, Message, MessageId, NumberedEvent, Part, PartId, PartKind, PermissionReply, PermissionRequest, QuestionRequest, SessionId,
     SessionStatus, ToolState,
 };
+use providers::Catalogue;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::lsp::client::plugin;
 use crate::lsp::face::{Face, Started};
 use crate::lsp::progress::TurnProgress;
+use crate::models_cli::refresh;
 
 /// A prompt of the plugin, or a message with buttons, may stay open for ever.
 const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -28,7 +30,8 @@ pub fn start(face: Face, started: Arc<Started>) {
     let events = started.engine.events();
     let failures = started.engine.failures();
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
-    let pump = Pump { face: face.clone(), started, turns: HashMap::new(), texts, shown, user, answered: None, parents: HashMap::new() };
+    let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
+    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered: None, parents, stale };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -55,6 +58,8 @@ struct Pump {
     answered: Option<MessageId>,
     /// Which session started another.
     parents: HashMap<SessionId, SessionId>,
+    /// The catalogue of models, until a turn has ended.
+    stale: Option<Catalogue>,
 }
 
 impl Pump {
@@ -163,6 +168,9 @@ impl Pump {
         if let Some(turn) = self.turns.remove(session) {
             self.started.progress.remove(&turn);
             turn.end(if words.is_empty() { word } else { words });
+        }
+        if let Some(catalogue) = self.stale.take() {
+            tokio::spawn(refresh::later(catalogue));
         }
     }
 

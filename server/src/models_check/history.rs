@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** lines are only added; one that cannot be read is counted and left alone.
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use super::grade::Grade;
 use super::report::Record;
 
 /// Earlier checks, the oldest first.
@@ -44,6 +46,12 @@ pub fn append(file: &Path, record: &Record) -> io::Result<()> {
 }
 
 impl Past {
+    /// The last grade of each model, by `provider/model`, and its day.
+    pub fn grades(&self) -> HashMap<String, (Grade, String)> {
+        let graded = self.records.iter().filter_map(|record| Some((record, record.grade?)));
+        graded.map(|(record, grade)| (record.model.clone(), (grade, record.date.chars().take(10).collect()))).collect()
+    }
+
     /// The last check of the same deployment.
     pub fn last(&self, now: &Record) -> Option<&Record> {
         self.records.iter().rev().find(|record| record.same_deployment(now))

@@ -37,7 +37,7 @@ fn config(url: &str, model: &Value) -> Value {
 
 fn resolve(url: &str, model: &Value) -> ResolvedModel {
     let config: Config = serde_json::from_value(config(url, model)).unwrap();
-    Registry::new(Arc::new(config), KeySource::new(|_| None, |_| None)).resolve("test/local-1.5").unwrap()
+    Registry::new(Arc::new(config), KeySource::new(|_| None, |_| None), providers::Catalogue::default()).resolve("test/local-1.5").unwrap()
 }
 
 async fn checked(fault: Fault, model: Value) -> Record {

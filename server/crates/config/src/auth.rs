@@ -224,7 +224,14 @@ mod tests {
         assert_eq!(Auth::load(&Env::default(), &dirs).key_for("b"), Some("old"));
         assert_eq!(fs::read_to_string(dirs.opencode_data.join("auth.json")).unwrap(), theirs);
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions()) & 0o777, 0o600);
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(), 0o600);
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+            set_credential(&dirs, "c", &Credential::Api { key: "new".into(), metadata: None }).unwrap();
+            assert_eq!(mode(), 0o600, "whatever it was before");
+        }
     }
 
     #[test]

@@ -33,6 +33,6 @@ pub use problem::{Problem, Severity};
 pub use rules::permission_rules;
 pub use schema::{
     AgentConfig, AgentMode, CommandConfig, CompactionConfig, Config, Cost, FormatterConfig, FormatterEntry, Limit, Modalities, ModelConfig,
-    OneOrMany, PermissionConfig, PermissionRule, PermissionValue, ProviderConfig, ProviderOptions, ToolOutputConfig,
+    OneOrMany, PermissionConfig, PermissionRule, PermissionValue, ProviderConfig, ProviderOptions, Tier, ToolOutputConfig,
 };
 pub use skills::Skill;

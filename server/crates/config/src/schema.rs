@@ -167,14 +167,37 @@ impl std::fmt::Debug for ProviderOptions {
 pub struct Cost {
     /// Read anew.
     pub input: f64,
-    /// Written, reasoning included.
+    /// Written.
     pub output: f64,
     /// Read from the cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_read: Option<f64>,
     /// Written to the cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<f64>,
-    /// Other prices where the input is longer than 200,000 tokens.
+    /// Thought; as much as written if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<f64>,
+    /// Other prices where the input is long, each with its `tier`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<Cost>,
+    /// Of an entry of `tiers`: where it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Other prices where the input is longer than 200,000 tokens; `tiers` count over it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub context_over_200k: Option<Box<Cost>>,
+}
+
+/// Where prices of a tier begin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tier {
+    /// What is measured: `context` is the input, cached or not.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// In tokens: they hold above it.
+    pub size: u64,
 }
 
 /// In tokens. 0 is unknown.

@@ -99,7 +99,17 @@ pub(crate) const COMMAND: Shape = Object(
     Rest::Warn,
 );
 
-const PRICES: Shape = Object(&[("input", &NUMBER), ("output", &NUMBER), ("cache_read", &NUMBER), ("cache_write", &NUMBER)], Rest::Keep);
+const PRICES: Shape = Object(
+    &[
+        ("input", &NUMBER),
+        ("output", &NUMBER),
+        ("cache_read", &NUMBER),
+        ("cache_write", &NUMBER),
+        ("reasoning", &NUMBER),
+        ("tier", &Object(&[("type", &TEXT), ("size", &WHOLE)], Rest::Keep)),
+    ],
+    Rest::Keep,
+);
 
 const CATALOGUE_MODEL: Shape = Object(
     &[
@@ -120,6 +130,8 @@ const CATALOGUE_MODEL: Shape = Object(
                     ("output", &NUMBER),
                     ("cache_read", &NUMBER),
                     ("cache_write", &NUMBER),
+                    ("reasoning", &NUMBER),
+                    ("tiers", &List(&PRICES)),
                     ("context_over_200k", &PRICES),
                 ],
                 Rest::Keep,

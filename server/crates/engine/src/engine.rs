@@ -12,7 +12,7 @@ use std::time::Duration;
 use config::{Config, Env, Skill};
 use permission::{Action, Rule};
 use proto::{ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
-use providers::{Client, KeySource, Registry};
+use providers::{Client, Registry};
 use tokio::sync::{mpsc, oneshot};
 use tools::{Formatters, Guides, Jobs};
 use workspace::Workspace;
@@ -37,8 +37,8 @@ pub struct Deps {
     pub workspace: Arc<dyn Workspace>,
     /// The configuration.
     pub config: Arc<Config>,
-    /// Where keys come from.
-    pub keys: KeySource,
+    /// The models.
+    pub registry: Registry,
     /// Reads AGENTS.md and the like: once at the start, and again for each message.
     pub instructions: crate::InstructionsNow,
     /// What the model may read when a task calls for it.
@@ -101,7 +101,7 @@ impl Engine {
         };
         let shared = Shared {
             workspace: deps.workspace,
-            registry: Registry::new(Arc::clone(&deps.config), deps.keys),
+            registry: deps.registry,
             client: Client::new(),
             tools,
             jobs: deps.jobs,

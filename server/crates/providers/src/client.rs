@@ -57,7 +57,10 @@ impl Client {
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let own = wire.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let own = wire.headers.iter().map(|(name, value)| match model.key_header {
+            Some(header) if *name == "authorization" => (header, model.key.expose()),
+            _ => (*name, value.as_str()),
+        });
         for (name, value) in own.chain(model.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
             let header = HeaderName::try_from(name).map_err(|_| configuration(format!("`{name}` cannot be a header's name")))?;
             let mut value = HeaderValue::try_from(value).map_err(|_| {
@@ -199,7 +202,7 @@ fn connection(error: &reqwest::Error) -> ProviderError {
 }
 
 /// The innermost reason, which is the one that says something, without the address (it may hold a key).
-fn causes(error: &reqwest::Error) -> String {
+pub(crate) fn causes(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -15,6 +15,8 @@ mod dialect;
 mod errors;
 mod gemini;
 mod http;
+mod local;
+mod merge;
 mod model;
 mod openai_chat;
 mod openai_responses;
@@ -32,8 +34,10 @@ mod recorded;
 #[cfg(test)]
 mod samples;
 
+pub use catalogue::{Catalogue, RefreshError, Refreshed, known_provider};
 pub use client::{Client, ModelStream};
 pub use cost::cost;
+pub use local::{LOCAL, LocalError, local_models};
 pub use model::{Api, Capabilities, ResolvedModel, Secret, Timeouts, Variant};
-pub use registry::{KeySource, ModelEntry, Registry};
+pub use registry::{KeyOrigin, KeySource, ModelEntry, Registry, keys_in_environment};
 pub use request::{ChatMessage, ChatPart, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ToolDefinition};

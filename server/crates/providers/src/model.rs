@@ -118,6 +118,8 @@ pub struct ResolvedModel {
     pub base_url: String,
     /// Empty where none is needed or known.
     pub key: Secret,
+    /// The header that holds the bare key, where it is not the wire format's own.
+    pub key_header: Option<&'static str>,
     /// The variable that may hold the key, for advice.
     pub key_variable: Option<String>,
     /// Further headers: the provider's, then the model's.

@@ -25,6 +25,7 @@ pub(crate) fn model(api: Api, provider: &str, id: &str, base_url: &str) -> Resol
         api,
         base_url: base_url.to_owned(),
         key: Secret::new(KEY),
+        key_header: None,
         key_variable: Some("SAMPLE_API_KEY".to_owned()),
         headers: Default::default(),
         options: Default::default(),

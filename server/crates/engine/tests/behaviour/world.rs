@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engine::{AskRequest, Asked, Deps, Engine, InstructionsNow, Places};
 use proto::{Event, Message, MessageWithParts, NumberedEvent, Part, PartKind, PermissionReply, PermissionRequest, SessionId, ToolState};
-use providers::KeySource;
+use providers::{Catalogue, KeySource, Registry};
 use serde_json::{Value, json};
 use store::Store;
 use tempfile::TempDir;
@@ -195,10 +195,12 @@ pub fn engine(dir: &TempDir, config: &Value, files: Arc<MemWorkspace>, interacti
 
 /// An engine with its data somewhere else.
 pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn Workspace>, interactive: bool) -> Engine {
+    let config: Arc<config::Config> = Arc::new(serde_json::from_value(config.clone()).unwrap());
+    let keys = KeySource::new(|_| None, |_| None);
     Engine::new(Deps {
         workspace,
-        config: Arc::new(serde_json::from_value(config.clone()).unwrap()),
-        keys: KeySource::new(|_| None, |_| None),
+        registry: Registry::new(Arc::clone(&config), keys, Catalogue::default()),
+        config,
         instructions: instructions(project),
         skills: Vec::new(),
         env: config::Env::default(),

@@ -4,10 +4,32 @@
 
 use config::{ModelConfig, ProviderConfig};
 
-use super::{Registry, configuration};
+use super::{Registry, build, configuration};
 use crate::{ProviderError, catalogue};
 
 impl Registry {
+    /// The id that a provider goes by.
+    pub(super) fn canonical<'a>(&self, name: &'a str) -> &'a str {
+        if self.config.provider.contains_key(name) { name } else { catalogue::alias(name).unwrap_or(name) }
+    }
+
+    /// `provider/model` for a provider's name alone.
+    pub(super) fn best_of(&self, name: &str) -> Option<String> {
+        let id = self.canonical(name);
+        let best = self.best_model(id, &self.provider(id)?)?;
+        Some(format!("{id}/{best}"))
+    }
+
+    /// The provider's first model that calls tools; one that costs nothing where there is no key for the others.
+    pub(super) fn best_model(&self, id: &str, provider: &ProviderConfig) -> Option<String> {
+        let only_free = self.key(id, provider).is_none() && provider.models.values().any(|model| build::is_free(id, model));
+        let is_good = |model: &ModelConfig| {
+            let old = model.other.get("status").is_some_and(|status| status == "deprecated");
+            model.tool_call != Some(false) && !old && (!only_free || build::is_free(id, model))
+        };
+        provider.models.iter().find(|(_, model)| is_good(model)).map(|(name, _)| name.clone())
+    }
+
     pub(super) fn unknown_provider(&self, provider: &str, model: &str) -> ProviderError {
         if self.config.provider.contains_key(provider) || catalogue::ids().any(|id| id == provider) {
             return configuration(format!(
@@ -15,7 +37,7 @@ impl Registry {
             ));
         }
         let known: Vec<String> = self.config.provider.keys().cloned().chain(catalogue::ids().map(str::to_owned)).collect();
-        let close = closest(provider, known.iter().map(String::as_str));
+        let close = closest(provider, known.iter().map(String::as_str).chain(self.catalogue.fetched_ids().iter().map(String::as_str)));
         let hint = if close.is_empty() { format!("Known ones: {}", known.join(", ")) } else { format!("Did you mean {close}?") };
         configuration(format!("there is no provider `{provider}` (of `{provider}/{model}`). {hint}"))
     }
@@ -29,7 +51,8 @@ impl Registry {
             format!("Did you mean {close}?")
         };
         configuration(format!(
-            "provider `{provider_id}` has no model `{model}`. {hint} A model that is not listed can be added as provider.{provider_id}.models.\"{model}\" in interline.json"
+            "provider `{provider_id}` has no model `{model}`. {hint} `interline models --refresh` fetches the newest list, and any model can be added \
+             as provider.{provider_id}.models.\"{model}\" in interline.json"
         ))
     }
 }
@@ -38,12 +61,6 @@ impl Registry {
 pub(super) fn find_model(provider: &ProviderConfig, provider_id: &str, model: &str) -> Option<ModelConfig> {
     let open = provider.models.is_empty() && (provider.options.base_url.is_some() || catalogue::is_local(provider_id));
     provider.models.get(model).cloned().or_else(|| open.then(ModelConfig::default))
-}
-
-/// OpenCode's order; the catalogue has the best model of each provider first.
-pub(super) fn best_model(provider: &ProviderConfig) -> Option<&str> {
-    let mut names = provider.models.iter().filter(|(_, model)| model.tool_call != Some(false)).map(|(name, _)| name.as_str());
-    names.next()
 }
 
 /// Up to three names that `name` may have been meant for, as `` `a`, `b` ``.
@@ -57,6 +74,7 @@ fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
         })
         .collect();
     found.sort_by_key(|&(distance, _)| distance);
+    found.dedup();
     let names: Vec<String> = found.iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect();
     names.join(", ")
 }

@@ -10,7 +10,7 @@ use crate::Api;
 fn registry(config: Value, variables: &'static [(&'static str, &'static str)]) -> Registry {
     let variable = move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let stored = |provider: &str| (provider == "groq").then(|| "stored-key".to_owned());
-    Registry::new(Arc::new(serde_json::from_value(config).unwrap()), KeySource::new(variable, stored))
+    Registry::new(Arc::new(serde_json::from_value(config).unwrap()), KeySource::new(variable, stored), Catalogue::default())
 }
 
 fn mock() -> Value {
@@ -49,10 +49,11 @@ fn names_that_are_not_known() {
     check("mock/tset", &["`tset`", "Did you mean `test`"]);
     check("openai/gpt5", &["`gpt5`", "`gpt-5`"]);
     check("antropic/claude", &["`antropic`", "Did you mean `anthropic`?"]);
-    check("nowhere/x", &["`nowhere`", "Known ones: mock, anthropic"]);
+    check("qqqq/x", &["`qqqq`", "Known ones: mock, anthropic"]);
     check("xai/grok-4.3", &["switched off"]);
     check("gpt-5", &["`gpt-5`", "provider/model"]);
     check("mock/", &["provider/model"]);
+    check("ollama", &["`ollama`", "provider/model"]);
     check("anthropic/claude-sonnet-4-5", &["ANTHROPIC_API_KEY", "interline auth add anthropic"]);
 }
 
@@ -63,7 +64,7 @@ fn the_catalogue_and_what_is_configured_over_it() {
     };
     check(json!({}), "anthropic/claude-sonnet-4-5", &|model| {
         assert_eq!((model.api, model.base_url.as_str(), model.key.expose()), (Api::Anthropic, "https://api.anthropic.com/v1", "env-key"));
-        assert_eq!((model.limit.context, model.cost.input, model.cost.output, model.capabilities.images), (200_000, 3.0, 15.0, true));
+        assert_eq!((model.limit.context, model.cost.input, model.cost.output, model.capabilities.images), (1_000_000, 3.0, 15.0, true));
     });
     check(
         json!({"provider": {"anthropic": {"options": {"baseURL": "http://127.0.0.1:1/v1", "apiKey": "own"}}}}),
@@ -76,7 +77,7 @@ fn the_catalogue_and_what_is_configured_over_it() {
         json!({"provider": {"anthropic": {"models": {"claude-sonnet-4-5": {"cost": {"input": 1}}, "fast": {"id": "claude-haiku-4-5"}}}}}),
         "anthropic/claude-sonnet-4-5",
         &|model| {
-            assert_eq!((model.cost.input, model.limit.context), (1.0, 200_000));
+            assert_eq!((model.cost.input, model.limit.context), (1.0, 1_000_000));
         },
     );
     check(json!({"provider": {"anthropic": {"models": {"fast": {"id": "claude-haiku-4-5"}}}}}), "anthropic/fast", &|model| {
@@ -158,13 +159,13 @@ fn what_cannot_be_spoken_says_what_can() {
         assert!(error.message.contains(words), "{}", error.message);
     };
     let npm = |npm: &str| json!({"provider": {"p": {"npm": npm, "models": {"m": {}}}}});
+    check(npm("@ai-sdk/amazon-bedrock"), "for provider.p: use a model that Bedrock offers in OpenAI's protocols");
     check(
-        npm("@ai-sdk/amazon-bedrock"),
-        "for provider.p: set npm to `@ai-sdk/openai-compatible`, options.baseURL to `https://bedrock-runtime",
+        json!({"provider": {"google-vertex": {}, "p": {"npm": "ai-gateway-provider", "models": {"m": {}}}}}),
+        "gateway.ai.cloudflare.com",
     );
-    check(npm("@ai-sdk/google-vertex"), "use the provider `google`");
     check(npm("@ai-sdk/google-vertex/anthropic"), "use the provider `anthropic`");
-    check(npm("@ai-sdk/azure"), "https://RESOURCE.openai.azure.com/openai/v1");
+    check(npm("@ai-sdk/azure"), "the address of provider `p` needs AZURE_RESOURCE_NAME");
     check(npm("file:///x.js"), "`@ai-sdk/openai` (OpenAI Responses)");
     check(json!({"provider": {"p": {"models": {"m": {}}}}}), "provider.p.options.baseURL");
     check(json!({"provider": {"p": {"api": "http://h", "models": {"m": {}}, "blacklist": ["m"]}}}), "no model `m`");
@@ -181,11 +182,11 @@ fn a_default_is_found_or_the_ways_to_one_are_named() {
     };
     check(json!({"model": "a/b"}), &[], "a/b");
     check(json!({"model": ["a/b", "c/d"]}), &[], "a/b");
-    check(json!({}), &[("OPENAI_API_KEY", "k"), ("XAI_API_KEY", "k")], "openai/gpt-5.5");
+    check(json!({}), &[("OPENAI_API_KEY", "k"), ("XAI_API_KEY", "k")], "openai/gpt-6-sol");
     check(json!({}), &[], "groq/openai/gpt-oss-120b");
-    check(json!({"disabled_providers": ["openai"]}), &[("OPENAI_API_KEY", "k"), ("XAI_API_KEY", "k")], "xai/grok-4.3");
+    check(json!({"disabled_providers": ["openai"]}), &[("OPENAI_API_KEY", "k"), ("XAI_API_KEY", "k")], "xai/grok-4.7");
     let error = registry(json!({"disabled_providers": ["groq"]}), &[]).default_model().unwrap_err();
-    for word in ["ANTHROPIC_API_KEY", "interline auth add", "Ollama", "interline.json", "opencode.json"] {
+    for word in ["ANTHROPIC_API_KEY", "interline auth add", "Ollama", "interline models --local", "interline.json", "opencode.json"] {
         assert!(error.message.contains(word), "{}", error.message);
     }
 }
@@ -200,4 +201,69 @@ fn lists() {
     let main = registry.resolve("anthropic/claude-sonnet-4-5").unwrap();
     assert_eq!(registry.small_model(&main).unwrap(), "anthropic/claude-haiku-4-5");
     assert_eq!(registry.small_model(&registry.resolve("mock/test").unwrap()), None);
+    let key = |name: &str| find(name).key.clone();
+    assert_eq!(key("mock/test"), Some(KeyOrigin::Configuration));
+    assert_eq!(key("groq/openai/gpt-oss-120b"), Some(KeyOrigin::Stored));
+    assert_eq!(key("anthropic/claude-sonnet-4-5"), Some(KeyOrigin::Variable("ANTHROPIC_API_KEY".into())));
+    assert_eq!((key("openai/gpt-5"), registry.key_origin("openai"), registry.key_origin("nowhere")), (None, None, None));
+    assert!(find("opencode/big-pickle").ready && !find("opencode/claude-sonnet-5").ready);
+    assert!(registry.models_of_provider("zen").iter().any(|entry| entry.name == "opencode/big-pickle"));
+}
+
+#[test]
+fn a_providers_name_alone_is_its_best_model() {
+    let check = |config: Value, variables: &'static [(&'static str, &'static str)], name: &str, expect: &str| {
+        assert_eq!(registry(config, variables).resolve(name).unwrap().name(), expect, "{name}");
+    };
+    check(json!({}), &[], "zen", "opencode/big-pickle");
+    check(json!({}), &[("OPENCODE_API_KEY", "k")], "zen", "opencode/claude-sonnet-5");
+    check(json!({}), &[("OPENCODE_API_KEY", "k")], "zen/glm-5.3", "opencode/glm-5.3");
+    check(json!({}), &[("MISTRAL_API_KEY", "k")], "mistral", "mistral/mistral-medium-latest");
+    check(json!({"provider": {"zen": {"api": "http://h", "models": {"own": {}}}}}), &[], "zen", "zen/own");
+    check(json!({}), &[("TOGETHER_API_KEY", "k")], "together/zai-org/GLM-5.3", "togetherai/zai-org/GLM-5.3");
+}
+
+#[test]
+fn clouds_whose_address_is_the_users_own() {
+    let check = |config: Value, variables: &'static [(&'static str, &'static str)], name: &str, see: (Api, &str, &str, Option<&str>)| {
+        let model = registry(config, variables).resolve(name).unwrap();
+        assert_eq!((model.api, model.base_url.as_str(), model.key.expose(), model.key_header), see, "{name}");
+    };
+    let azure: &'static [(&'static str, &'static str)] = &[("AZURE_RESOURCE_NAME", "mine"), ("AZURE_API_KEY", "k")];
+    let address = "https://mine.openai.azure.com/openai/v1";
+    check(json!({}), azure, "azure/gpt-5.5", (Api::OpenAiResponses, address, "k", Some("api-key")));
+    let chat = json!({"provider": {"azure": {"options": {"useCompletionUrls": true}}}});
+    check(chat, azure, "azure/gpt-5.5", (Api::OpenAiChat, address, "k", Some("api-key")));
+    let named = json!({"provider": {"azure": {"options": {"resourceName": "other", "apiKey": "own"}}}});
+    check(named, azure, "azure/gpt-5.5", (Api::OpenAiResponses, "https://other.openai.azure.com/openai/v1", "own", Some("api-key")));
+    check(json!({}), azure, "azure/claude-sonnet-5", (Api::Anthropic, "https://mine.services.ai.azure.com/anthropic/v1", "k", None));
+    let bedrock: &'static [(&'static str, &'static str)] = &[("AWS_BEARER_TOKEN_BEDROCK", "b")];
+    let mantle = "https://bedrock-mantle.us-east-1.api.aws/openai/v1";
+    check(json!({}), bedrock, "bedrock/openai.gpt-5.5", (Api::OpenAiResponses, mantle, "b", None));
+    let region = json!({"provider": {"amazon-bedrock": {"options": {"region": "eu-west-1"}}}});
+    let runtime = "https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1";
+    check(region, bedrock, "amazon-bedrock/openai.gpt-oss-120b-1:0", (Api::OpenAiChat, runtime, "b", None));
+    let vertex: &'static [(&'static str, &'static str)] = &[("GOOGLE_VERTEX_API_KEY", "v")];
+    check(
+        json!({}),
+        vertex,
+        "google-vertex/gemini-3.8-flash",
+        (Api::Gemini, "https://aiplatform.googleapis.com/v1/publishers/google", "v", None),
+    );
+    let workers: &'static [(&'static str, &'static str)] = &[("CLOUDFLARE_ACCOUNT_ID", "acc"), ("CLOUDFLARE_API_KEY", "c")];
+    let address = "https://api.cloudflare.com/client/v4/accounts/acc/ai/v1";
+    check(json!({}), workers, "cloudflare-workers-ai/@cf/zai-org/glm-5.3", (Api::OpenAiChat, address, "c", None));
+    let host: &'static [(&'static str, &'static str)] = &[("OLLAMA_HOST", "gpu.local")];
+    check(json!({}), host, "ollama/m", (Api::OpenAiChat, "http://gpu.local:11434/v1", "", None));
+    assert_eq!(registry(json!({}), host).local_address("ollama").as_deref(), Some("http://gpu.local:11434/v1"));
+    assert_eq!(registry(json!({}), host).local_address("vllm").as_deref(), Some("http://127.0.0.1:8000/v1"));
+
+    let fails = |variables, name: &str, words: &str| {
+        let error = registry(json!({}), variables).resolve(name).unwrap_err();
+        assert!(error.message.contains(words), "{}", error.message);
+    };
+    fails(&[("AZURE_API_KEY", "k")], "azure/gpt-5.5", "needs AZURE_RESOURCE_NAME");
+    fails(&[("AZURE_RESOURCE_NAME", "mine")], "azure/gpt-5.5", "no key for `azure`: set AZURE_API_KEY");
+    fails(&[("AWS_REGION", "x")], "bedrock/openai.gpt-5.5", "set AWS_BEARER_TOKEN_BEDROCK");
+    fails(&[], "google-vertex/gemini-3.8-flash", "Logins of Google Cloud are not supported");
 }

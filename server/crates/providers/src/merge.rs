@@ -1,28 +1,39 @@
-//! A user's entries over the catalogue's.
+//! One entry of a provider or a model over another: a user's over the catalogue's, what was fetched over what is built in.
 //!
-//! **Invariant:** field by field: what the user did not write stays what it was.
+//! **Invariant:** field by field: what the upper one does not say stays what it was.
 
-use config::{ModelConfig, ProviderConfig};
+use config::{ModelConfig, ProviderConfig, ProviderOptions};
+use indexmap::IndexMap;
 
 /// `own` over `known`.
-pub(super) fn provider(mut known: ProviderConfig, own: &ProviderConfig) -> ProviderConfig {
+pub(crate) fn provider(mut known: ProviderConfig, own: &ProviderConfig) -> ProviderConfig {
     known.npm = own.npm.clone().or(known.npm);
     known.name = own.name.clone().or(known.name);
     known.api = own.api.clone().or(known.api);
     if !own.env.is_empty() {
         known.env.clone_from(&own.env);
     }
-    known.options = own.options.clone();
+    known.options = options(known.options, &own.options);
     known.whitelist.clone_from(&own.whitelist);
     known.blacklist.clone_from(&own.blacklist);
-    for (id, model) in &own.models {
-        let merged = match known.models.shift_remove(id).or_else(|| known.models.get(model.id.as_deref()?).cloned()) {
-            Some(base) => self::model(base, model),
-            None => model.clone(),
-        };
-        known.models.insert(id.clone(), merged);
-    }
+    models(&mut known.models, &own.models);
     known
+}
+
+/// Each of `own` over the known one of its name, or of its name on the wire; the known ones keep their places.
+pub(crate) fn models(known: &mut IndexMap<String, ModelConfig>, own: &IndexMap<String, ModelConfig>) {
+    for (id, model) in own {
+        let base = known.get(id).or_else(|| known.get(model.id.as_deref()?));
+        let merged = base.map_or_else(|| model.clone(), |base| self::model(base.clone(), model));
+        known.insert(id.clone(), merged);
+    }
+}
+
+fn options(base: ProviderOptions, own: &ProviderOptions) -> ProviderOptions {
+    let (mut headers, mut other) = (base.headers, base.other);
+    headers.extend(own.headers.clone());
+    other.extend(own.other.clone());
+    ProviderOptions { headers, other, ..own.clone() }
 }
 
 fn model(base: ModelConfig, own: &ModelConfig) -> ModelConfig {
