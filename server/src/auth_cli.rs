@@ -112,8 +112,8 @@ fn remove(env: &Env, dirs: &Dirs, provider: &str) -> Result<(), String> {
 fn read_key(provider: &str) -> io::Result<String> {
     if !io::stdin().is_terminal() {
         // What is copied often begins with an empty line.
-        let lines = io::stdin().lock().lines().map(|line| line.map(|line| line.trim().to_owned()));
-        return lines.filter(|line| !line.as_ref().is_ok_and(String::is_empty)).next().unwrap_or_else(|| Ok(String::new()));
+        let mut lines = io::stdin().lock().lines().map(|line| line.map(|line| line.trim().to_owned()));
+        return lines.find(|line| !line.as_ref().is_ok_and(String::is_empty)).unwrap_or_else(|| Ok(String::new()));
     }
     let hidden = hide_typing()?;
     let key = output::ask(&format!("Key for {provider} (not shown): ")).unwrap_or_default();
