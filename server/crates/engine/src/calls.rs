@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tools::{Ask, Asker as _, Effect, SeenFiles, Tool, ToolContext, ToolError, ToolProgress};
 use workspace::Place;
 
+use crate::arguments;
 use crate::prompts::CallAsker;
 use crate::shared::{SessionTodos, Shared};
 use crate::subagents::{Origin, Starter};
@@ -61,31 +62,20 @@ pub fn tool(tools: &[Arc<dyn Tool>], name: &str) -> Option<Arc<dyn Tool>> {
 /// Whether a call may run beside others. One that cannot be understood changes nothing.
 #[must_use]
 pub fn classify(tools: &[Arc<dyn Tool>], name: &str, raw: &str) -> Effect {
-    match (tool(tools, name), arguments(raw)) {
-        (Some(tool), Ok(args)) => tool.effect(&args),
-        _ => Effect::Reads,
-    }
+    let Some(tool) = tool(tools, name) else { return Effect::Reads };
+    input(Some(&*tool), raw, false).map_or(Effect::Reads, |args| tool.effect(&args))
 }
 
-/// The arguments' object. Nothing at all is an empty one, and JSON within a JSON string is unwrapped, since some models write it so.
+/// The arguments of a call as its tool takes them. `cut`: the answer reached its limit.
 ///
 /// # Errors
 /// In words for the model.
-pub fn arguments(raw: &str) -> Result<Value, String> {
-    if raw.trim().is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
-    }
-    let value: Value = serde_json::from_str(raw)
-        .map_err(|e| format!("The arguments are not valid JSON ({e}). Call the tool again with a whole JSON object."))?;
-    match value {
-        Value::Object(_) => Ok(value),
-        Value::Null => Ok(Value::Object(serde_json::Map::new())),
-        Value::String(text) => match serde_json::from_str(&text) {
-            Ok(value @ Value::Object(_)) => Ok(value),
-            _ => Err("The arguments are invalid: a JSON object is expected, not a string.".into()),
-        },
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) => Err("The arguments are invalid: a JSON object is expected.".into()),
-    }
+pub fn input(tool: Option<&dyn Tool>, raw: &str, cut: bool) -> Result<Value, String> {
+    let args = arguments::read(raw, cut)?;
+    Ok(match tool {
+        Some(tool) => arguments::fit(&tool.parameters(), args),
+        None => args,
+    })
 }
 
 /// A number from 0 to 1 that differs from call to call, for the spread of retries.
@@ -185,22 +175,5 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
     tokio::select! {
         result = tool.run(args, &context) => result,
         () = forward => unreachable!("it waits for ever"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_of_all_kinds() {
-        assert_eq!(arguments("").unwrap(), serde_json::json!({}));
-        assert_eq!(arguments("null").unwrap(), serde_json::json!({}));
-        assert_eq!(arguments(r#"{"a":1}"#).unwrap(), serde_json::json!({"a": 1}));
-        assert_eq!(arguments(r#""{\"a\":1}""#).unwrap(), serde_json::json!({"a": 1}));
-        for bad in [r#"{"a": "#, "[1]", "7", r#""text""#] {
-            let error = arguments(bad).unwrap_err();
-            assert!(error.contains("JSON"), "{bad}: {error}");
-        }
     }
 }

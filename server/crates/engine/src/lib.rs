@@ -6,6 +6,7 @@
 
 mod agents;
 mod api;
+mod arguments;
 mod calls;
 mod commands;
 mod compaction;

@@ -144,6 +144,8 @@ pub struct Call {
     pub raw: String,
     /// The adapter's own.
     pub metadata: Value,
+    /// The answer reached its limit: the arguments may break off.
+    pub cut: bool,
     state: CallState,
 }
 
@@ -322,7 +324,7 @@ impl Turn {
                 if call < self.calls.len() {
                     return Vec::new();
                 }
-                self.calls.push(Call { id, tool: name, raw: String::new(), metadata: Value::Null, state: CallState::Writing });
+                self.calls.push(Call { id, tool: name, raw: String::new(), metadata: Value::Null, cut: false, state: CallState::Writing });
                 vec![Effect::CallBegun { call }]
             }
             ModelEvent::ToolCallDelta { index, json } => {
@@ -349,6 +351,7 @@ impl Turn {
     fn finished(&mut self, reason: FinishReason) -> Vec<Effect> {
         let mut effects = Vec::new();
         for call in 0..self.calls.len() {
+            self.calls[call].cut = reason == FinishReason::Length;
             if self.calls[call].state == CallState::Writing {
                 self.calls[call].state = CallState::Whole;
                 effects.push(Effect::CallWhole { call });

@@ -374,7 +374,8 @@ impl Worker {
             }
             Effect::CallWhole { call } => {
                 let whole = &run.turn.calls()[call];
-                let input = calls::arguments(&whole.raw).unwrap_or_default();
+                let tool = calls::tool(&self.shared.tools, &whole.tool);
+                let input = calls::input(tool.as_deref(), &whole.raw, whole.cut).unwrap_or_default();
                 let state = ToolState::Pending { input, raw: String::new() };
                 self.state.call_state(call, None, Some(whole.metadata.clone()), state);
             }
@@ -385,7 +386,7 @@ impl Worker {
             }
             Effect::RunTool { call, doom } => self.run_tool(run, call, doom).await,
             Effect::SkipTool { call, why } => {
-                let input = run.turn.calls().get(call).and_then(|c| calls::arguments(&c.raw).ok()).unwrap_or_default();
+                let input = run.turn.calls().get(call).and_then(|c| calls::input(None, &c.raw, c.cut).ok()).unwrap_or_default();
                 self.state.call_failed(call, now(), input, why.to_owned(), true);
             }
             Effect::CancelTools => {
@@ -442,13 +443,13 @@ impl Worker {
 
     async fn run_tool(&mut self, run: &mut Running, call: usize, doom: bool) {
         let whole = &run.turn.calls()[call];
-        let (id, name, raw) = (whole.id.clone(), whole.tool.clone(), whole.raw.clone());
+        let (id, name, raw, cut) = (whole.id.clone(), whole.tool.clone(), whole.raw.clone(), whole.cut);
         let start = now();
         if run.started.len() <= call {
             run.started.resize(call + 1, (start, Value::Null));
         }
         let tool = calls::tool(&self.shared.tools, &name);
-        let input = calls::arguments(&raw);
+        let input = calls::input(tool.as_deref(), &raw, cut);
         let shown = input.clone().unwrap_or_default();
         run.started[call] = (start, shown.clone());
         let title = tool.as_ref().map(|t| t.title(&shown));

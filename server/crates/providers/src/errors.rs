@@ -63,6 +63,22 @@ const OVERFLOW: &[&str] = &[
     "range of input length",
 ];
 
+/// Where an error's words stand, the likeliest first.
+const WORDS: &[&str] = &[
+    "error",
+    "message",
+    "Message",
+    "detail",
+    "msg",
+    "errors",
+    "error_description",
+    "error_message",
+    "errorMessage",
+    "response",
+    "title",
+    "reason",
+];
+
 const FILTERED: &[&str] = &[
     "content_filter",
     "content_policy_violation",
@@ -309,6 +325,10 @@ pub(crate) fn words(body: &str) -> String {
         let words = words_of(&value);
         return if words.is_empty() { shorten(body) } else { words };
     }
+    // An event of the stream that was asked for.
+    if let Some(data) = body.lines().find_map(|line| line.strip_prefix("data:")).filter(|data| data.trim_start().starts_with('{')) {
+        return words(data);
+    }
     if body.starts_with('<') {
         let lower = body.to_ascii_lowercase();
         let title = lower.find("<title>").and_then(|start| Some(&body[start + 7..start + 7 + lower[start + 7..].find("</title>")?]));
@@ -318,9 +338,19 @@ pub(crate) fn words(body: &str) -> String {
 }
 
 fn words_of(value: &Value) -> String {
-    // OpenRouter passes on what its provider said as text.
-    let upstream = value.pointer("/error/metadata/raw").and_then(Value::as_str).map(words).filter(|words| !words.is_empty());
+    // OpenRouter passes on what its provider said, mostly as text.
+    let upstream = value.pointer("/error/metadata/raw").map(|raw| raw.as_str().map_or_else(|| words_of(raw), words));
+    let upstream = upstream.filter(|words| !words.is_empty());
     let own = message_of(value, 0).map(shorten);
+    // Where `error` is but a name, the words stand beside it.
+    let beside = value["error"].as_str().and_then(|_| {
+        let told = ["message", "detail", "error_description", "reason"].into_iter().find_map(|name| value[name].as_str())?;
+        Some(told.trim()).filter(|told| !told.is_empty() && own.as_deref().is_none_or(|own| !own.contains(told)))
+    });
+    let own = match (own, beside) {
+        (Some(own), Some(beside)) => Some(shorten(&format!("{own}: {beside}"))),
+        (own, _) => own,
+    };
     match (own, upstream) {
         (Some(own), Some(upstream)) if own == "Provider returned error" => upstream,
         (Some(own), Some(upstream)) if !own.contains(&upstream) => shorten(&format!("{own}: {upstream}")),
@@ -336,9 +366,7 @@ fn message_of(value: &Value, depth: usize) -> Option<&str> {
     match value {
         Value::String(text) => Some(text.as_str()).filter(|text| !text.trim().is_empty()),
         Value::Array(items) => items.iter().find_map(|item| message_of(item, depth + 1)),
-        Value::Object(object) => ["error", "message", "detail", "msg", "errors", "error_description", "response"]
-            .iter()
-            .find_map(|name| message_of(object.get(*name)?, depth + 1)),
+        Value::Object(object) => WORDS.iter().find_map(|name| message_of(object.get(*name)?, depth + 1)),
         _ => None,
     }
 }

@@ -50,6 +50,17 @@ fn no_call_runs_before_the_answer_is_whole() {
 }
 
 #[test]
+fn arguments_of_an_answer_that_reached_its_limit_may_break_off() {
+    for (reason, expect) in [(FinishReason::Length, true), (FinishReason::ToolCalls, false)] {
+        let mut t = turn(Limits::default());
+        t.step(Input::Start);
+        call(&mut t, 0, "write", "{\"filePath\": \"a\"");
+        finish(&mut t, reason);
+        assert_eq!(t.calls()[0].cut, expect, "{reason:?}");
+    }
+}
+
+#[test]
 fn reading_calls_run_together_and_writing_ones_alone_in_order() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);

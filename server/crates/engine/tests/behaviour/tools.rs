@@ -65,6 +65,33 @@ async fn bad_calls_are_answered_and_the_turn_goes_on() {
 }
 
 #[tokio::test]
+async fn calls_that_are_nearly_right_run() {
+    let mut world = World::new().await;
+    world.files.set("a.txt", "one\ntwo\n");
+    world.model.script([
+        Reply::Calls(vec![
+            ("read", "```json\n{\"file_path\": \"a.txt\", \"limit\": \"1\",}\n```".into()),
+            ("write", "{'path': 'b.txt', 'content': 'it\\'s\nhere\n'}".into()),
+            ("write", "{\"filePath\": \"c.txt\", \"content\": \"half of".into()),
+            ("write", "{\"filePath\": \"d.txt\", \"content\": \"1\"}{\"filePath\": \"e.txt\", \"content\": \"2\"}".into()),
+        ]),
+        Reply::Text("ok"),
+    ]);
+    world.turn("go").await;
+    let request = world.model.request(2).await;
+    well_formed(&request);
+    let all = all_said(&request);
+    for want in ["they break off", "more than one object"] {
+        assert!(all.contains(want), "{want}: {all}");
+    }
+    assert_eq!(world.files.get("b.txt").unwrap(), "it's\nhere\n");
+    assert_eq!([world.files.get("c.txt"), world.files.get("d.txt")], [None, None]);
+    world.engine.shutdown().await;
+    let states = tool_states(&world.stored());
+    assert!(outcome(&states[0].1).contains("one") && !outcome(&states[0].1).contains("two"), "{states:?}");
+}
+
+#[tokio::test]
 async fn a_name_in_other_letters_is_understood() {
     let mut world = World::new().await;
     world.files.set("a.txt", "hello\n");

@@ -71,6 +71,16 @@ fn kinds_and_words() {
     check(400, r#"{"error":"Unauthorized"}"#, Kind::Auth, "Unauthorized");
     check(500, r#"{"errors":["one","two"]}"#, Kind::Overloaded, "one");
     check(404, r#""plain text in JSON""#, Kind::BadRequest, "plain text in JSON");
+    check(400, r#"{"error":"bad_request","message":"Say what you want"}"#, Kind::BadRequest, "bad_request: Say what you want");
+    check(400, r#"{"error":"bad request","detail":"bad request"}"#, Kind::BadRequest, "bad request");
+    check(400, r#"{"Message":"Capital"}"#, Kind::BadRequest, "Capital");
+    check(500, "event: error\ndata: {\"error\":{\"message\":\"inside\"}}\n\n", Kind::Overloaded, "inside");
+    check(
+        502,
+        r#"{"error":{"message":"Provider returned error","metadata":{"raw":{"detail":"an object"}}}}"#,
+        Kind::Overloaded,
+        "an object",
+    );
     check(502, "upstream connect error", Kind::Overloaded, "upstream connect error");
     assert_eq!(words(&"é".repeat(2000)).chars().count(), LONGEST + 1);
 }
