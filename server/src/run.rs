@@ -236,6 +236,10 @@ impl Printer {
                     self.end_line();
                     self.error(&error.data().message);
                 }
+                Event::SessionNotice { message, .. } => {
+                    self.end_line();
+                    output::note(&format!("interline: {message}"));
+                }
                 Event::SessionStatus { status: proto::SessionStatus::Retry { attempt, message, .. }, .. } => {
                     output::note(&format!("interline: {message} (try {attempt})"));
                 }

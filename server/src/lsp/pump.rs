@@ -121,6 +121,15 @@ impl Pump {
             Event::PermissionReplied { .. } | Event::QuestionReplied { .. } | Event::QuestionRejected { .. } => {
                 self.started.marks.refresh()
             }
+            Event::SessionNotice { session_id, message } => {
+                let message = one_line(message);
+                if let Some(turn) = self.turns.get(session_id) {
+                    turn.report(message.clone());
+                }
+                // It stays, whatever becomes of the step.
+                self.started.chat.words(format!("\n\n> {message}"));
+                self.started.chat.step_end();
+            }
             Event::SessionCompacted { .. } => self.started.chat.words("\n\n> The conversation so far was summarised.".into()),
             Event::MessageUpdated { .. }
             | Event::PartDelta { .. }

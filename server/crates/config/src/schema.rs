@@ -26,6 +26,15 @@ impl OneOrMany {
             Self::Many(values) => values.first().map_or("", String::as_str),
         }
     }
+
+    /// All, in their order.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
 }
 
 /// The whole configuration, merged.

@@ -31,8 +31,8 @@ pub struct Agent {
     pub prompt: Option<String>,
     /// Added to each message of the user.
     pub reminder: Option<&'static str>,
-    /// `provider/model` or `provider/model#variant`, where it has its own.
-    pub model: Option<String>,
+    /// `provider/model` or `provider/model#variant`, where it has its own: one, or several in the order in which they are tried.
+    pub models: Vec<String>,
     /// 0 to 2.
     pub temperature: Option<f64>,
     /// 0 to 1.
@@ -87,12 +87,14 @@ pub fn subagents<'a>(config: &'a Config, rules: &Rules) -> Vec<(&'a str, &'a str
     all.into_iter().map(|name| (name, described(name))).collect()
 }
 
-/// A model's name with the variant that the agent is to use, unless the name has one.
-fn with_variant(model: &str, variant: Option<&str>) -> String {
-    match variant.filter(|_| !model.contains('#')) {
-        Some(variant) => format!("{model}#{variant}"),
-        None => model.to_owned(),
+/// The agent's own models; the first with the variant that the agent is to use, unless its name has one.
+fn models(own: &AgentConfig) -> Vec<String> {
+    let mut models = own.model.as_ref().map(|models| models.all().to_vec()).unwrap_or_default();
+    if let (Some(first), Some(variant)) = (models.first_mut().filter(|first| !first.contains('#')), &own.variant) {
+        first.push('#');
+        first.push_str(variant);
     }
+    models
 }
 
 /// To whom an agent is offered; none if there is none.
@@ -137,7 +139,7 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
             "explore" => Some(EXPLORE),
             _ => None,
         },
-        model: own.model.as_ref().map(|m| with_variant(m.first(), own.variant.as_deref())),
+        models: models(own),
         temperature: own.temperature,
         top_p: own.top_p,
         steps: own.steps,

@@ -14,9 +14,10 @@ use workspace::Place;
 
 use crate::arguments;
 use crate::prompts::CallAsker;
+use crate::setup::Setup;
 use crate::shared::{SessionTodos, Shared};
 use crate::subagents::{Origin, Starter};
-use crate::worker::{CallEnd, Setup};
+use crate::worker::CallEnd;
 
 /// A call that is to be run.
 pub struct CallJob {

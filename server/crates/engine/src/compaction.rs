@@ -7,7 +7,7 @@ use providers::{ChatMessage, ChatPart, Client, ModelEvent, ModelRequest, Provide
 
 use crate::calls::jitter;
 use crate::history::{is_summary, relevant, size, transcript, words};
-use crate::worker::Setup;
+use crate::setup::Setup;
 
 const PROMPT: &str = include_str!("../../../../prompts/agents/compaction.md");
 /// OpenCode's estimate of a token's length.

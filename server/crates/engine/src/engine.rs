@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::{Config, Env, Skill};
 use permission::{Action, Rule};
-use proto::{ModelRef, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
+use proto::{NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
 use providers::{Client, Registry};
 use tokio::sync::{mpsc, oneshot};
 use tools::{Formatters, Guides, Jobs};
@@ -22,10 +22,11 @@ use crate::events::Bus;
 use crate::prompts::Prompts;
 use crate::questions::{Questions, WaitingQuestion};
 use crate::saver::Saver;
-use crate::session::{Author, SessionState, now};
+use crate::session::{SessionState, now};
+use crate::setup::{Models, Setup};
 use crate::shared::Shared;
 use crate::undo::{self, Undo};
-use crate::worker::{Command, Setup, Worker};
+use crate::worker::{Command, Worker};
 use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting};
 
 /// How long turns may take to end with the process.
@@ -102,6 +103,7 @@ impl Engine {
         let shared = Shared {
             workspace: deps.workspace,
             registry: deps.registry,
+            models: Models::default(),
             client: Client::new(),
             tools,
             jobs: deps.jobs,
@@ -383,18 +385,24 @@ impl Engine {
             (chosen.agent.clone(), chosen.model.clone())
         };
         let agent = agents::find(&shared.config, &shared.home, agent.or(chosen_agent.as_deref()))?;
-        let name = match model.map(str::to_owned).or_else(|| agent.model.clone()).or(chosen_model) {
-            Some(name) => name,
-            None => shared.registry.default_model().map_err(|e| EngineError::Model(e.message))?,
+        let of_agent = Some(agent.models.clone()).filter(|models| !models.is_empty());
+        let names = match model.map(|name| vec![name.to_owned()]).or(of_agent).or(chosen_model.map(|name| vec![name])) {
+            Some(names) => names,
+            None => self.default_models()?,
         };
-        let model = shared.registry.resolve(&name);
-        let model = model.and_then(|model| if let Some(name) = variant { model.with_variant(name) } else { Ok(model) });
-        let model = model.map_err(|e| EngineError::Model(e.message))?;
-        let author = Author {
-            agent: agent.name.clone(),
-            model: ModelRef { provider_id: model.provider_id.clone(), model_id: model.model_id.clone() },
-        };
-        Ok(Setup { agent: Arc::new(agent), model: Arc::new(model), author })
+        let setup = Setup::begin(shared, agent, names);
+        let setup = setup.and_then(|setup| if let Some(name) = variant { setup.with_variant(name) } else { Ok(setup) });
+        setup.map_err(|e| EngineError::Model(e.message))
+    }
+
+    /// The configured models, else the one that suggests itself.
+    fn default_models(&self) -> Result<Vec<String>, EngineError> {
+        let shared = &self.0.shared;
+        let configured = shared.config.model.as_ref().map(config::OneOrMany::all).unwrap_or_default();
+        if configured.len() > 1 {
+            return Ok(configured.to_vec());
+        }
+        Ok(vec![shared.registry.default_model().map_err(|e| EngineError::Model(e.message))?])
     }
 
     /// The worker of a session, which becomes the current one; of a new session if none is named.

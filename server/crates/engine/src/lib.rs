@@ -21,6 +21,7 @@ mod request;
 mod rules;
 mod saver;
 mod session;
+mod setup;
 mod shared;
 mod subagents;
 pub mod turn;

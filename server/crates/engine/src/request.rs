@@ -13,10 +13,10 @@ use workspace::{Applied, Content, DocKey, Place};
 use crate::family::{self, Profile};
 use crate::prompt::{self, Selection, UserChange};
 use crate::session::SessionState;
+use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::subagents::deepest;
 use crate::turn::Limits;
-use crate::worker::Setup;
 use crate::{AskRequest, agents, history};
 
 /// OpenCode's cap of an answer, in tokens.
@@ -40,6 +40,7 @@ pub fn limits(config: &config::Config, setup: &Setup) -> Limits {
         steps: setup.agent.steps,
         usable: usable.filter(|usable| *usable > 0 && config.compaction.auto),
         compact: config.compaction.auto,
+        next: setup.has_next(),
         continue_on_deny: experimental.and_then(|e| e.get("continue_loop_on_deny")).and_then(serde_json::Value::as_bool) == Some(true),
     }
 }

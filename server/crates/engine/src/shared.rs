@@ -19,6 +19,7 @@ use crate::prompt::Environment;
 use crate::prompts::Prompts;
 use crate::questions::Questions;
 use crate::saver::Saver;
+use crate::setup::Models;
 use crate::{Places, Recorded, StopReason};
 
 /// What all sessions share.
@@ -29,6 +30,8 @@ pub struct Shared {
     pub config: Arc<Config>,
     /// The models.
     pub registry: Registry,
+    /// What is remembered of them.
+    pub models: Models,
     /// Asks them.
     pub client: Client,
     /// The tools, by no order.

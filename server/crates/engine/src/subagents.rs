@@ -10,16 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use config::Config;
 use permission::Action;
-use proto::{Event, Message, ModelRef, PartKind, SessionId, Tokens, ToolState, TurnId};
+use proto::{Event, Message, PartKind, SessionId, Tokens, ToolState, TurnId};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tools::{SeenFiles, Subagents, Subtask, ToolContext, ToolError, ToolOutput, ToolProgress};
 use workspace::{Applied, DocKey, Place};
 
 use crate::agents::{self, Agent};
-use crate::session::{Author, SessionState};
+use crate::session::SessionState;
+use crate::setup::Setup;
 use crate::shared::Shared;
-use crate::worker::{Command, Setup, Worker};
+use crate::worker::{Command, Worker};
 use crate::{AskRequest, StopReason, history, prompt, request};
 
 /// Who started a subagent, and for what.
@@ -172,18 +173,14 @@ impl Starter {
         Ok(agent)
     }
 
-    /// Who answers: the agent with its own model, else the caller's.
+    /// Who answers: the agent with its own models, else the caller's.
     fn child_setup(&self, name: &str) -> Result<Setup, ToolError> {
         let agent = self.agent(name)?;
-        let model = match &agent.model {
-            Some(name) => Arc::new(self.shared.registry.resolve(name).map_err(|error| ToolError::Model(error.message))?),
-            None => Arc::clone(&self.setup.model),
-        };
-        let author = Author {
-            agent: agent.name.clone(),
-            model: ModelRef { provider_id: model.provider_id.clone(), model_id: model.model_id.clone() },
-        };
-        Ok(Setup { agent: Arc::new(agent), model, author })
+        if agent.models.is_empty() {
+            return Ok(self.setup.with_agent(agent));
+        }
+        let names = agent.models.clone();
+        Setup::begin(&self.shared, agent, names).map_err(|error| ToolError::Model(error.message))
     }
 
     /// A session of its own, or the one to go on with.

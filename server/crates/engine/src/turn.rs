@@ -5,6 +5,8 @@
 //! **Invariant:** every call of an answer gets exactly one result before the model is asked again, calls that may write run alone and in the model's
 //! order, no call runs before its answer is whole, and every turn ends with one `Stop`.
 
+mod failure;
+
 use std::time::Duration;
 
 use proto::{ErrorData, MessageError, Tokens};
@@ -12,6 +14,7 @@ use providers::{FinishReason, ModelEvent, ProviderError, ProviderErrorKind};
 use serde_json::Value;
 use tools::Effect as ToolEffect;
 
+use self::failure::{Standing, Verdict, judge, noted};
 use crate::StopReason;
 
 /// How often an answer without any word or call is asked for again.
@@ -45,7 +48,11 @@ pub enum Input {
         error: ProviderError,
         /// How long to wait before another try.
         delay: Option<Duration>,
+        /// The next model is known to take a longer conversation than this one.
+        roomier: bool,
     },
+    /// Another model answers from here on, within these limits; or why there is none.
+    NextModel(Result<Limits, String>),
     /// The wait is over.
     Waited,
     /// A call ended.
@@ -77,6 +84,15 @@ pub enum Effect {
     DropModel,
     /// Throw away what the model said in this step: it will be said again.
     Discard,
+    /// What an answer that is thrown away cost all the same.
+    Wasted(Tokens),
+    /// Say `NextModel`; if there is one, throw away what this one said in this step, and tell the user.
+    NextModel {
+        /// What the model that failed did wrong.
+        reason: String,
+        /// Of what kind; none where it did not fail by an error.
+        kind: Option<ProviderErrorKind>,
+    },
     /// Words of the answer.
     Text(String),
     /// Thoughts of the answer.
@@ -164,6 +180,7 @@ enum Phase {
     Waiting,
     Tools,
     Compacting,
+    Changing,
     Stopped,
 }
 
@@ -178,6 +195,8 @@ pub struct Limits {
     pub compact: bool,
     /// A rejected call does not end the turn (OpenCode's `experimental.continue_loop_on_deny`).
     pub continue_on_deny: bool,
+    /// Another model waits, should this one fail.
+    pub next: bool,
 }
 
 /// Tells whether a call (by tool and arguments' text) may run beside others.
@@ -198,6 +217,8 @@ pub struct Turn {
     stopping: Option<StopReason>,
     last: Option<(String, String)>,
     repeats: u32,
+    /// The words and the note of what failed, until it is known which model goes on.
+    failure: Option<(String, Option<MessageError>)>,
     limits: Limits,
     classify: Classify,
 }
@@ -220,6 +241,7 @@ impl Turn {
             stopping: None,
             last: None,
             repeats: 0,
+            failure: None,
             limits,
             classify,
         }
@@ -237,6 +259,11 @@ impl Turn {
         self.attempt
     }
 
+    /// Somebody else answers from the next request on.
+    pub fn bound(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Whether it is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -251,7 +278,8 @@ impl Turn {
         match input {
             Input::Start => self.ask_model(),
             Input::Model(event) if self.phase == Phase::Streaming => self.model(event),
-            Input::Failed { error, delay } if self.phase == Phase::Streaming => self.failed(error, delay),
+            Input::Failed { error, delay, roomier } if self.phase == Phase::Streaming => self.failed(error, delay, roomier),
+            Input::NextModel(next) if self.phase == Phase::Changing => self.changed(next),
             Input::Waited if self.phase == Phase::Waiting => self.begin(),
             Input::ToolDone { call, outcome } => self.tool_done(call, &outcome),
             Input::Message => {
@@ -261,7 +289,7 @@ impl Turn {
             Input::Compacted(shorter) if self.phase == Phase::Compacting => self.compacted(shorter),
             Input::Cancel => self.cancel(),
             // What comes from a request, a wait or a summary that was given up.
-            Input::Model(_) | Input::Failed { .. } | Input::Waited | Input::Compacted(_) => Vec::new(),
+            Input::Model(_) | Input::Failed { .. } | Input::Waited | Input::Compacted(_) | Input::NextModel(_) => Vec::new(),
         }
     }
 
@@ -360,9 +388,11 @@ impl Turn {
         if !self.said && self.calls.is_empty() && reason != FinishReason::ContentFilter {
             self.empty += 1;
             effects.push(Effect::Discard);
+            effects.extend(self.wasted());
             if self.empty > EMPTY_TRIES {
-                let mut stop = self.stop(StopReason::Provider(format!("The model answered nothing, {} times.", self.empty)));
-                effects.append(&mut stop);
+                let words = format!("The model answered nothing, {} times.", self.empty);
+                let mut end = if self.limits.next { self.next_model(words, None, None) } else { self.stop(StopReason::Provider(words)) };
+                effects.append(&mut end);
                 return effects;
             }
             self.attempt += 1;
@@ -478,35 +508,62 @@ impl Turn {
         }
     }
 
-    fn failed(&mut self, error: ProviderError, delay: Option<Duration>) -> Vec<Effect> {
-        if error.kind == ProviderErrorKind::ContextOverflow && self.limits.compact && self.compactions < COMPACTIONS {
-            let mut effects = vec![Effect::Discard];
-            self.steps = self.steps.saturating_sub(1);
-            effects.append(&mut self.compact());
-            return effects;
+    fn failed(&mut self, error: ProviderError, delay: Option<Duration>, roomier: bool) -> Vec<Effect> {
+        let mut effects: Vec<_> = self.wasted().into_iter().collect();
+        let compact = self.limits.compact && self.compactions < COMPACTIONS;
+        match judge(error.kind, Standing { tries: self.attempt, delay, next: self.limits.next, roomier, compact }) {
+            Verdict::Compact => {
+                effects.push(Effect::Discard);
+                self.steps = self.steps.saturating_sub(1);
+                effects.append(&mut self.compact());
+            }
+            Verdict::Wait(delay) => {
+                self.attempt += 1;
+                self.calls.clear();
+                self.phase = Phase::Waiting;
+                effects.extend([Effect::Discard, Effect::Wait { delay, attempt: self.attempt, reason: error.message }]);
+            }
+            Verdict::NextModel => {
+                let noted = noted(&error);
+                effects.append(&mut self.next_model(error.message, Some(error.kind), Some(noted)));
+            }
+            Verdict::Stop => {
+                let noted = noted(&error);
+                effects.append(&mut self.fail(error.message, Some(noted)));
+            }
         }
-        if let Some(delay) = delay {
-            self.attempt += 1;
-            self.calls.clear();
-            self.phase = Phase::Waiting;
-            return vec![Effect::Discard, Effect::Wait { delay, attempt: self.attempt, reason: error.message }];
+        effects
+    }
+
+    /// What the provider counted of an answer that is thrown away.
+    fn wasted(&mut self) -> Option<Effect> {
+        let tokens = std::mem::take(&mut self.tokens);
+        (tokens.total() > 0).then_some(Effect::Wasted(tokens))
+    }
+
+    fn next_model(&mut self, reason: String, kind: Option<ProviderErrorKind>, noted: Option<MessageError>) -> Vec<Effect> {
+        self.failure = Some((reason.clone(), noted));
+        self.phase = Phase::Changing;
+        vec![Effect::NextModel { reason, kind }]
+    }
+
+    fn changed(&mut self, next: Result<Limits, String>) -> Vec<Effect> {
+        let (words, noted) = self.failure.take().unwrap_or_default();
+        match next {
+            Ok(limits) => {
+                self.limits = limits;
+                (self.attempt, self.empty, self.compactions) = (0, 0, 0);
+                self.begin()
+            }
+            Err(why) => self.fail(format!("{words} No other model goes on: {why}"), noted),
         }
-        let data = ErrorData { message: error.message.clone(), status_code: error.status, is_retryable: Some(error.is_retryable()) };
-        let noted = match error.kind {
-            ProviderErrorKind::Auth => MessageError::ProviderAuthError(data),
-            ProviderErrorKind::ContextOverflow => MessageError::ContextOverflowError(data),
-            ProviderErrorKind::ContentFilter => MessageError::ContentFilterError(data),
-            ProviderErrorKind::RateLimit
-            | ProviderErrorKind::Overloaded
-            | ProviderErrorKind::BadRequest
-            | ProviderErrorKind::Connection
-            | ProviderErrorKind::Timeout
-            | ProviderErrorKind::Protocol => MessageError::ApiError(data),
-            ProviderErrorKind::Configuration => MessageError::UnknownError(data),
-        };
+    }
+
+    /// The provider's failure ends the turn.
+    fn fail(&mut self, words: String, noted: Option<MessageError>) -> Vec<Effect> {
         let mut effects = self.give_up("Not run: the answer broke off.");
-        effects.push(Effect::Error(noted));
-        effects.append(&mut self.stop(StopReason::Provider(error.message)));
+        effects.extend(noted.map(Effect::Error));
+        effects.append(&mut self.stop(StopReason::Provider(words)));
         effects
     }
 
@@ -521,7 +578,7 @@ impl Turn {
                 effects.append(&mut self.schedule());
                 effects
             }
-            Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting => {
+            Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting | Phase::Changing => {
                 let mut effects = vec![Effect::DropModel];
                 effects.append(&mut self.give_up("Not run: the user cancelled."));
                 effects.push(Effect::Error(MessageError::MessageAbortedError(ErrorData {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use proto::{ErrorData, Event, MessageError, SessionStatus, ToolState, TurnId};
-use providers::{ModelEvent, ModelStream, ProviderError, ResolvedModel};
+use providers::{ModelEvent, ModelStream, ProviderError, ProviderErrorKind};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tools::{ToolError, ToolOutput, ToolProgress};
 use workspace::Place;
 
-use crate::agents::Agent;
 use crate::calls::{self, CallJob};
-use crate::session::{Author, SessionState, SummaryText, now};
+use crate::session::{SessionState, SummaryText, now};
+use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::subagents::Origin;
-use crate::turn::{Effect, Input, Outcome, Turn};
+use crate::turn::{Effect, Input, Limits, Outcome, Turn};
 use crate::{AskRequest, Asked, EngineError, StopReason, compaction, request};
 
 /// What a session's worker is told.
@@ -45,17 +45,6 @@ pub enum Command {
     End,
     /// Summarise the conversation.
     Compact(Setup),
-}
-
-/// Who answers, with what.
-#[derive(Clone)]
-pub struct Setup {
-    /// The agent.
-    pub agent: Arc<Agent>,
-    /// The model.
-    pub model: Arc<ResolvedModel>,
-    /// Both, for messages.
-    pub author: Author,
 }
 
 /// How long cancelled calls may take to end by themselves.
@@ -251,6 +240,9 @@ impl Worker {
         };
         self.shared.turn_began(self.state.id());
         self.status(SessionStatus::Busy);
+        if let Some(passed) = run.setup.passed.take().filter(|words| self.shared.models.is_news(words)) {
+            self.notice(passed);
+        }
         let mut inputs = VecDeque::from([Input::Start]);
         loop {
             while let Some(input) = inputs.pop_front() {
@@ -320,7 +312,7 @@ impl Worker {
                     None => {
                         run.answer = None;
                         return self.failed(run, ProviderError {
-                            kind: providers::ProviderErrorKind::Connection,
+                            kind: ProviderErrorKind::Connection,
                             message: "The provider's answer was cut before its end.".into(),
                             status: None,
                             retry_after: None,
@@ -350,7 +342,11 @@ impl Worker {
         let attempt = run.turn.attempt();
         let delay = providers::retry::delay(attempt + 1, &error, calls::jitter());
         tracing::warn!(attempt, kind = ?error.kind, "{}", error.message);
-        Input::Failed { error, delay }
+        let context = run.setup.model.limit.context;
+        let roomier = error.kind == ProviderErrorKind::ContextOverflow
+            && context > 0
+            && run.setup.next(&self.shared).is_ok_and(|next| next.model.limit.context > context);
+        Input::Failed { error, delay, roomier }
     }
 
     async fn perform(&mut self, run: &mut Running, effect: Effect, inputs: &mut VecDeque<Input>) {
@@ -365,6 +361,12 @@ impl Worker {
                 run.answer = None;
                 self.state.discard_step();
             }
+            Effect::Wasted(tokens) => {
+                let cost = providers::cost(&run.setup.model.cost, &tokens);
+                self.state.spend(cost, tokens);
+                self.count(cost, tokens);
+            }
+            Effect::NextModel { reason, kind } => inputs.push_back(Input::NextModel(self.next_model(run, &reason, kind))),
             Effect::Text(text) => self.state.text(text),
             Effect::Reasoning(text) => self.state.reasoning(text),
             Effect::ReasoningEnd(metadata) => self.state.reasoning_end(metadata),
@@ -418,10 +420,24 @@ impl Worker {
         }
     }
 
+    /// Goes on with the next model of the chain, and says so; what this one said in the step is thrown away.
+    fn next_model(&mut self, run: &mut Running, reason: &str, kind: Option<ProviderErrorKind>) -> Result<Limits, String> {
+        let failed = run.setup.author.model.to_string();
+        if matches!(kind, Some(ProviderErrorKind::Auth | ProviderErrorKind::Unpaid)) {
+            self.shared.models.refused(run.setup.name());
+        }
+        run.setup = run.setup.next(&self.shared)?;
+        run.answer = None;
+        self.state.discard_step();
+        self.notice(format!("{failed} failed ({}); going on with {}", reason.trim_end_matches('.'), run.setup.author.model));
+        Ok(request::limits(&self.shared.config, &run.setup))
+    }
+
     async fn call_model(&mut self, run: &mut Running, last: bool) {
         self.state.end_step();
         if let Some(setup) = self.waiting.take() {
-            run.setup = setup;
+            run.setup = setup.amid(&run.setup);
+            run.turn.bound(request::limits(&self.shared.config, &run.setup));
         }
         if !self.fresh.is_empty() {
             self.shared.read_instructions().await;
@@ -618,6 +634,12 @@ impl Worker {
         let text = SummaryText { text: summary.text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
         self.state.add_summary(turn, &setup.author, text, auto);
         Ok(())
+    }
+
+    /// Something that the user should know, and that is no error.
+    fn notice(&self, message: String) {
+        tracing::info!("{message}");
+        self.state.publish(Event::SessionNotice { session_id: self.state.id().clone(), message });
     }
 
     fn status(&self, status: SessionStatus) {

@@ -72,6 +72,15 @@ pub enum Event {
         /// Why.
         error: MessageError,
     },
+    /// Something that the user should know and that is no error, such as that another model goes on (Interline's own).
+    #[serde(rename = "session.notice")]
+    SessionNotice {
+        /// The session.
+        #[serde(rename = "sessionID")]
+        session_id: SessionId,
+        /// For the user.
+        message: String,
+    },
     /// It was summarised.
     #[serde(rename = "session.compacted")]
     SessionCompacted {
@@ -178,6 +187,7 @@ impl Event {
             Self::SessionStatus { session_id, .. }
             | Self::SessionIdle { session_id, .. }
             | Self::SessionError { session_id, .. }
+            | Self::SessionNotice { session_id, .. }
             | Self::SessionCompacted { session_id }
             | Self::MessageRemoved { session_id, .. }
             | Self::PartDelta { session_id, .. }

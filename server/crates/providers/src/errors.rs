@@ -116,6 +116,17 @@ const UNPAID: &[&str] = &[
     "usage_limit_reached",
     "usage limit has been reached",
 ];
+/// Where the word `model` stands beside one of these.
+const NO_MODEL: &[&str] = &[
+    "does not exist",
+    "not_found",
+    "not found",
+    "model_not_found",
+    "unknown model",
+    "invalid model",
+    "not a valid model",
+    "no such model",
+];
 const BAD_KEY: &[&str] = &[
     "invalid_api_key",
     "incorrect api key",
@@ -188,8 +199,10 @@ fn classify(status: Option<u16>, text: &str) -> Kind {
         Some(401) => return Kind::Auth,
         _ if client_error && has(FILTERED) => return Kind::ContentFilter,
         _ if status != Some(403) && client_error && has(OVERFLOW) => return Kind::ContextOverflow,
-        Some(402) => return Kind::BadRequest,
-        _ if has(UNPAID) => return Kind::BadRequest,
+        Some(402) => return Kind::Unpaid,
+        _ if has(UNPAID) => return Kind::Unpaid,
+        Some(404) => return Kind::UnknownModel,
+        Some(400) | None if text.contains("model") && has(NO_MODEL) => return Kind::UnknownModel,
         Some(403) => return Kind::Auth,
         Some(400) | None if has(BAD_KEY) => return Kind::Auth,
         Some(429) => return Kind::RateLimit,
@@ -399,10 +412,8 @@ fn hint(model: &ResolvedModel, error: &ProviderError) -> String {
         },
         Kind::ContextOverflow => "The conversation is longer than the model can take: compact it, or start a new session.".to_owned(),
         Kind::ContentFilter => "A content filter withheld the answer: put the request in other words, or use another model.".to_owned(),
-        Kind::BadRequest if error.status == Some(402) || UNPAID.iter().any(|word| lower.contains(word)) || lower.contains("quota") => {
-            "The account has no credit left: add some with the provider, or use another model.".to_owned()
-        }
-        Kind::BadRequest if error.status == Some(404) => {
+        Kind::Unpaid => "The account has no credit left: add some with the provider, or use another model.".to_owned(),
+        Kind::UnknownModel => {
             format!("Check the model's name and the address ({}): `interline models` lists what is known.", model.base_url)
         }
         Kind::Connection if lower.starts_with("cannot connect") => {

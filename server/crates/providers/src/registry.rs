@@ -60,7 +60,8 @@ impl Registry {
     /// The model that `name` (`provider/model`, or `provider/model#variant`) stands for; a provider's name alone stands for its best model.
     ///
     /// # Errors
-    /// `Configuration`: no such provider, model or variant, no address, or a wire format that is not spoken. The message names it and says what there is.
+    /// `Auth`: there is no key. `Configuration`: no such provider, model or variant, no address, or a wire format that is not spoken. The message
+    /// names it and says what there is.
     pub fn resolve(&self, name: &str) -> Result<ResolvedModel, ProviderError> {
         if let Some(best) = self.best_of(name) {
             return self.resolve(&best);

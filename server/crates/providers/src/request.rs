@@ -164,7 +164,11 @@ pub enum ProviderErrorKind {
     ContextOverflow,
     /// Withheld by a filter.
     ContentFilter,
-    /// 400, 404, 422: the request is wrong, and will be again.
+    /// The account has no credit, or its quota is used up.
+    Unpaid,
+    /// The provider has no such model, or not at this address.
+    UnknownModel,
+    /// 400, 422: the request is wrong, and will be again.
     BadRequest,
     /// No connection, or it broke before or in the middle of the answer.
     Connection,
@@ -201,6 +205,8 @@ impl ProviderError {
             | ProviderErrorKind::Timeout
             | ProviderErrorKind::Protocol => true,
             ProviderErrorKind::Auth
+            | ProviderErrorKind::Unpaid
+            | ProviderErrorKind::UnknownModel
             | ProviderErrorKind::ContextOverflow
             | ProviderErrorKind::ContentFilter
             | ProviderErrorKind::BadRequest

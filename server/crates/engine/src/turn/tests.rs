@@ -81,7 +81,8 @@ fn a_cut_stream_is_thrown_away_and_asked_for_again() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);
     call(&mut t, 0, "bash", "{}");
-    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Connection), delay: Some(Duration::from_secs(1)) });
+    let effects =
+        t.step(Input::Failed { error: error(ProviderErrorKind::Connection), delay: Some(Duration::from_secs(1)), roomier: false });
     assert_eq!(effects[0], Effect::Discard);
     assert!(matches!(&effects[1], Effect::Wait { attempt: 1, .. }));
     assert!(t.calls().is_empty());
@@ -92,9 +93,49 @@ fn a_cut_stream_is_thrown_away_and_asked_for_again() {
 fn what_cannot_help_is_not_tried_again() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);
-    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Auth), delay: None });
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Auth), delay: None, roomier: false });
     assert!(matches!(&effects[0], Effect::Error(MessageError::ProviderAuthError(_))));
     assert_eq!(effects[1], Effect::Stop(StopReason::Provider("it broke".into())));
+}
+
+#[test]
+fn another_model_goes_on_where_this_one_gives_up() {
+    let mut t = turn(Limits { next: true, ..Limits::default() });
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    t.step(Input::Model(ModelEvent::Usage(Tokens { input: 7, ..Tokens::default() })));
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Auth), delay: None, roomier: false });
+    let next = Effect::NextModel { reason: "it broke".into(), kind: Some(ProviderErrorKind::Auth) };
+    assert_eq!(effects, [Effect::Wasted(Tokens { input: 7, ..Tokens::default() }), next]);
+    assert_eq!(t.step(Input::NextModel(Ok(Limits::default()))), [ASK]);
+    assert!(t.calls().is_empty());
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Auth), delay: None, roomier: false });
+    assert_eq!(effects.last(), Some(&Effect::Stop(StopReason::Provider("it broke".into()))));
+}
+
+#[test]
+fn another_model_goes_on_after_empty_answers_and_gets_as_many_tries() {
+    let mut t = turn(Limits { next: true, ..Limits::default() });
+    t.step(Input::Start);
+    for _ in 0..2 {
+        finish(&mut t, FinishReason::Stop);
+    }
+    let effects = finish(&mut t, FinishReason::Stop);
+    assert!(matches!(&effects[..], [Effect::Discard, Effect::NextModel { kind: None, .. }]), "{effects:?}");
+    assert_eq!(t.step(Input::NextModel(Ok(Limits::default()))), [ASK]);
+    assert_eq!(finish(&mut t, FinishReason::Stop).last(), Some(&Effect::CallModel { attempt: 1, last: false }));
+}
+
+#[test]
+fn where_the_other_model_cannot_be_asked_the_turn_ends_with_both_reasons() {
+    let mut t = turn(Limits { next: true, ..Limits::default() });
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    t.step(Input::Failed { error: error(ProviderErrorKind::Auth), delay: None, roomier: false });
+    let effects = t.step(Input::NextModel(Err("no key".into())));
+    assert!(matches!(&effects[0], Effect::SkipTool { call: 0, .. }), "{effects:?}");
+    assert!(matches!(&effects[1], Effect::Error(MessageError::ProviderAuthError(_))), "{effects:?}");
+    assert_eq!(effects[2], Effect::Stop(StopReason::Provider("it broke No other model goes on: no key".into())));
 }
 
 #[test]
@@ -102,7 +143,7 @@ fn the_calls_of_an_answer_that_fails_for_good_are_settled() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);
     call(&mut t, 0, "bash", "{}");
-    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Protocol), delay: None });
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::Protocol), delay: None, roomier: false });
     assert!(matches!(effects[0], Effect::SkipTool { call: 0, .. }), "{effects:?}");
     assert!(matches!(effects[2], Effect::Stop(StopReason::Provider(_))));
 }
@@ -111,7 +152,7 @@ fn the_calls_of_an_answer_that_fails_for_good_are_settled() {
 fn a_message_during_the_wait_is_told_with_the_retry() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);
-    t.step(Input::Failed { error: error(ProviderErrorKind::Overloaded), delay: Some(Duration::ZERO) });
+    t.step(Input::Failed { error: error(ProviderErrorKind::Overloaded), delay: Some(Duration::ZERO), roomier: false });
     t.step(Input::Message);
     assert_eq!(t.step(Input::Waited), [Effect::CallModel { attempt: 1, last: false }]);
     t.step(Input::Model(ModelEvent::Text("both".into())));
@@ -123,7 +164,7 @@ fn an_answer_that_fits_allows_further_summaries() {
     let mut t = turn(Limits { compact: true, ..Limits::default() });
     t.step(Input::Start);
     for n in 0..5 {
-        t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+        t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None, roomier: false });
         assert_eq!(t.step(Input::Compacted(true)), [ASK]);
         call(&mut t, 0, "read", &n.to_string());
         finish(&mut t, FinishReason::ToolCalls);
@@ -135,7 +176,7 @@ fn an_answer_that_fits_allows_further_summaries() {
 fn a_summary_costs_no_step() {
     let mut t = turn(Limits { steps: Some(2), compact: true, ..Limits::default() });
     t.step(Input::Start);
-    t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+    t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None, roomier: false });
     assert_eq!(t.step(Input::Compacted(true)), [ASK]);
 }
 
@@ -221,11 +262,11 @@ fn overflow_is_summarised_once_or_twice_and_then_named() {
     let mut t = turn(Limits { compact: true, ..Limits::default() });
     t.step(Input::Start);
     for _ in 0..2 {
-        let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+        let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None, roomier: false });
         assert_eq!(effects, [Effect::Discard, Effect::Compact]);
         assert_eq!(t.step(Input::Compacted(true)), [ASK]);
     }
-    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None });
+    let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None, roomier: false });
     assert!(matches!(effects.last(), Some(Effect::Stop(StopReason::Provider(_)))), "{effects:?}");
 }
 
@@ -268,7 +309,7 @@ mod laws {
             3 => Just(Input::Model(ModelEvent::Finish(FinishReason::Stop))),
             4 => (0..3_usize, prop_oneof![Just(Outcome::Result), Just(Outcome::Rejected), Just(Outcome::Cancelled)])
                 .prop_map(|(call, outcome)| Input::ToolDone { call, outcome }),
-            1 => Just(Input::Failed { error: error(ProviderErrorKind::Connection), delay: Some(Duration::ZERO) }),
+            1 => Just(Input::Failed { error: error(ProviderErrorKind::Connection), delay: Some(Duration::ZERO), roomier: false }),
             1 => Just(Input::Waited),
             1 => Just(Input::Message),
             1 => Just(Input::Cancel),

@@ -9,6 +9,7 @@ extern crate interline_engine as engine;
 mod ask;
 mod cancel;
 mod context;
+mod failover;
 mod families;
 mod faults;
 mod limits;

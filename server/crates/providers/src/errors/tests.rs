@@ -24,17 +24,17 @@ fn kinds_and_words() {
     check(403, r#"{"detail":"forbidden"}"#, Kind::Auth, "forbidden");
     check(400, r#"{"code":"x","error":"Incorrect API key provided: s***h."}"#, Kind::Auth, "Incorrect API key provided: s***h.");
     check(422, r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#, Kind::BadRequest, "field required");
-    check(402, r#"{"error":{"message":"Insufficient Balance"}}"#, Kind::BadRequest, "Insufficient Balance");
+    check(402, r#"{"error":{"message":"Insufficient Balance"}}"#, Kind::Unpaid, "Insufficient Balance");
     check(
         429,
         r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#,
-        Kind::BadRequest,
+        Kind::Unpaid,
         "You exceeded your current quota",
     );
     check(
         400,
         r#"{"error":{"message":"Your credit balance is too low to access the API"}}"#,
-        Kind::BadRequest,
+        Kind::Unpaid,
         "Your credit balance is too low to access the API",
     );
     check(429, "slow down", Kind::RateLimit, "slow down");
@@ -55,7 +55,15 @@ fn kinds_and_words() {
         "prompt is too long: 9 tokens > 8 maximum",
     );
     check(400, r#"{"error":{"message":"image exceeds the limit of 5 MB"}}"#, Kind::BadRequest, "image exceeds the limit of 5 MB");
-    check(404, r#"{"error":{"message":"model: nope"}}"#, Kind::BadRequest, "model: nope");
+    check(404, r#"{"error":{"message":"model: nope"}}"#, Kind::UnknownModel, "model: nope");
+    let gone = r#"{"error":{"message":"The model `x` does not exist or you do not have access to it.","code":"model_not_found"}}"#;
+    check(400, gone, Kind::UnknownModel, "The model `x` does not exist or you do not have access to it.");
+    check(
+        400,
+        r#"{"error":{"message":"Invalid value for tool: a file was not found"}}"#,
+        Kind::BadRequest,
+        "Invalid value for tool: a file was not found",
+    );
     check(400, r#"{"error":{"code":"content_filter","message":"filtered"}}"#, Kind::ContentFilter, "filtered");
     check(
         502,
@@ -174,6 +182,7 @@ fn inside_a_stream() {
     check(json!({"type": "overloaded_error", "message": "Overloaded"}), Kind::Overloaded);
     check(json!({"type": "authentication_error", "message": "x"}), Kind::Auth);
     check(json!({"type": "invalid_request_error", "message": "x"}), Kind::BadRequest);
+    check(json!({"type": "not_found_error", "message": "model: x"}), Kind::UnknownModel);
     check(json!("nobody knows"), Kind::Protocol);
     check(json!([{"message": "x", "type": "server_error"}]), Kind::Overloaded);
     check(json!({"message": "ThrottlingException"}), Kind::RateLimit);

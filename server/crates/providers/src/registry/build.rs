@@ -30,10 +30,11 @@ impl Registry {
         let key = if key.is_empty() && is_free(provider_id, &model) { Secret::new("public") } else { key };
         if key.is_empty() && needs_key(&provider) && provider.options.base_url.is_none() {
             let variable = key_variables(&provider.env).next().unwrap_or("its key");
-            return Err(configuration(format!(
+            let message = format!(
                 "there is no key for `{provider_id}`: set {variable}, run `interline auth add {provider_id}`, or set provider.{provider_id}.options.apiKey{}",
                 without_key(npm)
-            )));
+            );
+            return Err(ProviderError { kind: ProviderErrorKind::Auth, ..configuration(message) });
         }
         let configured = self.config.provider.get(provider_id).is_some_and(|own| own.options.base_url.is_some());
         let address = if configured { None } else { of_model("api") };
