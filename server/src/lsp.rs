@@ -10,6 +10,7 @@ pub mod client;
 mod commands;
 mod comments;
 mod completion;
+mod countdown;
 pub mod documents;
 pub mod editor_workspace;
 mod face;

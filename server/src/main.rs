@@ -14,6 +14,7 @@ mod paths;
 mod run;
 mod sessions_cli;
 mod setup;
+mod usage;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

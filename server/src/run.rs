@@ -20,7 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
-use crate::{models_cli, output};
+use crate::{models_cli, output, usage};
 
 /// What `run` takes.
 #[derive(Args)]
@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// Go on with this session
     #[arg(short, long)]
     session: Option<String>,
+    /// Say at the end what it used and cost, also where standard error is no terminal
+    #[arg(long)]
+    cost: bool,
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -86,7 +89,8 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
         }
     };
     let engine = engine(&env, &dirs, cwd);
-    let printer = Printer { format: args.format, session: None, text: None, open: false };
+    let cost = args.cost || std::io::stderr().is_terminal();
+    let printer = Printer { format: args.format, cost, session: None, text: None, open: false };
     let mut events = engine.events();
     let asked = match ask(&engine, &args, prompt).await {
         Ok(asked) => asked,
@@ -183,6 +187,8 @@ async fn ask(engine: &Engine, args: &RunArgs, text: String) -> Result<engine::As
 
 struct Printer {
     format: Format,
+    /// Whether it is said what the turn used.
+    cost: bool,
     session: Option<SessionId>,
     /// The part of the answer that is being printed.
     text: Option<proto::PartId>,
@@ -217,8 +223,11 @@ impl Printer {
                 continue;
             }
             match &event.event {
-                Event::SessionIdle { reason, .. } => {
+                Event::SessionIdle { reason, usage, .. } => {
                     self.end_line();
+                    if let Some(used) = usage.as_ref().filter(|_| self.cost).and_then(usage::all) {
+                        output::note(&used);
+                    }
                     let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
                     if word != "done" && !failed {
                         self.error(if words.is_empty() { word } else { words });
@@ -240,8 +249,9 @@ impl Printer {
                     self.end_line();
                     output::note(&format!("interline: {message}"));
                 }
-                Event::SessionStatus { status: proto::SessionStatus::Retry { attempt, message, .. }, .. } => {
-                    output::note(&format!("interline: {message} (try {attempt})"));
+                Event::SessionStatus { status: proto::SessionStatus::Retry { attempt, message, next }, .. } => {
+                    let seconds = (next - now_ms()).max(0) / 1000 + 1;
+                    output::note(&format!("interline: {message} Trying again in {seconds} s (try {}).", attempt + 1));
                 }
                 Event::PartDelta { part_id, delta, .. } if self.format == Format::Text => self.words(part_id, delta),
                 Event::MessageUpdated { info: Message::User(_) } => {}

@@ -28,6 +28,12 @@ pub enum Reply {
     Halves(&'static str, Arc<Barrier>, &'static str),
     /// Words, and then nothing: the connection stays open until the other side closes it.
     Hang(&'static str),
+    /// Words, and the connection breaks before the answer's end.
+    Cut(&'static str),
+    /// Words, and the end, for 1000 tokens of input, half of them from the cache, and 200 of output.
+    Counted(&'static str),
+    /// An error: status, headers (each with its line end), body.
+    Error(u16, &'static str, &'static str),
 }
 
 /// The model's server. It ends with the test's process.
@@ -116,6 +122,10 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         return stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 30\r\nconnection: close\r\n\r\nnothing more is in the script\n");
     };
+    if let Reply::Error(status, headers, body) = reply {
+        let head = format!("HTTP/1.1 {status} No\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        return stream.write_all(format!("{head}{body}").as_bytes());
+    }
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")?;
     let mut say = |delta: Value, finish: Value| {
         let chunk = json!({ "id": "1", "object": "chat.completion.chunk", "model": "test", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
@@ -140,6 +150,14 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             )?;
             say(json!({}), json!("tool_calls"))?;
         }
+        Reply::Cut(text) => return say(json!({ "role": "assistant", "content": text }), Value::Null),
+        Reply::Counted(text) => {
+            say(json!({ "role": "assistant", "content": text }), Value::Null)?;
+            say(json!({}), json!("stop"))?;
+            let usage = json!({ "prompt_tokens": 1000, "completion_tokens": 200, "prompt_tokens_details": { "cached_tokens": 500 } });
+            stream.write_all(format!("data: {}\n\n", json!({ "choices": [], "usage": usage })).as_bytes())?;
+        }
+        Reply::Error(..) => unreachable!("it was answered above"),
         Reply::Hang(text) => {
             say(json!({ "role": "assistant", "content": text }), Value::Null)?;
             let mut rest = Vec::new();

@@ -42,6 +42,8 @@ enum Order {
     Words(String),
     /// Words below the newest draft, whatever is being answered.
     Reply(String),
+    /// A line in the place of the last such line.
+    Status(String),
     /// What is said from now on answers the newest message.
     AnswersNewest,
     /// The turn is over.
@@ -67,6 +69,7 @@ impl Chat {
             pending: String::new(),
             held: String::new(),
             step: String::new(),
+            status: String::new(),
             newer: 0,
             was_open: false,
             user_edit: None,
@@ -101,6 +104,11 @@ impl Chat {
     /// Shows words in the newest section, beside an answer that may be going on above.
     pub fn reply(&self, words: String) {
         self.send(Order::Reply(words));
+    }
+
+    /// Shows a line below the answer for as long as it is true: the next one takes its place, an empty one takes it away.
+    pub fn status(&self, line: String) {
+        self.send(Order::Status(line));
     }
 
     /// From now on the words answer the newest message.
@@ -147,6 +155,8 @@ struct Writer {
     held: String,
     /// What was written since the last `StepEnd`.
     step: String,
+    /// The line that stands below the answer for a while.
+    status: String,
     /// How many sections there are below the one that the words go to: those of messages that were sent while it was being written.
     newer: usize,
     /// The chat was open when the answer began: where it is closed in between, the words wait.
@@ -172,6 +182,11 @@ impl Writer {
                     Some(Order::Words(words)) => {
                         self.pending.push_str(&words);
                         beat.get_or_insert_with(|| Instant::now() + PACE);
+                    }
+                    Some(Order::Status(line)) => {
+                        if self.write().await {
+                            self.show_status(line).await;
+                        }
                     }
                     Some(Order::CloseDraft { busy, done }) => {
                         self.write().await;
@@ -260,13 +275,25 @@ impl Writer {
 
     fn note(&mut self, event: &DocEvent) {
         let DocEvent::Changed { key, edits, text, .. } = event else { return };
-        let ours = |e: &TextEdit| !e.text.is_empty() && self.step.contains(e.text.replace("\r\n", "\n").trim());
+        let ours = |e: &TextEdit| {
+            let text = e.text.replace("\r\n", "\n");
+            let is_part_of = |words: &str| !words.is_empty() && words.contains(text.trim());
+            !text.is_empty() && (is_part_of(&self.step) || is_part_of(&self.status))
+        };
         if *key != self.key || edits.iter().any(ours) {
             return;
         }
         let (start, end) = text::answer_span(text, self.newer);
         if edits.iter().any(|e| e.range.start >= start && e.range.start <= end) {
             self.user_edit = Some(Instant::now());
+        }
+    }
+
+    async fn show_status(&mut self, line: String) {
+        let old = std::mem::replace(&mut self.status, text::escape(&line));
+        if !self.edit(|text| text::status(text, &old, &self.status, self.newer)).await && old.is_empty() {
+            // The chat is not open: there is nothing to take away later.
+            self.status.clear();
         }
     }
 

@@ -11,19 +11,25 @@ use std::time::Duration;
 use lsp_types::MessageType;
 use proto::{
     Event, Message, MessageId, NumberedEvent, Part, PartId, PartKind, PermissionReply, PermissionRequest, QuestionRequest, SessionId,
-    SessionStatus, ToolState,
+    SessionStatus, ToolState, TurnUsage,
 };
 use providers::Catalogue;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::lsp::client::plugin;
+use crate::lsp::countdown::Countdown;
 use crate::lsp::face::{Face, Started};
 use crate::lsp::progress::TurnProgress;
 use crate::models_cli::refresh;
+use crate::usage;
 
 /// A prompt of the plugin, or a message with buttons, may stay open for ever.
 const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A wait that is over before one has read of it.
+const SHORT: Duration = Duration::from_millis(1500);
 
 /// Starts the task.
 pub fn start(face: Face, started: Arc<Started>) {
@@ -31,7 +37,7 @@ pub fn start(face: Face, started: Arc<Started>) {
     let failures = started.engine.failures();
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
-    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered: None, parents, stale };
+    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered: None, parents, stale, waits: Countdown::default() };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -60,11 +66,24 @@ struct Pump {
     parents: HashMap<SessionId, SessionId>,
     /// The catalogue of models, until a turn has ended.
     stale: Option<Catalogue>,
+    /// Waits for a provider.
+    waits: Countdown,
 }
 
 impl Pump {
     async fn run(mut self, mut events: mpsc::UnboundedReceiver<Arc<NumberedEvent>>) {
-        while let Some(event) = events.recv().await {
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                () = until(self.waits.due()) => {
+                    while let Some((session, words)) = self.waits.take(Instant::now()) {
+                        self.wait(&session, &words);
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { return };
             if self.face.client().caps().plugin
                 && let Ok(params) = serde_json::to_value(&*event)
             {
@@ -94,7 +113,7 @@ impl Pump {
         }
         match event {
             Event::SessionStatus { session_id, status } => self.status(session_id, status),
-            Event::SessionIdle { session_id, reason } => self.idle(session_id, reason).await,
+            Event::SessionIdle { session_id, reason, usage } => self.idle(session_id, reason, usage.as_ref()).await,
             Event::SessionError { error, .. } => {
                 let message = &error.data().message;
                 self.face.client().show_message(MessageType::ERROR, format!("Interline: {message}")).await;
@@ -140,7 +159,18 @@ impl Pump {
         }
     }
 
+    /// What is waited for, and how long still.
+    fn wait(&self, session: &SessionId, words: &str) {
+        if let Some(turn) = self.turns.get(session) {
+            turn.report(words);
+        }
+        self.started.chat.status(format!("> {words}"));
+    }
+
     fn status(&mut self, session: &SessionId, status: &SessionStatus) {
+        if self.waits.end(session) {
+            self.started.chat.status(String::new());
+        }
         match status {
             SessionStatus::Busy => {
                 if !self.turns.contains_key(session) {
@@ -150,20 +180,23 @@ impl Pump {
                 }
             }
             SessionStatus::Retry { attempt, message, next } => {
-                let seconds = (next - now_ms()).max(0) / 1000 + 1;
-                if let Some(turn) = self.turns.get(session) {
-                    turn.report(format!("{} — trying again in {seconds} s (try {})", one_line(message), attempt + 1));
+                let wait = Duration::from_millis(u64::try_from(next - now_ms()).unwrap_or(0));
+                let (words, attempt) = (one_line(message).trim_end_matches('.').to_owned(), attempt + 1);
+                if wait > SHORT {
+                    self.waits.begin(session.clone(), words, attempt, Instant::now(), wait);
+                } else if let Some(turn) = self.turns.get(session) {
+                    turn.report(format!("{words} — trying again (try {attempt})"));
                 }
             }
             SessionStatus::Idle => {}
         }
     }
 
-    async fn idle(&mut self, session: &SessionId, reason: &str) {
+    async fn idle(&mut self, session: &SessionId, reason: &str, usage: Option<&TurnUsage>) {
         self.started.chat.flush().await;
         self.started.marks.refreshed().await;
         let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
-        if matches!(word, "limit" | "refused") && !words.is_empty() {
+        if matches!(word, "limit" | "budget" | "refused") && !words.is_empty() {
             self.face.client().show_message(MessageType::WARNING, format!("Interline: {words}")).await;
             self.started.chat.words(format!("\n\n> {}", one_line(words)));
             self.started.chat.flush().await;
@@ -172,11 +205,17 @@ impl Pump {
             self.started.chat.words("\n\n> Cancelled.".into());
             self.started.chat.flush().await;
         }
+        let used = usage.and_then(usage::line);
+        if let Some(used) = &used {
+            self.started.chat.words(format!("\n\n> {used}"));
+            self.started.chat.flush().await;
+        }
         self.started.chat.step_end();
         self.started.chat.turn_end();
         if let Some(turn) = self.turns.remove(session) {
             self.started.progress.remove(&turn);
-            turn.end(if words.is_empty() { word } else { words });
+            let why = if words.is_empty() { word } else { words };
+            turn.end(used.map_or_else(|| why.to_owned(), |used| format!("{why} · {used}")));
         }
         if let Some(catalogue) = self.stale.take() {
             tokio::spawn(refresh::later(catalogue));
@@ -265,6 +304,14 @@ impl Pump {
         if self.face.client().caps().options["prompts"] == "message" {
             tokio::spawn(question_by_message(self.face.clone(), Arc::clone(&self.started), request.clone()));
         }
+    }
+}
+
+/// Returns then; never if there is no such time.
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }
 

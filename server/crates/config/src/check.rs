@@ -120,6 +120,7 @@ fn fits(value: &Value, shape: &Shape) -> bool {
         Shape::Flag => value.is_boolean(),
         Shape::Number => value.is_number(),
         Shape::Whole => value.is_u64(),
+        Shape::Amount => value.as_f64().is_some_and(|amount| amount >= 0.0),
         Shape::Word(words) => value.as_str().is_some_and(|value| words.contains(&value)),
         _ => false,
     }
@@ -132,6 +133,7 @@ fn describe(shape: &Shape) -> String {
         Shape::Flag => "true or false".into(),
         Shape::Number => "a number".into(),
         Shape::Whole => "a whole number of 0 or more".into(),
+        Shape::Amount => "a number of 0 or more (US dollars)".into(),
         Shape::Word(words) => alternatives(words.iter().map(|word| format!("\"{word}\""))),
         Shape::List(inner) => format!("a list ({} each)", describe(inner)),
         Shape::Map(_) | Shape::Object(..) | Shape::Needs(..) => "an object".into(),

@@ -63,6 +63,8 @@ pub struct Config {
     pub instructions: Vec<String>,
     /// What is allowed.
     pub permission: Option<PermissionConfig>,
+    /// What may be spent.
+    pub budget: BudgetConfig,
     /// How much of a tool's output the model is given.
     pub tool_output: ToolOutputConfig,
     /// When the conversation is summarised.
@@ -352,6 +354,18 @@ pub struct FormatterEntry {
     pub environment: IndexMap<String, String>,
     /// The ends of the names of the files that it is for, such as `.rs`.
     pub extensions: Option<Vec<String>>,
+}
+
+/// `budget`, in US dollars. Interline's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BudgetConfig {
+    /// By one turn, subagents included.
+    pub turn: Option<f64>,
+    /// By one session.
+    pub session: Option<f64>,
+    /// By all sessions of a local day.
+    pub day: Option<f64>,
 }
 
 /// `tool_output`.

@@ -12,6 +12,8 @@ pub(crate) enum Shape {
     Number,
     /// Not negative.
     Whole,
+    /// Of money: not negative.
+    Amount,
     Word(&'static [&'static str]),
     List(&'static Shape),
     Map(&'static Shape),
@@ -31,13 +33,14 @@ pub(crate) enum Rest {
     Keep,
 }
 
-use Shape::{Any, Either, Flag, List, Map, Needs, Number, Object, Text, Whole, Word};
+use Shape::{Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Whole, Word};
 
 const ANY: Shape = Any;
 const TEXT: Shape = Text;
 const FLAG: Shape = Flag;
 const NUMBER: Shape = Number;
 const WHOLE: Shape = Whole;
+const AMOUNT: Shape = Amount;
 const TEXTS: Shape = List(&TEXT);
 const ANYS: Shape = List(&ANY);
 const MAP: Shape = Map(&ANY);
@@ -223,6 +226,7 @@ pub(crate) const CONFIG: Shape = Object(
         ("attachment", &MAP),
         ("media", &MAP),
         ("enterprise", &MAP),
+        ("budget", &Object(&[("turn", &AMOUNT), ("session", &AMOUNT), ("day", &AMOUNT)], Rest::Warn)),
         ("tool_output", &Object(&[("max_lines", &WHOLE), ("max_bytes", &WHOLE)], Rest::Warn)),
         (
             "compaction",

@@ -104,6 +104,8 @@ fn mode(config: &Config, name: &str) -> Option<AgentMode> {
         return None;
     }
     let built_in = match name {
+        // OpenCode's for its side jobs; a configuration may set their models.
+        "title" | "summary" | "compaction" => return None,
         "build" | "plan" => Some(AgentMode::Primary),
         _ if SUBAGENTS.iter().any(|(built_in, _)| *built_in == name) => Some(AgentMode::Subagent),
         _ => own.map(|_| AgentMode::All),
@@ -202,12 +204,13 @@ mod tests {
     #[test]
     fn some_agents_are_for_other_agents_alone() {
         let config = config(serde_json::json!({"agent": {
-            "sub": {"mode": "subagent", "description": "S"}, "both": {}, "first": {"mode": "primary"}, "explore": {"description": "E"}, "general": {"disable": true}}}));
+            "sub": {"mode": "subagent", "description": "S"}, "both": {}, "first": {"mode": "primary"}, "explore": {"description": "E"}, "general": {"disable": true}, "title": {}}}));
         let rules =
             Rules { user: vec![Rule { permission: "task".into(), pattern: "both".into(), action: Action::Deny }], ..Rules::default() };
         assert_eq!(subagents(&config, &Rules::default()), [("both", ""), ("explore", "E"), ("sub", "S")]);
         assert_eq!(subagents(&config, &rules), [("explore", "E"), ("sub", "S")]);
         assert_eq!(names(&config), ["build", "plan", "both", "first"]);
+        assert!(mode(&config, "title").is_none());
         for (name, chosen, started) in
             [("sub", false, true), ("both", true, true), ("first", true, false), ("explore", false, true), ("general", false, false)]
         {

@@ -73,6 +73,8 @@ pub enum StopReason {
     Cancelled,
     /// A limit: steps, the answer's length, a call repeated over and over.
     Limit(String),
+    /// The budget allows no further request.
+    Budget(String),
     /// The user rejected a call, or a filter withheld the answer.
     Refused(String),
     /// The provider failed.
@@ -80,13 +82,14 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// One word for events: `done`, `cancelled`, `limit`, `refused`, `error`.
+    /// One word for events: `done`, `cancelled`, `limit`, `budget`, `refused`, `error`.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Cancelled => "cancelled",
             Self::Limit(_) => "limit",
+            Self::Budget(_) => "budget",
             Self::Refused(_) => "refused",
             Self::Provider(_) => "error",
         }
@@ -98,7 +101,7 @@ impl StopReason {
         match self {
             Self::Done => "",
             Self::Cancelled => "Cancelled.",
-            Self::Limit(text) | Self::Refused(text) | Self::Provider(text) => text,
+            Self::Limit(text) | Self::Budget(text) | Self::Refused(text) | Self::Provider(text) => text,
         }
     }
 }

@@ -31,6 +31,14 @@ pub struct Plan {
     planned: usize,
 }
 
+impl Plan {
+    /// What is to be read, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        PROMPT.len() + self.earlier.len() + self.transcript.len()
+    }
+}
+
 /// A summary, or why there is none.
 pub type Outcome = Result<Summary, ProviderError>;
 
@@ -44,14 +52,17 @@ pub struct Summary {
     pub planned: usize,
     /// Tokens of the request.
     pub tokens: Tokens,
+    /// Who wrote it.
+    pub by: Setup,
 }
 
 /// What to summarise; none if there is nothing. Amid a turn (`in_turn`) the newest message of the user and what followed stay as they are, or, where that is
-/// too long, the message alone.
+/// too long, the message alone. `by` writes it.
 #[must_use]
-pub fn plan(history: &[MessageWithParts], setup: &Setup, in_turn: bool) -> Option<Plan> {
+pub fn plan(history: &[MessageWithParts], setup: &Setup, by: &Setup, in_turn: bool) -> Option<Plan> {
     let all: Vec<_> = relevant(history).collect();
-    let context = usize::try_from(setup.model.limit.context).unwrap_or(0).saturating_mul(CHARS_PER_TOKEN);
+    let context_of = |setup: &Setup| usize::try_from(setup.model.limit.context).unwrap_or(0).saturating_mul(CHARS_PER_TOKEN);
+    let (context, readable) = (context_of(setup), context_of(by));
     let longest_tail = if context == 0 { TAIL } else { TAIL.min(context / 4) };
     let newest = in_turn.then(|| all.iter().rposition(|m| matches!(m.info, Message::User(_)))).flatten();
     let (head, tail) = match newest {
@@ -63,7 +74,7 @@ pub fn plan(history: &[MessageWithParts], setup: &Setup, in_turn: bool) -> Optio
         return None;
     }
     let before = head.iter().take_while(|m| is_summary(m)).count();
-    let room = if context == 0 { UNKNOWN_LIMIT } else { context / 2 };
+    let room = if readable == 0 { UNKNOWN_LIMIT } else { readable / 2 };
     Some(Plan {
         earlier: transcript(head[..before].iter().copied()),
         transcript: newest_part(&transcript(head[before..].iter().copied()), room),
@@ -73,20 +84,20 @@ pub fn plan(history: &[MessageWithParts], setup: &Setup, in_turn: bool) -> Optio
     })
 }
 
-/// Asks for the summary, again where that may help. What does not fit even so is halved.
+/// Asks `by` for the summary, of `max_output` tokens at most, again where that may help. What does not fit even so is halved.
 ///
 /// # Errors
 /// If there is none: the provider's last words.
-pub async fn summarise(mut plan: Plan, setup: Setup, session: SessionId, client: Client) -> Outcome {
+pub async fn summarise(mut plan: Plan, by: Setup, session: SessionId, client: Client, max_output: Option<u64>) -> Outcome {
     let mut failed = 0;
     loop {
-        let error = match ask(&format!("{}{}", plan.earlier, plan.transcript), &setup, &session, &client).await {
+        let error = match ask(&format!("{}{}", plan.earlier, plan.transcript), &by, &session, &client, max_output).await {
             Ok((mut text, tokens)) => {
                 if let Some(question) = plan.question {
                     text.push_str("\n\nThe user's newest message, word by word:\n");
                     text.push_str(&question);
                 }
-                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, tokens });
+                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, tokens, by });
             }
             Err(error) => error,
         };
@@ -102,16 +113,23 @@ pub async fn summarise(mut plan: Plan, setup: Setup, session: SessionId, client:
     }
 }
 
-async fn ask(transcript: &str, setup: &Setup, session: &SessionId, client: &Client) -> Result<(String, Tokens), ProviderError> {
+async fn ask(
+    transcript: &str,
+    by: &Setup,
+    session: &SessionId,
+    client: &Client,
+    max_output: Option<u64>,
+) -> Result<(String, Tokens), ProviderError> {
     let request = ModelRequest {
         system: vec![PROMPT.to_owned()],
         messages: vec![ChatMessage::User(vec![ChatPart::Text(format!(
             "<conversation>\n{transcript}\n</conversation>\n\nWrite the summary now."
         ))])],
+        max_output,
         session: session.as_str().to_owned(),
         ..ModelRequest::default()
     };
-    let mut stream = client.stream(&setup.model, &request);
+    let mut stream = client.stream(&by.model.for_side_job(), &request);
     let (mut text, mut tokens) = (String::new(), Tokens::default());
     while let Some(event) = stream.next().await {
         match event? {

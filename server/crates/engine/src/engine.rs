@@ -19,6 +19,7 @@ use workspace::Workspace;
 
 use crate::agents;
 use crate::events::Bus;
+use crate::ledger::Ledger;
 use crate::prompts::Prompts;
 use crate::questions::{Questions, WaitingQuestion};
 use crate::saver::Saver;
@@ -104,6 +105,7 @@ impl Engine {
             workspace: deps.workspace,
             registry: deps.registry,
             models: Models::default(),
+            ledger: Arc::new(Ledger::new(deps.config.budget)),
             client: Client::new(),
             tools,
             jobs: deps.jobs,

@@ -20,7 +20,7 @@ use crate::turn::Limits;
 use crate::{AskRequest, agents, history};
 
 /// OpenCode's cap of an answer, in tokens.
-const MAX_OUTPUT: u64 = 32_000;
+pub const MAX_OUTPUT: u64 = 32_000;
 /// OpenCode's reserve, in tokens.
 const RESERVED: u64 = 20_000;
 

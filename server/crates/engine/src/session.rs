@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use proto::{
     AssistantMessage, Event, Message, MessageError, MessageId, MessagePath, MessageTime, MessageWithParts, ModelRef, Part, PartId,
-    PartKind, PartTime, Session, SessionId, SessionTime, Tokens, ToolState, ToolTime, TurnId, UserMessage,
+    PartKind, PartTime, Session, SessionId, SessionTime, Tokens, ToolState, ToolTime, TurnId, TurnUsage, UserMessage,
 };
 use serde_json::{Value, json};
 use store::StoreError;
@@ -121,8 +121,8 @@ impl SessionState {
     }
 
     /// Publishes that the turn ended. Its number is stored with the newest message, so that after a restart the numbers go on behind it.
-    pub fn idle(&self, reason: String) {
-        let seq = self.bus.publish(Event::SessionIdle { session_id: self.info.id.clone(), reason });
+    pub fn idle(&self, reason: String, usage: Option<TurnUsage>) {
+        let seq = self.bus.publish(Event::SessionIdle { session_id: self.info.id.clone(), reason, usage });
         if let Some(last) = self.history.last() {
             let info = last.info.clone();
             self.saver.write(move |tx| tx.put_message(&info, seq));

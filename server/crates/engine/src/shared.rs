@@ -15,6 +15,7 @@ use tools::{Formatters, Guides, Jobs, Limits, TodoStore, Tool};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
 use crate::events::Bus;
+use crate::ledger::Ledger;
 use crate::prompt::Environment;
 use crate::prompts::Prompts;
 use crate::questions::Questions;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub registry: Registry,
     /// What is remembered of them.
     pub models: Models,
+    /// What is spent on them.
+    pub ledger: Arc<Ledger>,
     /// Asks them.
     pub client: Client,
     /// The tools, by no order.

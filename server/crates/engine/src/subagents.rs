@@ -246,6 +246,7 @@ impl Starter {
             StopReason::Done => ("completed", ""),
             StopReason::Cancelled => ("cancelled", ""),
             StopReason::Limit(why) => ("limit", why.as_str()),
+            StopReason::Budget(why) => ("budget", why.as_str()),
             StopReason::Refused(why) => ("refused", why.as_str()),
             StopReason::Provider(why) => ("error", why.as_str()),
         };
@@ -257,7 +258,9 @@ impl Starter {
         let lines: Vec<&str> = [why, said.trim_end(), &changed].into_iter().filter(|text| !text.is_empty()).collect();
         let output = format!("<task id=\"{}\" state=\"{word}\">\n{}\n</task>", state.id(), lines.join("\n"));
         match reason {
-            StopReason::Done | StopReason::Limit(_) => Ok(ToolOutput { title, output, metadata, changes: Vec::new() }),
+            StopReason::Done | StopReason::Limit(_) | StopReason::Budget(_) => {
+                Ok(ToolOutput { title, output, metadata, changes: Vec::new() })
+            }
             StopReason::Cancelled => Err(ToolError::Cancelled(Box::new(ToolOutput { title, output, metadata, changes: Vec::new() }))),
             StopReason::Refused(_) if !filtered(state) => Err(ToolError::Rejected(output)),
             StopReason::Refused(_) | StopReason::Provider(_) => Err(ToolError::Model(output)),

@@ -64,6 +64,10 @@ pub enum Input {
     },
     /// The user said something more.
     Message,
+    /// The request does not fit the budget, and is not made: why, for the user.
+    Unaffordable(String),
+    /// The answer may only be as long as the budget allows: what is said where that cuts it.
+    Shortened(String),
     /// The conversation was summarised; false if that failed or made it no shorter.
     Compacted(bool),
     /// The user cancels.
@@ -219,6 +223,8 @@ pub struct Turn {
     repeats: u32,
     /// The words and the note of what failed, until it is known which model goes on.
     failure: Option<(String, Option<MessageError>)>,
+    /// What is said where the budget cuts the answer.
+    shortened: Option<String>,
     limits: Limits,
     classify: Classify,
 }
@@ -242,6 +248,7 @@ impl Turn {
             last: None,
             repeats: 0,
             failure: None,
+            shortened: None,
             limits,
             classify,
         }
@@ -286,10 +293,21 @@ impl Turn {
                 self.pending = true;
                 Vec::new()
             }
+            Input::Unaffordable(why) if matches!(self.phase, Phase::Streaming | Phase::Compacting) => self.stop(StopReason::Budget(why)),
+            Input::Shortened(why) if self.phase == Phase::Streaming => {
+                self.shortened = Some(why);
+                Vec::new()
+            }
             Input::Compacted(shorter) if self.phase == Phase::Compacting => self.compacted(shorter),
             Input::Cancel => self.cancel(),
             // What comes from a request, a wait or a summary that was given up.
-            Input::Model(_) | Input::Failed { .. } | Input::Waited | Input::Compacted(_) | Input::NextModel(_) => Vec::new(),
+            Input::Model(_)
+            | Input::Failed { .. }
+            | Input::Waited
+            | Input::Compacted(_)
+            | Input::NextModel(_)
+            | Input::Unaffordable(_)
+            | Input::Shortened(_) => Vec::new(),
         }
     }
 
@@ -310,6 +328,7 @@ impl Turn {
     fn begin(&mut self) -> Vec<Effect> {
         self.calls.clear();
         self.said = false;
+        self.shortened = None;
         // The request that is made now tells all that the user has said, and what it takes is counted anew.
         self.pending = false;
         self.tokens = Tokens::default();
@@ -500,6 +519,9 @@ impl Turn {
         }
         match reason {
             FinishReason::Length => {
+                if let Some(why) = self.shortened.take() {
+                    return self.stop(StopReason::Budget(why));
+                }
                 self.stop(StopReason::Limit("The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.".into()))
             }
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Unknown => {
@@ -580,6 +602,9 @@ impl Turn {
             }
             Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting | Phase::Changing => {
                 let mut effects = vec![Effect::DropModel];
+                if self.phase == Phase::Streaming {
+                    effects.extend(self.wasted());
+                }
                 effects.append(&mut self.give_up("Not run: the user cancelled."));
                 effects.push(Effect::Error(MessageError::MessageAbortedError(ErrorData {
                     message: "Cancelled by the user.".into(),

@@ -4,6 +4,10 @@
 //!
 //! **Invariant:** a turn's inputs are taken one at a time, and its effects are performed in order before the next input.
 
+mod naming;
+mod spending;
+mod summaries;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tools::{ToolError, ToolOutput, ToolProgress};
 use workspace::Place;
 
+use self::naming::{Naming, named};
 use crate::calls::{self, CallJob};
-use crate::session::{SessionState, SummaryText, now};
+use crate::estimate::Measured;
+use crate::ledger::Hold;
+use crate::session::{SessionState, now};
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::subagents::Origin;
@@ -50,6 +57,9 @@ pub enum Command {
 /// How long cancelled calls may take to end by themselves.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// A summary that is being written.
+type Summarising = std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>;
+
 /// News of a call, by its number in the step.
 type News = (usize, ToolProgress);
 
@@ -77,6 +87,12 @@ pub struct Worker {
     origin: Option<Arc<Origin>>,
     /// Why the last turn ended.
     reason: StopReason,
+    /// What the last request took.
+    measured: Option<Measured>,
+    /// The session has no title but its first line.
+    untitled: bool,
+    /// A title is being written.
+    title: Option<Naming>,
 }
 
 /// What runs while a turn runs.
@@ -87,12 +103,16 @@ struct Running {
     asked_from: Option<Place>,
     answer: Option<ModelStream>,
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
-    summary: Option<std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>>,
+    summary: Option<Summarising>,
+    /// The size of the request that runs, in bytes, where that has to be known.
+    size: usize,
     calls: JoinSet<CallEnd>,
     /// Which call a task is.
     tasks: HashMap<tokio::task::Id, usize>,
     /// When cancelled calls are given up.
     grace: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    /// What the request that runs may cost.
+    hold: Option<Hold>,
     started: Vec<(i64, Value)>,
     cancel: CancellationToken,
     news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
@@ -109,6 +129,7 @@ pub struct CallEnd {
 impl Worker {
     /// A worker for a session; `run` is its task.
     pub fn new(shared: Arc<Shared>, state: SessionState, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+        let untitled = state.history.is_empty() && state.info.parent_id.is_none();
         Self {
             shared,
             state,
@@ -119,6 +140,9 @@ impl Worker {
             closed: false,
             origin: None,
             reason: StopReason::Done,
+            measured: None,
+            untitled,
+            title: None,
         }
     }
 
@@ -163,9 +187,16 @@ impl Worker {
     }
 
     async fn work(&mut self) {
-        while !self.closed
-            && let Some(command) = self.commands.recv().await
-        {
+        while !self.closed {
+            let command = tokio::select! {
+                biased;
+                command = self.commands.recv() => command,
+                title = named(&mut self.title), if self.title.is_some() => {
+                    self.keep_title(title);
+                    continue;
+                }
+            };
+            let Some(command) = command else { return };
             if let Err(why) = self.state.catch_up() {
                 tracing::error!("{why}");
             }
@@ -231,15 +262,18 @@ impl Worker {
             answer: None,
             wait: None,
             summary: None,
+            size: 0,
             calls: JoinSet::new(),
             tasks: HashMap::new(),
             grace: None,
+            hold: None,
             started: Vec::new(),
             cancel: CancellationToken::new(),
             news: mpsc::unbounded_channel(),
         };
         self.shared.turn_began(self.state.id());
         self.status(SessionStatus::Busy);
+        self.open_books().await;
         if let Some(passed) = run.setup.passed.take().filter(|words| self.shared.models.is_news(words)) {
             self.notice(passed);
         }
@@ -298,8 +332,10 @@ impl Worker {
                     self.state.call_progress(call, news.metadata);
                     self.count_subagents();
                 }
+                title = named(&mut self.title), if self.title.is_some() => self.keep_title(title),
                 event = next_event(&mut run.answer), if run.answer.is_some() => match event {
                     Some(Ok(event)) => {
+                        self.begin_title(&run.setup);
                         if matches!(event, ModelEvent::Finish(_)) {
                             run.answer = None;
                         }
@@ -326,7 +362,8 @@ impl Worker {
                 }
                 summary = summarised(&mut run.summary), if run.summary.is_some() => {
                     run.summary = None;
-                    return Input::Compacted(match self.keep_summary(&run.id, &run.setup, summary, true) {
+                    run.hold = None;
+                    return Input::Compacted(match self.keep_summary(&run.id, summary, true) {
                         Ok(()) => true,
                         Err(error) => {
                             self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
@@ -351,9 +388,10 @@ impl Worker {
 
     async fn perform(&mut self, run: &mut Running, effect: Effect, inputs: &mut VecDeque<Input>) {
         match effect {
-            Effect::CallModel { last, .. } => self.call_model(run, last).await,
+            Effect::CallModel { last, .. } => self.call_model(run, last, inputs).await,
             Effect::DropModel => {
                 run.answer = None;
+                run.hold = None;
                 run.wait = None;
                 run.summary = None;
             }
@@ -365,6 +403,7 @@ impl Worker {
                 let cost = providers::cost(&run.setup.model.cost, &tokens);
                 self.state.spend(cost, tokens);
                 self.count(cost, tokens);
+                run.hold = None;
             }
             Effect::NextModel { reason, kind } => inputs.push_back(Input::NextModel(self.next_model(run, &reason, kind))),
             Effect::Text(text) => self.state.text(text),
@@ -383,8 +422,10 @@ impl Worker {
             }
             Effect::StepFinished { reason, tokens } => {
                 let cost = providers::cost(&run.setup.model.cost, &tokens);
+                self.measured = Some(Measured::of(&run.setup, run.size, tokens));
                 self.state.finish_step(request::finish_word(reason), tokens, cost);
                 self.count(cost, tokens);
+                run.hold = None;
             }
             Effect::RunTool { call, doom } => self.run_tool(run, call, doom).await,
             Effect::SkipTool { call, why } => {
@@ -400,12 +441,13 @@ impl Worker {
                 self.status(SessionStatus::Retry { attempt, message: reason, next });
                 run.wait = Some(Box::pin(tokio::time::sleep(delay)));
             }
-            Effect::Compact => match compaction::plan(&self.state.history, &run.setup, true) {
-                Some(plan) => {
-                    run.summary =
-                        Some(Box::pin(compaction::summarise(plan, run.setup.clone(), self.state.id().clone(), self.shared.client.clone())))
+            Effect::Compact => match self.summary(&run.setup, true) {
+                Ok(Some((summary, hold))) => {
+                    run.summary = Some(summary);
+                    run.hold = hold;
                 }
-                None => inputs.push_back(Input::Compacted(false)),
+                Ok(None) => inputs.push_back(Input::Compacted(false)),
+                Err(why) => inputs.push_back(Input::Unaffordable(why)),
             },
             Effect::Error(error) => {
                 self.state.error(error.clone());
@@ -428,12 +470,13 @@ impl Worker {
         }
         run.setup = run.setup.next(&self.shared)?;
         run.answer = None;
+        run.hold = None;
         self.state.discard_step();
         self.notice(format!("{failed} failed ({}); going on with {}", reason.trim_end_matches('.'), run.setup.author.model));
         Ok(request::limits(&self.shared.config, &run.setup))
     }
 
-    async fn call_model(&mut self, run: &mut Running, last: bool) {
+    async fn call_model(&mut self, run: &mut Running, last: bool, inputs: &mut VecDeque<Input>) {
         self.state.end_step();
         if let Some(setup) = self.waiting.take() {
             run.setup = setup.amid(&run.setup);
@@ -450,7 +493,10 @@ impl Worker {
             run.asked_from = ask.place.or(run.asked_from.take());
             run.id = turn;
         }
-        let model_request = request::build(&self.shared, &self.state, &run.setup, last);
+        let mut model_request = request::build(&self.shared, &self.state, &run.setup, last);
+        if let Err(over) = self.afford(run, &mut model_request, inputs) {
+            return inputs.push_back(Input::Unaffordable(over));
+        }
         self.state.begin_step(&run.id, &run.setup.author);
         run.started.clear();
         run.tasks.clear();
@@ -548,20 +594,6 @@ impl Worker {
         Input::ToolDone { call: end.call, outcome }
     }
 
-    /// What this session uses counts for those that started it.
-    fn count(&self, cost: f64, tokens: proto::Tokens) {
-        if let Some(origin) = &self.origin {
-            origin.spent(&self.shared, cost, tokens);
-        }
-    }
-
-    /// What its subagents used counts for this session.
-    fn count_subagents(&mut self) {
-        if let Some((cost, tokens)) = self.shared.take_spent(self.state.id()) {
-            self.state.spend(cost, tokens);
-        }
-    }
-
     /// A turn is over, or a summary.
     fn ended(&mut self, turn: &TurnId, reason: &StopReason) {
         self.state.end_step();
@@ -578,62 +610,11 @@ impl Worker {
             self.shared.turn_ended(self.state.id(), turn, reason);
         }
         self.status(SessionStatus::Idle);
-        self.state.idle(match reason.message() {
+        let words = match reason.message() {
             "" => reason.word().to_owned(),
             message => format!("{}: {message}", reason.word()),
-        });
-    }
-
-    async fn compact_now(&mut self, setup: Setup) {
-        self.shared.turn_began(self.state.id());
-        self.status(SessionStatus::Busy);
-        let newest = self.state.history.iter().rfind(|m| matches!(m.info, proto::Message::User(_)));
-        let turn = newest.map_or_else(TurnId::new, |m| m.info.id().clone());
-        let reason = self.by_hand(&turn, &setup).await;
-        self.ended(&turn, &reason);
-    }
-
-    async fn by_hand(&mut self, turn: &TurnId, setup: &Setup) -> StopReason {
-        let Some(plan) = compaction::plan(&self.state.history, setup, false) else { return StopReason::Done };
-        let summary = compaction::summarise(plan, setup.clone(), self.state.id().clone(), self.shared.client.clone());
-        let mut summary = std::pin::pin!(summary);
-        loop {
-            tokio::select! {
-                biased;
-                command = self.commands.recv(), if !self.closed => match command {
-                    None | Some(Command::End) => {
-                        self.closed = true;
-                        self.cancelled();
-                        return StopReason::Cancelled;
-                    }
-                    Some(Command::Cancel) => {
-                        self.cancelled();
-                        return StopReason::Cancelled;
-                    }
-                    Some(Command::Ask { request, mentions, setup, reply }) => self.take(request, mentions, setup, reply).await,
-                    Some(Command::Compact(_)) => {}
-                },
-                summary = &mut summary => {
-                    return match self.keep_summary(turn, setup, summary, false) {
-                        Ok(()) => StopReason::Done,
-                        Err(error) => StopReason::Provider(error.data().message.clone()),
-                    };
-                }
-            }
-        }
-    }
-
-    /// Keeps a summary. What was said since it was planned stays as it was said.
-    fn keep_summary(&mut self, turn: &TurnId, setup: &Setup, summary: compaction::Outcome, auto: bool) -> Result<(), MessageError> {
-        let summary = summary.map_err(|error| {
-            MessageError::ContextOverflowError(ErrorData { message: error.message, status_code: error.status, is_retryable: None })
-        })?;
-        let cost = providers::cost(&setup.model.cost, &summary.tokens);
-        let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
-        self.count(cost, summary.tokens);
-        let text = SummaryText { text: summary.text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
-        self.state.add_summary(turn, &setup.author, text, auto);
-        Ok(())
+        };
+        self.state.idle(words, self.origin.is_none().then(|| self.shared.ledger.usage(self.state.id())));
     }
 
     /// Something that the user should know, and that is no error.
@@ -661,7 +642,7 @@ async fn wait(timer: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
     }
 }
 
-async fn summarised(summary: &mut Option<std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>>) -> compaction::Outcome {
+async fn summarised(summary: &mut Option<Summarising>) -> compaction::Outcome {
     match summary {
         Some(summary) => summary.await,
         None => std::future::pending().await,

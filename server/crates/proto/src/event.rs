@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Message, MessageError, MessageId, Part, PartId, PermissionId, PermissionReply, PermissionRequest, QuestionId, QuestionRequest, Session,
-    SessionId, Todo,
+    SessionId, Todo, Tokens,
 };
 
 /// What a session does.
@@ -27,6 +27,18 @@ pub enum SessionStatus {
         /// When, in milliseconds since 1970.
         next: i64,
     },
+}
+
+/// What a turn used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnUsage {
+    /// Tokens.
+    pub tokens: Tokens,
+    /// In US dollars.
+    pub cost: f64,
+    /// What its whole session has cost by now, in US dollars.
+    pub session_cost: f64,
 }
 
 /// What happened.
@@ -62,6 +74,9 @@ pub enum Event {
         session_id: SessionId,
         /// Why the turn ended, for the user: `done`, `cancelled`, `limit`, … (Interline's own field).
         reason: String,
+        /// What the turn used, subagents included (Interline's own field); absent for a subagent's session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<TurnUsage>,
     },
     /// Its turn failed.
     #[serde(rename = "session.error")]

@@ -14,7 +14,7 @@ mod permission;
 mod question;
 mod session;
 
-pub use event::{Event, NumberedEvent, SessionStatus};
+pub use event::{Event, NumberedEvent, SessionStatus, TurnUsage};
 pub use ids::{CallId, MessageId, PartId, PermissionId, QuestionId, SessionId, TurnId};
 pub use message::{
     AssistantMessage, CacheTokens, ErrorData, Message, MessageError, MessagePath, MessageTime, MessageWithParts, ModelRef, Tokens,

@@ -123,6 +123,13 @@ impl Registry {
         })
     }
 
+    /// Whether it is known what a model costs: its prices are listed, or it is the user's own server that asks none.
+    #[must_use]
+    pub fn is_priced(&self, model: &ResolvedModel) -> bool {
+        let listed = || self.provider(&model.provider_id)?.models.get(&model.model_id)?.cost.clone();
+        catalogue::is_local(&model.provider_id) || listed().is_some()
+    }
+
     /// Every model that is known and switched on, configured providers first; of a provider that was only fetched, if there is a key for it.
     #[must_use]
     pub fn models(&self) -> Vec<ModelEntry> {

@@ -12,6 +12,7 @@ mod messages;
 mod reviews;
 mod schema;
 mod sessions;
+mod spent;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};

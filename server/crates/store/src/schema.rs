@@ -50,6 +50,8 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
 ", "
     CREATE TABLE review (key TEXT PRIMARY KEY, hash BLOB NOT NULL, hunks ANY NOT NULL) STRICT, WITHOUT ROWID;
+", "
+    CREATE TABLE spent (day TEXT PRIMARY KEY, dollars REAL NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
 /// Opens the file and brings its tables up to date.

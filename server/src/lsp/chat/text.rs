@@ -199,6 +199,21 @@ pub fn take_back(text: &Rope, words: &str, newer: usize) -> Option<TextEdit> {
     Some(TextEdit { range: from..end, text: String::new() })
 }
 
+/// Puts a line in the place of one that the newest answer but `newer` ends with, or below the answer where there is none; an empty one takes it
+/// away. None if there is nothing to do, or somebody changed the old one.
+#[must_use]
+pub fn status(text: &Rope, old: &str, new: &str, newer: usize) -> Option<TextEdit> {
+    if old.is_empty() {
+        return (!new.is_empty()).then(|| append(text, &format!("\n\n{new}"), newer));
+    }
+    let taken = take_back(text, old, newer)?;
+    if new.is_empty() {
+        return Some(taken);
+    }
+    let from = taken.range.end - old.len();
+    Some(TextEdit { range: from..taken.range.end, text: new.to_owned() })
+}
+
 /// Words in which no line is taken for one of our headings.
 #[must_use]
 pub fn escape(words: &str) -> String {
@@ -306,6 +321,20 @@ mod tests {
         let edit = take_back(&text, "partial answ", 0).unwrap();
         assert_eq!(apply(&text.to_string(), &edit), "## Interline\n\nkeep\n\n## You\n\n");
         assert_eq!(take_back(&text, "other", 0), None);
+    }
+
+    #[test]
+    fn a_line_that_counts_down_stays_one_line_and_goes_away() {
+        let text = "## You\n\na\n\n## Interline\n\none\n\n## You\n\nnext";
+        let with = |line: &str| text.replace("one", &format!("one\n\n{line}"));
+        check(text, |t| status(t, "", "> in 2 s", 0).unwrap(), &with("> in 2 s"));
+        check(&with("> in 2 s"), |t| status(t, "> in 2 s", "> in 1 s", 0).unwrap(), &with("> in 1 s"));
+        check(&with("> in 1 s"), |t| status(t, "> in 1 s", "", 0).unwrap(), text);
+        let empty = "## Interline\n\n## You\n\n";
+        check(empty, |t| status(t, "", "> in 2 s", 0).unwrap(), "## Interline\n\n> in 2 s\n\n## You\n\n");
+        for (old, new) in [("", ""), ("> changed by the user", "> in 1 s"), ("> changed by the user", "")] {
+            assert_eq!(status(&Rope::from_str(text), old, new, 0), None);
+        }
     }
 
     #[test]

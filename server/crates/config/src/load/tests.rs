@@ -186,6 +186,19 @@ fn what_must_be_there() {
 }
 
 #[test]
+fn a_budget_is_money() {
+    let text = "{\n  \"budget\": {\"turn\": 0.5, \"session\": \"much\", \"day\": -1, \"week\": 3}\n}";
+    let place = Place::new(&[("p/interline.json", text)]);
+    let loaded = place.load("p", &[]);
+    let caps = loaded.config.budget;
+    assert_eq!((caps.turn, caps.session, caps.day), (Some(0.5), None, None));
+    let shown = place.problems(&loaded);
+    let expect = "p/interline.json:2:38: \"budget.session\": expected a number of 0 or more (US dollars), found text; it is left out";
+    assert!(shown.contains(expect), "{shown}");
+    assert!(shown.contains("p/interline.json:2:53: \"budget.day\": expected") && shown.contains("unknown key \"budget.week\""), "{shown}");
+}
+
+#[test]
 fn a_secret_stands_in_no_problem() {
     let shown = check_file(
         "{\"provider\": {\"p\": {\"options\": {\"apiKey\": [\"sk-SECRET\"], \"timeout\": \"{env:KEY}\"}}}, \"share\": \"{env:KEY}\"}",

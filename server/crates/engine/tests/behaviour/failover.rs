@@ -138,6 +138,7 @@ async fn an_agent_and_a_subagent_may_have_models_of_their_own() {
     let mut world = World::with(json!({"agent": agents})).await;
     let task = json!({"description": "look", "prompt": "look there", "subagent_type": "explore"});
     world.model.script([BAD_KEY, call("task", task), BAD_KEY, Reply::Text("seen"), Reply::Text("done")]);
-    assert_eq!(world.turn("go").await, "done");
+    // The subagent's end, and the turn's.
+    assert_eq!((world.turn("go").await, world.idle().await), ("done".into(), "done".into()));
     assert_eq!(asked(&world), ["other", "test", "tiny-1b", "wide", "test"]);
 }

@@ -45,7 +45,7 @@ async fn end(world: &mut World) -> String {
     let session = world.session();
     world
         .event("end of the turn", |event| match event {
-            Event::SessionIdle { session_id, reason } if *session_id == session => Some(reason.clone()),
+            Event::SessionIdle { session_id, reason, .. } if *session_id == session => Some(reason.clone()),
             _ => None,
         })
         .await

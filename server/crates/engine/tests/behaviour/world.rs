@@ -55,7 +55,8 @@ impl World {
         let mut config = json!({"model": "mock/test", "shell": "/bin/bash", "provider": {"mock": {
             "npm": "@ai-sdk/openai-compatible",
             "options": {"baseURL": model.url, "apiKey": "k-secret"},
-            "models": {"test": {}, "other": {}, "gpt-5": {}, "tiny-1b": {}, "thinker": {"reasoning": true}, "narrow": {"limit": {"context": 10_000, "output": 1000}}, "wide": {"limit": {"context": 100_000, "output": 1000}}},
+            "models": {"test": {}, "other": {}, "gpt-5": {}, "tiny-1b": {}, "thinker": {"reasoning": true}, "narrow": {"limit": {"context": 10_000, "output": 1000}}, "wide": {"limit": {"context": 100_000, "output": 1000}},
+                "paid": {"limit": {"context": 100_000, "output": 4000}, "cost": {"input": 1, "output": 10}}},
         }}});
         for (key, value) in more.as_object().unwrap() {
             config[key] = value.clone();

@@ -11,7 +11,7 @@ use super::keys::{key_variables, needs_key};
 use super::speech::{speech, without_key};
 use super::{Registry, configuration};
 use crate::model::{Capabilities, ResolvedModel, Secret, Timeouts};
-use crate::{ProviderError, catalogue, variants};
+use crate::{ProviderError, ProviderErrorKind, catalogue, variants};
 
 impl Registry {
     pub(super) fn build(

@@ -38,13 +38,14 @@ fn names_that_are_not_known() {
     let mut config = mock();
     config["disabled_providers"] = json!(["xai"]);
     let registry = registry(config, &[("OPENAI_API_KEY", "k")]);
-    let check = |name: &str, words: &[&str]| {
+    let check_kind = |kind: ProviderErrorKind, name: &str, words: &[&str]| {
         let error = registry.resolve(name).unwrap_err();
-        assert_eq!(error.kind, ProviderErrorKind::Configuration);
+        assert_eq!(error.kind, kind, "{name}");
         for word in words {
             assert!(error.message.contains(word), "{name}: {} lacks {word}", error.message);
         }
     };
+    let check = |name: &str, words: &[&str]| check_kind(ProviderErrorKind::Configuration, name, words);
     check("mock/nosuchmodel", &["`mock`", "`nosuchmodel`", "test, other"]);
     check("mock/tset", &["`tset`", "Did you mean `test`"]);
     check("openai/gpt5", &["`gpt5`", "`gpt-5`"]);
@@ -54,7 +55,7 @@ fn names_that_are_not_known() {
     check("gpt-5", &["`gpt-5`", "provider/model"]);
     check("mock/", &["provider/model"]);
     check("ollama", &["`ollama`", "provider/model"]);
-    check("anthropic/claude-sonnet-4-5", &["ANTHROPIC_API_KEY", "interline auth add anthropic"]);
+    check_kind(ProviderErrorKind::Auth, "anthropic/claude-sonnet-4-5", &["ANTHROPIC_API_KEY", "interline auth add anthropic"]);
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Summaries of the session: on request, and amid a turn.
+//!
+//! **Invariant:** a summary that failed changes nothing, and costs what it cost.
+
+use proto::{ErrorData, Message, MessageError, SessionStatus, TurnId};
+
+use super::{Command, Summarising, Worker};
+use crate::agents::Agent;
+use crate::ledger::Hold;
+use crate::session::SummaryText;
+use crate::setup::Setup;
+use crate::{StopReason, compaction, estimate};
+
+impl Worker {
+    pub(super) async fn compact_now(&mut self, setup: Setup) {
+        self.shared.turn_began(self.state.id());
+        self.status(SessionStatus::Busy);
+        self.open_books().await;
+        let newest = self.state.history.iter().rfind(|m| matches!(m.info, Message::User(_)));
+        let turn = newest.map_or_else(TurnId::new, |m| m.info.id().clone());
+        let reason = self.by_hand(&turn, &setup).await;
+        self.ended(&turn, &reason);
+    }
+
+    async fn by_hand(&mut self, turn: &TurnId, setup: &Setup) -> StopReason {
+        let (mut summary, _hold) = match self.summary(setup, false) {
+            Ok(Some(summary)) => summary,
+            Ok(None) => return StopReason::Done,
+            Err(why) => return StopReason::Budget(why),
+        };
+        loop {
+            tokio::select! {
+                biased;
+                command = self.commands.recv(), if !self.closed => match command {
+                    None | Some(Command::End) => {
+                        self.closed = true;
+                        self.cancelled();
+                        return StopReason::Cancelled;
+                    }
+                    Some(Command::Cancel) => {
+                        self.cancelled();
+                        return StopReason::Cancelled;
+                    }
+                    Some(Command::Ask { request, mentions, setup, reply }) => self.take(request, mentions, setup, reply).await,
+                    Some(Command::Compact(_)) => {}
+                },
+                summary = &mut summary => {
+                    return match self.keep_summary(turn, summary, false) {
+                        Ok(()) => StopReason::Done,
+                        Err(error) => StopReason::Provider(error.data().message.clone()),
+                    };
+                }
+            }
+        }
+    }
+
+    /// The request for a summary; none if there is nothing to summarise.
+    pub(super) fn summary(&self, setup: &Setup, in_turn: bool) -> Result<Option<(Summarising, Option<Hold>)>, String> {
+        let summariser = self.summariser(setup);
+        let Some(plan) = compaction::plan(&self.state.history, setup, &summariser, in_turn) else { return Ok(None) };
+        let (mut hold, mut max_output) = (None, None);
+        if self.is_capped(&summariser) {
+            let estimate = estimate::estimate(&summariser, plan.size(), None);
+            let (fits, held) = self.shared.ledger.hold(self.payer(), &summariser.model.cost, &estimate).map_err(|over| over.words())?;
+            (hold, max_output) = (Some(held), Some(fits.output));
+        }
+        let (session, client) = (self.state.id().clone(), self.shared.client.clone());
+        Ok(Some((Box::pin(compaction::summarise(plan, summariser, session, client, max_output)), hold)))
+    }
+
+    /// Who summarises: the configured model of the agent `compaction`, else the session's.
+    fn summariser(&self, setup: &Setup) -> Setup {
+        let own = self.shared.config.agent.get("compaction").and_then(|agent| agent.model.as_ref());
+        let Some(names) = own.map(|models| models.all().to_vec()) else { return setup.clone() };
+        Setup::begin(&self.shared, Agent::clone(&setup.agent), names).unwrap_or_else(|error| {
+            tracing::warn!("the model for summaries cannot be asked: {}", error.message);
+            setup.clone()
+        })
+    }
+
+    /// Keeps a summary. What was said since it was planned stays as it was said.
+    pub(super) fn keep_summary(&mut self, turn: &TurnId, summary: compaction::Outcome, auto: bool) -> Result<(), MessageError> {
+        let summary = summary.map_err(|error| {
+            MessageError::ContextOverflowError(ErrorData { message: error.message, status_code: error.status, is_retryable: None })
+        })?;
+        let cost = providers::cost(&summary.by.model.cost, &summary.tokens);
+        let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
+        self.count(cost, summary.tokens);
+        let text = SummaryText { text: summary.text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
+        self.state.add_summary(turn, &summary.by.author, text, auto);
+        Ok(())
+    }
+}
