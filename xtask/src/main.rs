@@ -9,7 +9,9 @@
 mod catalogue;
 mod ci;
 mod editors;
+mod packages;
 mod run;
+mod servers;
 mod test;
 mod tidy;
 mod tools;
@@ -46,6 +48,8 @@ enum Task {
     },
     /// Install Neovim and Helix into .editors, for the tests.
     Editors,
+    /// Install real language servers into .servers, for the tests.
+    Servers,
     /// Build what is measured, and say how to measure it.
     Bench,
     /// Run the random interleavings of user and agent for longer than the tests do.
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::all(),
         Task::Demo { args } => test::demo(&args),
         Task::Editors => editors::install().map(|_| ()),
+        Task::Servers => servers::install(),
         Task::Bench => test::bench(),
         Task::Interleavings { cases } => test::interleavings(cases),
         Task::Catalogue { source } => catalogue::write(&source),

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{debian, executable, fresh};
+use crate::packages::{debian, executable, fresh};
 use crate::run::Result;
 
 const SUITE: &str = "trixie";
@@ -13,7 +13,7 @@ const PACKAGE: &str = "hx";
 /// Unpacks it below `home` and returns a script that starts it.
 pub fn install(home: &Path) -> Result<PathBuf> {
     let folder = home.join("helix");
-    debian::unpack(SUITE, PACKAGE, fresh(&folder)?)?;
+    debian::unpack(SUITE, &[PACKAGE], fresh(&folder)?)?;
     debian::use_own_libraries(&folder, "usr/lib/hx/hx")?;
     let script = folder.join("hx");
     let runtime = folder.join("usr/lib/hx/runtime");

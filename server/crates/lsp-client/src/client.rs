@@ -41,6 +41,19 @@ pub struct Document {
     pub text: Rope,
     /// The protocol's name of its language.
     pub language: Arc<str>,
+    /// What the disk holds.
+    pub disk: Disk,
+}
+
+/// What the disk holds of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// Another text: this one is not saved.
+    Differs,
+    /// The same text.
+    Same,
+    /// The same text, which was written just now: checks that run after saves are to run.
+    Written,
 }
 
 /// A server that has answered `initialize`. It ends when this is dropped.
@@ -97,46 +110,42 @@ impl Client {
         Ok(Self { connection, said, process: pipes.process, version: AtomicI32::new(0), _puller: stop.drop_guard() })
     }
 
-    /// Gives the server a text, if it has another one.
+    /// Gives the server a text, if it has another one, and tells it of a save.
     pub(crate) fn give(&self, document: &Document) {
-        let Document { key, text, language } = document;
+        let Document { key, text, language, disk } = document;
         let wishes = self.said.wishes();
         if !wishes.open_close() {
             return;
         }
         let mut ledger = self.said.ledger();
-        let (method, params, version) = match ledger.given(key) {
-            Some((_, old)) if old == text => return,
-            None => {
-                let version = self.next_version();
-                let item = json!({ "uri": key.to_uri(), "languageId": language.as_ref(), "version": version, "text": text.to_string() });
-                ("textDocument/didOpen", json!({ "textDocument": item }), version)
-            }
+        let id = || json!({ "uri": key.to_uri(), "version": self.version.fetch_add(1, Ordering::Relaxed) + 1 });
+        let told = match ledger.given(key) {
+            Some((_, old)) if old == text => None,
             Some((_, old)) => {
-                let version = self.next_version();
                 let changes = changes::of(old, text, wishes.sync(), wishes.encoding);
-                let id = json!({ "uri": key.to_uri(), "version": version });
-                ("textDocument/didChange", json!({ "textDocument": id, "contentChanges": changes }), version)
+                Some(("textDocument/didChange", json!({ "textDocument": id(), "contentChanges": changes })))
+            }
+            None => {
+                let mut item = id();
+                item["languageId"] = language.as_ref().into();
+                item["text"] = text.to_string().into();
+                Some(("textDocument/didOpen", json!({ "textDocument": item })))
             }
         };
         // Told while the ledger is held: what the server answers comes after it in the ledger, too.
-        ledger.gave(key, version, text.clone(), Instant::now());
-        self.connection.notify(method, params);
-        drop((ledger, wishes));
-        self.said.tell();
-    }
-
-    /// The disk holds what the server was given.
-    pub(crate) fn saved(&self, key: &DocKey) {
-        let wishes = self.said.wishes();
-        let mut ledger = self.said.ledger();
-        let (Some(with_text), Some((_, text))) = (wishes.save(), ledger.given(key)) else { return };
-        let mut params = json!({ "textDocument": { "uri": key.to_uri() } });
-        if with_text {
-            params["text"] = text.to_string().into();
+        if let Some((method, params)) = told {
+            ledger.gave(key, self.version.load(Ordering::Relaxed), text.clone(), Instant::now());
+            self.connection.notify(method, params);
         }
-        ledger.saved(Instant::now());
-        self.connection.notify("textDocument/didSave", params);
+        ledger.is_on_disk(key, *disk != Disk::Differs);
+        if let (Disk::Written, Some(with_text)) = (disk, wishes.save()) {
+            let mut params = json!({ "textDocument": { "uri": key.to_uri() } });
+            if with_text {
+                params["text"] = text.to_string().into();
+            }
+            ledger.saved(Instant::now());
+            self.connection.notify("textDocument/didSave", params);
+        }
         drop((ledger, wishes));
         self.said.tell();
     }
@@ -191,10 +200,6 @@ impl Client {
         if let Some(process) = &self.process {
             process.end().await;
         }
-    }
-
-    fn next_version(&self) -> i32 {
-        self.version.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct PullKind {
 struct Open {
     version: i32,
     text: Rope,
+    /// Whether the disk holds this text.
+    saved: bool,
     changed: Tick,
     changed_at: Instant,
     /// From that change to the last publication so far.
@@ -140,19 +142,21 @@ impl Ledger {
         self.open.get(key).map(|open| (open.version, &open.text))
     }
 
-    /// All that the server has open.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &DocKey> {
-        self.open.keys()
-    }
-
     /// The server was given a new text.
     pub(crate) fn gave(&mut self, key: &DocKey, version: i32, text: Rope, now: Instant) {
         let tick = self.next();
         if let Some(took) = self.open.get(key).and_then(|open| open.took) {
             self.latency.add(took);
         }
-        self.open.insert(key.clone(), Open { version, text, changed: tick, changed_at: now, took: None });
+        self.open.insert(key.clone(), Open { version, text, saved: false, changed: tick, changed_at: now, took: None });
         (self.changed, self.changed_at) = (tick, Some(now));
+    }
+
+    /// Whether the disk holds what the server was given.
+    pub(crate) fn is_on_disk(&mut self, key: &DocKey, saved: bool) {
+        if let Some(open) = self.open.get_mut(key) {
+            open.saved = saved;
+        }
     }
 
     /// The server was told that a document was saved.
@@ -298,6 +302,11 @@ impl Ledger {
     /// The server is gone.
     pub(crate) fn stopped(&mut self, why: &str) {
         self.stopped.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Why the server is gone, if it is.
+    pub(crate) fn why_stopped(&self) -> Option<&str> {
+        self.stopped.as_deref()
     }
 
     /// All that is known of a file now.

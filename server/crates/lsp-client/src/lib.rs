@@ -6,9 +6,6 @@
 //! **Invariant:** a diagnostic is called fresh only by proof; silence is never called clean. Nothing is started before a document needs it, nothing is ever downloaded,
 //! and every process that is started ends with the pool.
 
-// Until the pool is there, which uses all of it.
-#![allow(dead_code)]
-
 mod client;
 pub mod codec;
 mod connection;
@@ -16,8 +13,11 @@ mod delta;
 mod diagnostic;
 mod freshness;
 mod history;
+mod pool;
 pub mod positions;
 mod process;
+pub mod render;
+mod servers;
 mod settings;
 mod watched;
 mod wire;
@@ -28,12 +28,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use client::Document;
+pub use client::{Disk, Document};
 pub use connection::RequestError;
 pub use delta::{Delta, Moment};
 pub use diagnostic::{Diagnostic, Point, Related, Severity};
 pub use freshness::{Pending, Proof, Report, State};
+pub use pool::{Limits, Pool, Status};
 pub use process::Program;
+pub use servers::{Server, Servers};
 pub use watched::FileChange;
 pub use wire::RpcError;
 

@@ -14,7 +14,11 @@ impl Handler for Said {
     fn notification(&self, method: &str, params: Value) {
         match method {
             "textDocument/publishDiagnostics" => self.published(&params),
-            "$/progress" => self.progress(&params),
+            // Servers report progress by the hundred; only a beginning or an end changes what is known.
+            "$/progress" => match params["value"]["kind"].as_str() {
+                Some(kind @ ("begin" | "end")) => self.progress(&params, kind == "begin"),
+                _ => return,
+            },
             "experimental/serverStatus" => match params["quiescent"].as_bool() {
                 Some(quiescent) => self.ledger().quiescent(quiescent),
                 None => return,
@@ -76,16 +80,16 @@ impl Said {
         ledger.published(&key, version, items, Instant::now());
     }
 
-    fn progress(&self, params: &Value) {
+    fn progress(&self, params: &Value, begins: bool) {
         let token = match &params["token"] {
             Value::String(token) => token.clone(),
             Value::Number(token) => token.to_string(),
             _ => return,
         };
-        match params["value"]["kind"].as_str() {
-            Some("begin") => self.ledger().began(&token, &diagnostic::cut(params["value"]["title"].as_str().unwrap_or_default())),
-            Some("end") => self.ledger().ended(&token, Instant::now()),
-            _ => {}
+        if begins {
+            self.ledger().began(&token, &diagnostic::cut(params["value"]["title"].as_str().unwrap_or_default()));
+        } else {
+            self.ledger().ended(&token, Instant::now());
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio_util::codec::FramedRead;
 use workspace::DocKey;
 
-use super::{Client, Document};
+use super::{Client, Disk, Document};
 use crate::Setup;
 use crate::codec::{Codec, Frame};
 use crate::process::Pipes;
@@ -53,7 +53,7 @@ pub(crate) async fn started(capabilities: Value, setup: Setup) -> (Client, Fake)
 }
 
 pub(crate) fn document(name: &str, text: &str) -> Document {
-    Document { key: DocKey::file(format!("/p/{name}")), text: text.into(), language: Arc::from("text") }
+    Document { key: DocKey::file(format!("/p/{name}")), text: text.into(), language: Arc::from("text"), disk: Disk::Differs }
 }
 
 impl Fake {

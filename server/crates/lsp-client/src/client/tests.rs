@@ -48,7 +48,8 @@ async fn documents_are_told_as_the_server_wants_them() {
     let changed = server.expect("textDocument/didChange").await;
     assert_eq!(changed["textDocument"], json!({ "uri": "file:///p/a", "version": 2 }));
     assert_eq!(changed["contentChanges"][0]["range"]["start"]["line"], 1);
-    client.saved(&document("a", "").key);
+    client.give(&Document { disk: Disk::Same, ..document("a", "one\n2\n") });
+    client.give(&Document { disk: Disk::Written, ..document("a", "one\n2\n") });
     assert_eq!(server.expect("textDocument/didSave").await, json!({ "textDocument": { "uri": "file:///p/a" } }));
     client.close(&document("a", "").key);
     client.close(&document("a", "").key);
@@ -60,8 +61,7 @@ async fn documents_are_told_as_the_server_wants_them() {
 #[tokio::test]
 async fn a_server_that_wants_nothing_is_told_nothing() {
     let (client, mut server) = started(json!({}), setup()).await;
-    client.give(&document("a", "one"));
-    client.saved(&document("a", "").key);
+    client.give(&Document { disk: Disk::Written, ..document("a", "one") });
     client.disk_changed(&[("/p/a".into(), FileChange::Changed)]);
     heard(&mut server).await;
 }
@@ -93,7 +93,7 @@ async fn a_publication_of_an_older_text_is_not_fresh() {
     assert_eq!(state(&client, "a"), State::Pending(Pending::Checking));
     server.publish("a", Some(2), &[]).await;
     let fresh = until(&client, "a", State::is_fresh).await;
-    assert_eq!((fresh, lines(&client, "a")), (State::Fresh { version: 2, by: Proof::Version }, vec![]));
+    assert_eq!((fresh, lines(&client, "a")), (State::Fresh { version: 2, by: Proof::Version, whole: true }, vec![]));
 }
 
 /// As `heard`, after that many notifications of the client's.
@@ -125,7 +125,7 @@ async fn a_server_that_is_asked_is_asked_again_after_each_change() {
     assert_eq!(state(&client, "a"), State::Pending(Pending::Checking));
     let other = json!({ "file:///p/b": { "kind": "full", "items": [item(4)] } });
     server.answer(&third, json!({ "kind": "full", "items": [item(0)], "relatedDocuments": other })).await;
-    assert_eq!(until(&client, "a", State::is_fresh).await, State::Fresh { version: 2, by: Proof::Answer });
+    assert_eq!(until(&client, "a", State::is_fresh).await, State::Fresh { version: 2, by: Proof::Answer, whole: true });
     assert_eq!((lines(&client, "a"), lines(&client, "b")), (vec![0], vec![4]));
     // What the server takes back is asked again; an error is no answer.
     server.ask("workspace/diagnostic/refresh", Value::Null).await;

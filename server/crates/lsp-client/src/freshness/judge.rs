@@ -63,10 +63,14 @@ impl Ledger {
         self.pull.is_some() && self.open.iter().any(|(key, open)| !self.answered_since(key, self.due(open)))
     }
 
+    fn fresh(&self, open: &Open, by: Proof) -> Judged {
+        State::Fresh { version: open.version, by, whole: open.saved || self.check.is_none() }.into()
+    }
+
     fn by_answer(&self, key: &DocKey, open: &Open) -> Judged {
         match self.found.get(key).and_then(|found| found.pull.as_ref()) {
             Some(pull) if pull.asked >= self.due(open) => match &pull.result {
-                Ok(_) => State::Fresh { version: open.version, by: Proof::Answer }.into(),
+                Ok(_) => self.fresh(open, Proof::Answer),
                 Err(why) => Judged { hopeless: true, ..State::Pending(Pending::Failed(why.clone())).into() },
             },
             _ => Judged { likely: self.answers.median().map(|took| open.changed_at + took), ..State::Pending(Pending::Checking).into() },
@@ -74,7 +78,7 @@ impl Ledger {
     }
 
     fn by_publication(&self, key: &DocKey, open: &Open, now: Instant) -> Judged {
-        let fresh = |by| State::Fresh { version: open.version, by }.into();
+        let fresh = |by| self.fresh(open, by);
         let after = |push: &&Push| push.tick > open.changed;
         match self.found.get(key).and_then(|found| found.push.as_ref()) {
             Some(push) if push.version.is_some_and(|version| version >= open.version) => fresh(Proof::Version),

@@ -20,6 +20,8 @@ pub struct Report {
     pub state: State,
     /// What it says, the worst first. Where the state is pending, this may be about an older text.
     pub items: Arc<[Diagnostic]>,
+    /// How long was waited for it.
+    pub waited: Duration,
 }
 
 /// Whether diagnostics are about the text as it is now.
@@ -31,6 +33,8 @@ pub enum State {
         version: i32,
         /// How that is known.
         by: Proof,
+        /// Whether all that the server checks has seen the text: a check that runs after saves knows nothing of one that is not saved.
+        whole: bool,
     },
     /// They may not be.
     Pending(Pending),
@@ -57,7 +61,7 @@ pub enum Proof {
     Settled,
 }
 
-/// Why diagnostics are not fresh. Displayed for the model: `still checking (rust, 2.0 s)` is made of this and the server's name.
+/// Why diagnostics are not fresh; displayed in words for the model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Pending {
     /// The server has not answered `initialize` yet.
@@ -81,9 +85,4 @@ pub enum Pending {
     /// The wait was cancelled.
     #[error("not waited for")]
     Cancelled,
-}
-
-/// How long somebody has waited, for people.
-pub(crate) fn seconds(waited: Duration) -> String {
-    format!("{:.1} s", waited.as_secs_f32())
 }

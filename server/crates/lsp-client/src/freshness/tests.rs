@@ -45,7 +45,8 @@ impl World {
     fn told(&self, name: &str) -> String {
         let judged = self.judge(name);
         let mut text = match judged.state {
-            State::Fresh { by, .. } => format!("fresh by {by:?}"),
+            State::Fresh { by, whole: true, .. } => format!("fresh by {by:?}"),
+            State::Fresh { by, whole: false, .. } => format!("fresh by {by:?} in part"),
             State::Pending(why) => format!("pending: {why}"),
         };
         let ms = |at: Instant| {
@@ -224,6 +225,8 @@ fn a_check_after_the_save_counts() {
         world.ledger.ended("x/flycheck/0", world.now);
     };
     run(&mut world);
+    assert_eq!(world.told("a"), "fresh by Version in part", "the check has not seen this text");
+    world.ledger.is_on_disk(&key("a"), true);
     assert_eq!(world.told("a"), "fresh by Version");
     // What began before the save does not count.
     world.ledger.began("x/flycheck/0", "cargo check");
@@ -278,5 +281,5 @@ fn what_is_known_is_bounded_and_forgotten() {
         world.change("a").publish("a", Some(version)).ledger.closed(&key("a"));
         world.ledger.published(&key("a"), None, Vec::new(), world.now);
     }
-    assert_eq!((world.ledger.files().count(), world.ledger.open().count()), (0, 0));
+    assert_eq!((world.ledger.files().count(), world.ledger.open.len()), (0, 0));
 }

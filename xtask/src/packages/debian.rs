@@ -16,8 +16,8 @@ use crate::run::{Result, command, on_path, output};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Unpacks `package` of the release `suite`, and everything it depends on, into `root`.
-pub fn unpack(suite: &str, package: &str, root: &Path) -> Result {
+/// Unpacks `packages` of the release `suite`, and everything they depend on, into `root`.
+pub fn unpack(suite: &str, packages: &[&str], root: &Path) -> Result {
     for program in ["apt-get", "dpkg-deb"] {
         on_path(program).ok_or_else(|| format!("this machine has no {program}, so Debian's packages cannot be used"))?;
     }
@@ -28,7 +28,7 @@ pub fn unpack(suite: &str, package: &str, root: &Path) -> Result {
     fs::write(apt.join("state/status"), "")?;
     fs::write(apt.join("sources.list"), format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?))?;
     output(apt_get(&apt, &["update"])?)?;
-    output(apt_get(&apt, &["-y", "--download-only", "install", package])?)?;
+    output(apt_get(&apt, &[&["-y", "--download-only", "install"], packages].concat())?)?;
     for deb in files(&apt.join("cache/archives"))?.iter().filter(|file| file.extension().is_some_and(|end| end == "deb")) {
         let mut extract = command("dpkg-deb", ["-x"]);
         extract.arg(deb).arg(root);

@@ -1,0 +1,278 @@
+//! One server's place in the pool: what it is to have open, and its life from start to stop.
+//!
+//! **Invariant:** whatever happens to the process, the documents that it is to have are remembered and given to the next one; who waits is told at once that it has stopped.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use workspace::DocKey;
+
+use super::{Launch, Limits, Status};
+use crate::client::Client;
+use crate::servers::Server;
+use crate::{Disk, Document, Setup};
+
+/// Where a server is in its life.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// It is being started.
+    Starting,
+    /// It answers.
+    Running(Arc<Client>),
+    /// It has ended, and is started again soon: why it ended.
+    Ended(String),
+    /// It has ended, and stays so.
+    Stopped(String),
+    /// It is not installed after all.
+    Missing(String),
+}
+
+/// A server and what it is to have.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) server: Arc<Server>,
+    pub(super) root: PathBuf,
+    phase: watch::Sender<Phase>,
+    work: Mutex<Work>,
+    /// Set when it is to end.
+    end: CancellationToken,
+    /// Set when it is to end without ceremony.
+    abandoned: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Work {
+    /// What the server is to have open; the number grows with each use.
+    documents: HashMap<DocKey, (u64, Document)>,
+    uses: u64,
+    used: Instant,
+    why: String,
+}
+
+impl Slot {
+    pub(super) fn new(server: Arc<Server>, root: PathBuf) -> Arc<Self> {
+        let work = Work { documents: HashMap::new(), uses: 0, used: Instant::now(), why: String::new() };
+        Arc::new(Self {
+            server,
+            root,
+            phase: watch::Sender::new(Phase::Starting),
+            work: Mutex::new(work),
+            end: CancellationToken::new(),
+            abandoned: CancellationToken::new(),
+        })
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.borrow().clone()
+    }
+
+    pub(super) fn phases(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Whether the server is to have this document.
+    pub(super) fn has(&self, key: &DocKey) -> bool {
+        self.work().documents.contains_key(key)
+    }
+
+    /// When somebody last had to do with it.
+    pub(super) fn used(&self) -> Instant {
+        self.work().used
+    }
+
+    /// Somebody has to do with it.
+    pub(super) fn touch(&self) {
+        self.work().used = Instant::now();
+    }
+
+    /// Gives it a text. The document that was used longest ago is closed where there are too many.
+    pub(super) fn give(&self, document: &Document, most: usize) {
+        let mut work = self.work();
+        work.used = Instant::now();
+        work.uses += 1;
+        let uses = work.uses;
+        // A server that is started later has not missed the save: it reads the disk.
+        let disk = if document.disk == Disk::Written { Disk::Same } else { document.disk };
+        work.documents.insert(document.key.clone(), (uses, Document { disk, ..document.clone() }));
+        let oldest = (work.documents.len() > most)
+            .then(|| work.documents.iter().min_by_key(|(_, (uses, _))| *uses).map(|(key, _)| key.clone()))
+            .flatten();
+        if let Some(oldest) = &oldest {
+            work.documents.remove(oldest);
+        }
+        // The lock is held: two texts of one document must not overtake each other.
+        if let Phase::Running(client) = self.phase() {
+            client.give(document);
+            oldest.iter().for_each(|key| client.close(key));
+        }
+    }
+
+    /// Takes a document away.
+    pub(super) fn close(&self, key: &DocKey) {
+        let mut work = self.work();
+        if work.documents.remove(key).is_some()
+            && let Phase::Running(client) = self.phase()
+        {
+            client.close(key);
+        }
+    }
+
+    /// Takes all documents away but these.
+    pub(super) fn close_all_but(&self, keep: &HashSet<DocKey>) {
+        let gone: Vec<DocKey> = self.work().documents.keys().filter(|key| !keep.contains(key)).cloned().collect();
+        gone.iter().for_each(|key| self.close(key));
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let state = match self.phase() {
+            Phase::Starting => "starting".to_owned(),
+            Phase::Running(_) => "running".to_owned(),
+            Phase::Ended(why) => format!("is started again: {why}"),
+            Phase::Stopped(why) => format!("stopped: {why}"),
+            Phase::Missing(why) => format!("missing: {why}"),
+        };
+        Status { server: Arc::clone(&self.server.id), root: self.root.clone(), state, documents: self.work().documents.len() }
+    }
+
+    /// Whether it uses up a place in the pool.
+    pub(super) fn is_alive(&self) -> bool {
+        !matches!(self.phase(), Phase::Stopped(_) | Phase::Missing(_))
+    }
+
+    /// Whether it ended long enough ago to be tried again.
+    pub(super) fn may_be_forgotten(&self, after: Duration) -> bool {
+        self.end.is_cancelled() || (!self.is_alive() && self.used().elapsed() > after)
+    }
+
+    /// Ends it, and waits for that.
+    pub(super) async fn end(&self, why: &str) {
+        why.clone_into(&mut self.work().why);
+        self.end.cancel();
+        let mut phase = self.phase.subscribe();
+        // An error says that its task is gone, and the server with it.
+        let _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_) | Phase::Missing(_))).await;
+    }
+
+    /// Ends it without ceremony.
+    pub(super) fn abandon(&self) {
+        self.abandoned.cancel();
+        self.end.cancel();
+        self.phase.send_replace(Phase::Stopped("Interline ends".to_owned()));
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server runs now: it is given all that it is to have.
+    fn is_running(&self, client: &Arc<Client>) {
+        let work = self.work();
+        work.documents.values().for_each(|(_, document)| client.give(document));
+        self.phase.send_replace(Phase::Running(Arc::clone(client)));
+    }
+
+    fn stop(&self) {
+        let why = self.work().why.clone();
+        self.phase.send_replace(Phase::Stopped(why));
+    }
+}
+
+/// Lives a server's life.
+pub(super) async fn run(slot: Arc<Slot>, launch: Arc<dyn Launch>, project: PathBuf, limits: Limits) {
+    let life = live(&slot, &*launch, &project, limits);
+    tokio::select! {
+        biased;
+        // What it holds is dropped then, the process with it.
+        () = slot.abandoned.cancelled() => {}
+        () = life => {}
+    }
+}
+
+async fn live(slot: &Slot, launch: &dyn Launch, project: &std::path::Path, limits: Limits) {
+    let mut crashes: VecDeque<Instant> = VecDeque::new();
+    loop {
+        slot.phase.send_replace(Phase::Starting);
+        let started = tokio::select! {
+            started = start(slot, launch, project, limits) => started,
+            () = slot.end.cancelled() => return slot.stop(),
+        };
+        let why = match started {
+            Ok(client) => match until_ended(slot, client).await {
+                Some(why) => why,
+                None => return slot.stop(),
+            },
+            Err(Failed::Missing(why)) => {
+                tracing::info!(server = %slot.server.id, why, "a language server cannot be used");
+                slot.phase.send_replace(Phase::Missing(why));
+                return;
+            }
+            Err(Failed::Crashed(why)) => why,
+        };
+        tracing::warn!(server = %slot.server.id, why, "a language server has ended");
+        let now = Instant::now();
+        crashes.push_back(now);
+        crashes.retain(|crash| now.duration_since(*crash) < limits.crash_time);
+        if crashes.len() > limits.crashes {
+            let times = crashes.len();
+            slot.phase.send_replace(Phase::Stopped(format!("it crashed {times} times, the last time because {why}")));
+            return;
+        }
+        slot.phase.send_replace(Phase::Ended(why));
+        let doubled = u32::try_from(crashes.len() - 1).map_or(u32::MAX, |before| 1 << before.min(10));
+        tokio::select! {
+            () = tokio::time::sleep(limits.backoff * doubled) => {}
+            () = slot.end.cancelled() => return slot.stop(),
+        }
+    }
+}
+
+enum Failed {
+    Missing(String),
+    Crashed(String),
+}
+
+async fn start(slot: &Slot, launch: &dyn Launch, project: &std::path::Path, limits: Limits) -> Result<Arc<Client>, Failed> {
+    let (server, root) = (&slot.server, &slot.root);
+    let program = launch.find(server, root, project).map_err(Failed::Missing)?;
+    launch.is_real(server, &program, root).await.map_err(Failed::Missing)?;
+    let pipes = launch.start(&program, root).map_err(|error| Failed::Missing(format!("{}: {error}", program.path.display())))?;
+    let setup = Setup {
+        id: Arc::clone(&server.id),
+        root: root.clone(),
+        options: server.options.clone(),
+        settings: server.settings(root),
+        section: server.section().into(),
+        check: server.check(),
+    };
+    let client = Client::start(pipes, setup, limits.start).await.map_err(|error| Failed::Crashed(error.to_string()))?;
+    Ok(Arc::new(client))
+}
+
+/// Why it ended by itself; none where it was ended.
+async fn until_ended(slot: &Slot, client: Arc<Client>) -> Option<String> {
+    slot.is_running(&client);
+    let mut news = client.news();
+    let ended = async {
+        loop {
+            if let Some(why) = client.ledger().why_stopped() {
+                return why.to_owned();
+            }
+            if news.changed().await.is_err() {
+                return "its client is gone".to_owned();
+            }
+        }
+    };
+    tokio::select! {
+        why = ended => Some(why),
+        () = slot.end.cancelled() => {
+            let why = slot.work().why.clone();
+            client.shut_down(&why).await;
+            None
+        }
+    }
+}

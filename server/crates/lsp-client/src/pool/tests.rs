@@ -1,0 +1,252 @@
+//! The pool over servers whose every word the test says.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::Disk;
+use crate::client::fake::{Fake, document, pipes};
+use crate::freshness::{Pending, Proof, State};
+use crate::process::{Pipes, Program};
+use crate::servers::Server;
+
+/// Each start makes a server that the test is handed.
+#[derive(Debug)]
+struct Fakes {
+    made: mpsc::UnboundedSender<Fake>,
+    installed: bool,
+    real: bool,
+}
+
+#[async_trait]
+impl Launch for Fakes {
+    fn find(&self, _: &Server, _: &Path, _: &Path) -> Result<Program, String> {
+        if self.installed { Ok(Program::default()) } else { Err("not installed".to_owned()) }
+    }
+
+    async fn is_real(&self, _: &Server, _: &Program, _: &Path) -> Result<(), String> {
+        if self.real { Ok(()) } else { Err("a stand-in".to_owned()) }
+    }
+
+    fn start(&self, _: &Program, _: &Path) -> std::io::Result<Pipes> {
+        let (pipes, fake) = pipes();
+        self.made.send(fake).map_err(std::io::Error::other)?;
+        Ok(pipes)
+    }
+}
+
+struct World {
+    pool: Pool,
+    made: mpsc::UnboundedReceiver<Fake>,
+    cancel: CancellationToken,
+}
+
+const LONG: Duration = Duration::from_secs(1000);
+const SHORT: Duration = Duration::from_millis(50);
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        Self::with(limits, true, true)
+    }
+
+    fn with(limits: Limits, installed: bool, real: bool) -> Self {
+        let (sender, made) = mpsc::unbounded_channel();
+        let section = json!({ "fake": { "command": ["fake"], "extensions": [".f"] } });
+        let servers = Servers::configured(Some(&section)).0;
+        let pool = Pool::with(servers, "/p".into(), limits, Arc::new(Fakes { made: sender, installed, real }));
+        Self { pool, made, cancel: CancellationToken::new() }
+    }
+
+    /// The next server that is started, once it has shaken hands.
+    async fn server(&mut self) -> Fake {
+        let mut fake = self.made.recv().await.expect("a server");
+        let id = fake.request("initialize").await.0;
+        let sync = json!({ "textDocumentSync": { "openClose": true, "change": 2, "save": true } });
+        fake.answer(&id, json!({ "capabilities": sync })).await;
+        fake.expect("initialized").await;
+        fake
+    }
+
+    fn give(&self, text: &str) {
+        assert!(self.pool.give(&document("a.f", text)));
+    }
+
+    async fn wait(&self, budget: Duration) -> State {
+        let reports = self.pool.wait(&[document("a.f", "").key], budget, &self.cancel).await;
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        reports[0].state.clone()
+    }
+
+    fn states(&self) -> Vec<(String, usize)> {
+        self.pool.status().into_iter().map(|status| (status.state, status.documents)).collect()
+    }
+}
+
+fn stopped(why: &str) -> State {
+    State::Pending(Pending::Stopped(why.to_owned()))
+}
+
+#[tokio::test]
+async fn nothing_is_started_before_a_document_needs_it() {
+    let mut world = World::new(Limits::default());
+    assert!(world.pool.may_serve(&document("a.f", "").key) && !world.pool.may_serve(&document("a.txt", "").key));
+    assert!(!world.pool.give(&document("a.txt", "")));
+    assert_eq!((world.states(), world.made.try_recv().is_err()), (vec![], true));
+    world.give("one");
+    world.give("two");
+    assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Starting));
+    let mut server = world.server().await;
+    assert_eq!(server.expect("textDocument/didOpen").await["textDocument"]["text"], "two");
+    server.publish("a.f", Some(1), &[0]).await;
+    let reports = world.pool.wait(&[document("a.f", "").key], LONG, &world.cancel).await;
+    assert_eq!(
+        (reports[0].state.clone(), reports[0].items.len(), &*reports[0].server),
+        (State::Fresh { version: 1, by: Proof::Version, whole: true }, 1, "fake")
+    );
+    assert_eq!(world.states(), [("running".to_owned(), 1)]);
+    assert!(world.made.try_recv().is_err(), "one server for all");
+}
+
+#[tokio::test]
+async fn two_hundred_edits_leave_nothing_behind() {
+    let mut world = World::new(Limits { documents: 8, ..Limits::default() });
+    world.give("0");
+    let mut server = world.server().await;
+    let watch = json!({ "watchers": [{ "globPattern": "**/*.end" }] });
+    let watch = json!({ "registrations": [{ "id": "w", "method": "workspace/didChangeWatchedFiles", "registerOptions": watch }] });
+    server.expect("textDocument/didOpen").await;
+    server.ask("client/registerCapability", watch).await;
+    for number in 1..200 {
+        world.give(&format!("{number}\n"));
+        assert!(world.pool.give(&Document { disk: Disk::Written, ..document(&format!("{number}.f"), "x") }));
+        assert!(world.states()[0].1 <= 8);
+    }
+    world.pool.close_all_but(&HashSet::new());
+    assert_eq!(world.states(), [("running".to_owned(), 0)]);
+    world.pool.disk_changed(&[("/p/the.end".into(), FileChange::Changed)]);
+    let mut open = HashSet::from(["\"file:///p/a.f\"".to_owned()]);
+    loop {
+        let message = server.next().await.expect("a message");
+        let uri = message["params"]["textDocument"]["uri"].clone();
+        match message["method"].as_str() {
+            Some("textDocument/didOpen") => assert!(open.insert(uri.to_string()), "{message}"),
+            Some("textDocument/didClose") => assert!(open.remove(&uri.to_string()), "{message}"),
+            // The last thing that was said.
+            Some("workspace/didChangeWatchedFiles") => break,
+            _ => {}
+        }
+        assert!(open.len() <= 9);
+    }
+    assert_eq!(open.len(), 0);
+    assert!(world.made.try_recv().is_err(), "one server for all");
+}
+
+#[tokio::test]
+async fn a_slow_server_is_never_fresh_and_never_waited_for_beyond_the_budget() {
+    let mut world = World::new(Limits::default());
+    world.give("one");
+    let _server = world.server().await;
+    assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
+    world.give("two");
+    assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
+}
+
+#[tokio::test]
+async fn who_cancels_does_not_wait() {
+    let mut world = World::new(Limits::default());
+    world.give("one");
+    let _server = world.server().await;
+    let cancel = world.cancel.clone();
+    let (state, ()) = tokio::join!(world.wait(LONG), async move { cancel.cancel() });
+    assert_eq!(state, State::Pending(Pending::Cancelled));
+}
+
+#[tokio::test]
+async fn a_crash_in_mid_wait_is_told_and_the_next_server_has_the_documents() {
+    let mut world = World::new(Limits { backoff: Duration::from_millis(1), ..Limits::default() });
+    world.give("one");
+    for _ in 0..3 {
+        let mut server = world.server().await;
+        assert_eq!(server.expect("textDocument/didOpen").await["textDocument"]["text"], "one");
+        let (state, ()) = tokio::join!(world.wait(LONG), async { drop(server) });
+        assert_eq!(state, stopped("its output ended"));
+    }
+    let server = world.server().await;
+    drop(server);
+    let why = "it crashed 4 times, the last time because its output ended";
+    let mut state = world.wait(LONG).await;
+    while state != stopped(why) {
+        tokio::task::yield_now().await;
+        state = world.wait(LONG).await;
+    }
+    world.give("two");
+    assert_eq!((world.states(), world.made.try_recv().is_err()), (vec![(format!("stopped: {why}"), 1)], true));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_before_it_answers_has_crashed() {
+    let mut world = World::new(Limits { crashes: 1, backoff: Duration::from_millis(1), ..Limits::default() });
+    world.give("one");
+    for _ in 0..2 {
+        drop(world.made.recv().await.expect("a server"));
+    }
+    let mut state = world.wait(LONG).await;
+    while !matches!(&state, State::Pending(Pending::Stopped(why)) if why.starts_with("it crashed 2 times")) {
+        tokio::task::yield_now().await;
+        state = world.wait(LONG).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_installed_is_no_server() {
+    let world = World::with(Limits::default(), false, true);
+    assert!(!world.pool.give(&document("a.f", "one")));
+    assert_eq!(world.pool.wait(&[document("a.f", "").key], LONG, &world.cancel).await, []);
+    let world = World::with(Limits::default(), true, false);
+    assert!(world.pool.give(&document("a.f", "one")));
+    assert_eq!(world.pool.wait(&[document("a.f", "").key], LONG, &world.cancel).await, []);
+    assert_eq!(world.states(), [("missing: a stand-in".to_owned(), 1)]);
+}
+
+/// Answers `shutdown`, and reads on until the input is closed.
+async fn ends(mut server: Fake) {
+    loop {
+        let message = server.next().await.expect("a shutdown first");
+        if message["method"] == "shutdown" {
+            server.answer(&message["id"], Value::Null).await;
+            break;
+        }
+    }
+    server.expect("exit").await;
+    assert_eq!(server.next().await, None);
+}
+
+#[tokio::test]
+async fn idle_servers_are_stopped_and_come_back_when_they_are_needed() {
+    let mut world = World::new(Limits { idle: Duration::ZERO, ..Limits::default() });
+    world.give("one");
+    let mut server = world.server().await;
+    server.expect("textDocument/didOpen").await;
+    tokio::join!(sweep::sweep(&world.pool.inner, world.pool.inner.limits), ends(server));
+    assert_eq!(world.states(), []);
+    world.give("two");
+    assert_eq!(world.server().await.expect("textDocument/didOpen").await["textDocument"]["text"], "two");
+}
+
+#[tokio::test]
+async fn the_pool_ends_its_servers() {
+    let mut world = World::new(Limits::default());
+    world.give("one");
+    let server = world.server().await;
+    tokio::join!(world.pool.shut_down(), ends(server));
+    world.give("two");
+    assert!(world.made.try_recv().is_err(), "nothing is started any more");
+    let mut world = World::new(Limits::default());
+    world.give("one");
+    let mut server = world.server().await;
+    server.expect("textDocument/didOpen").await;
+    drop(world.pool);
+    assert_eq!(server.next().await, None);
+}

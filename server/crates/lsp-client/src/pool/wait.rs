@@ -1,0 +1,84 @@
+//! Waiting for what a server says of a document.
+//!
+//! **Invariant:** nobody waits longer than the budget, nor for what cannot come; nothing is waited for by time alone where the server says when it is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use workspace::DocKey;
+
+use super::slot::{Phase, Slot};
+use crate::freshness::{Pending, Report, State};
+
+/// What came of looking.
+enum Look {
+    /// There is nothing to wait for.
+    Done(State),
+    /// Look again after news, or at this time.
+    Later(State, Option<Instant>),
+    /// There is no server.
+    Nothing,
+}
+
+/// One document of one server. None where the server turns out not to be there.
+pub(super) async fn one(slot: Arc<Slot>, key: DocKey, start: Instant, budget: Duration, cancel: &CancellationToken) -> Option<Report> {
+    slot.touch();
+    let deadline = start + budget;
+    let mut phases = slot.phases();
+    let mut news = None;
+    let state = loop {
+        let phase = phases.borrow_and_update().clone();
+        if let Phase::Running(client) = &phase {
+            news.get_or_insert_with(|| client.news()).mark_unchanged();
+        }
+        let (state, again) = match look(&phase, &key, deadline) {
+            Look::Done(state) => break state,
+            Look::Nothing => return None,
+            Look::Later(state, again) => (state, again),
+        };
+        let heard = async {
+            match &mut news {
+                // Its end is told by the phase, too.
+                Some(news) => drop(news.changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = heard => {}
+            changed = phases.changed() => if changed.is_err() { break state },
+            () = sleep_until(again.map_or(deadline, |at| at.min(deadline))) => if Instant::now() >= deadline { break state },
+            () = cancel.cancelled() => break if state.is_fresh() { state } else { State::Pending(Pending::Cancelled) },
+        }
+    };
+    slot.touch();
+    let items = match slot.phase() {
+        Phase::Running(client) => client.ledger().items(&key),
+        _ => Arc::default(),
+    };
+    Some(Report { key, server: Arc::clone(&slot.server.id), state, items, waited: start.elapsed() })
+}
+
+fn look(phase: &Phase, key: &DocKey, deadline: Instant) -> Look {
+    let client = match phase {
+        Phase::Starting => return Look::Later(State::Pending(Pending::Starting), None),
+        Phase::Ended(why) | Phase::Stopped(why) => return Look::Done(State::Pending(Pending::Stopped(why.clone()))),
+        Phase::Missing(_) => return Look::Nothing,
+        Phase::Running(client) => client,
+    };
+    let now = Instant::now();
+    let ledger = client.ledger();
+    let judged = ledger.judge(key, now);
+    match judged.state {
+        // The document itself is known; what its change did to others may follow.
+        State::Fresh { .. } => match ledger.calm_at(now) {
+            Some(at) => Look::Later(judged.state, Some(at)),
+            None if ledger.has_questions() => Look::Later(judged.state, None),
+            None => Look::Done(judged.state),
+        },
+        State::Pending(Pending::Stopped(_)) => Look::Done(judged.state),
+        State::Pending(_) if judged.hopeless || judged.likely.is_some_and(|at| at > deadline) => Look::Done(judged.state),
+        State::Pending(_) => Look::Later(judged.state, judged.again),
+    }
+}
