@@ -134,10 +134,13 @@ static ROWS: &[(Which, &[Differs])] = &[
     (Which { apis: &[Api::OpenAiResponses], ..ALL }, &[Differs::Schemas(Schemas::OpenAi)]),
     (Which { apis: &[Api::Gemini], ..ALL }, &[Differs::Schemas(Schemas::Gemini), SessionHeaders(&[])]),
     // Providers.
-    (Which { from: &["openai", "azure", "xai"], ..ALL }, &[CacheKey]),
+    (Which { from: &["openai", "azure", "@ai-sdk/azure", "xai"], ..ALL }, &[CacheKey]),
     // OpenAI refuses names that it does not know, such as options of its other API.
     (Which { from: &["openai"], ..ALL }, &[NoUnknownOptions, Differs::Schemas(Schemas::OpenAi)]),
-    (Which { from: &["openai", "azure"], model: &["gpt-5*", "gpt-6*", "o1*", "o3*", "o4*"], ..ALL }, &[Limit("max_completion_tokens")]),
+    (
+        Which { from: &["openai", "azure", "@ai-sdk/azure"], model: &["gpt-5*", "gpt-6*", "o1*", "o3*", "o4*"], ..ALL },
+        &[Limit("max_completion_tokens")],
+    ),
     (Which { from: &["xai"], ..ALL }, &[ItemIds]),
     (Which { from: &["anthropic"], apis: &[Api::Anthropic], ..ALL }, &[Betas(ANTHROPIC), SessionHeaders(&[])]),
     (Which { from: &["mistral", "@ai-sdk/mistral"], ..ALL }, MISTRAL),

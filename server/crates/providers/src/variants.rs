@@ -46,6 +46,8 @@ const OPENAI: &[&str] = &["@ai-sdk/openai", "@ai-sdk/azure", "@ai-sdk/github-cop
 const CLAUDE: &[&str] = &["@ai-sdk/anthropic", "@ai-sdk/google-vertex/anthropic"];
 const GOOGLE: &[&str] = &["@ai-sdk/google", "@ai-sdk/google-vertex"];
 const OPENROUTER: &[&str] = &["@openrouter/*", "@llmgateway/*"];
+/// They take OpenRouter's object.
+const GATEWAYS: &[&str] = &["@openrouter/*", "@llmgateway/*", "@ai-sdk/gateway"];
 const ALIBABA: Which = Which { from: &["@ai-sdk/alibaba", "alibaba*"], ..ALL };
 const COMPATIBLE: &[&str] =
     &["@ai-sdk/openai-compatible", "@ai-sdk/xai", "@ai-sdk/cerebras", "@ai-sdk/togetherai", "@ai-sdk/deepinfra", "venice-ai-sdk-provider"];
@@ -74,7 +76,7 @@ static ROWS: &[(Which, &[&str], Means)] = &[
     (Which { model: &["*grok-3-mini*"], from: OPENROUTER, ..ALL }, &["low", "high"], Means::Reasoning),
     (Which { model: &["*grok-3-mini*"], ..ALL }, &["low", "high"], Means::Effort),
     (Which { from: OPENROUTER, model: &["*gpt*"], ..ALL }, &["none", "minimal", "low", "medium", "high", "xhigh"], Means::Reasoning),
-    (Which { from: OPENROUTER, ..ALL }, LOW_MEDIUM_HIGH, Means::Reasoning),
+    (Which { from: GATEWAYS, ..ALL }, LOW_MEDIUM_HIGH, Means::Reasoning),
     (Which { from: OPENAI, model: &["*deep-research*"], ..ALL }, &["medium"], Means::OpenAi),
     (Which { from: OPENAI, model: &["*gpt-5-pro*"], ..ALL }, &["high"], Means::OpenAi),
     (Which { from: OPENAI, model: &["*gpt-*-pro*"], ..ALL }, &["medium", "high", "xhigh"], Means::OpenAi),
@@ -180,6 +182,10 @@ fn catalogued(model: &ResolvedModel, options: &[Value]) -> Vec<(String, Map<Stri
         });
         return names.map(|name| (name.to_owned(), meant(means(model), name, model))).collect();
     }
+    // Its compatible API knows efforts only.
+    if of_kind("toggle").is_some() && (Which { from: &["@ai-sdk/cohere"], ..ALL }).fits(model) {
+        return ["none", "high"].map(|name| (name.to_owned(), meant(Means::Effort, name, model))).into();
+    }
     if let Some(budget) = of_kind("budget_tokens") {
         let output = if model.limit.output == 0 { u64::MAX } else { model.limit.output };
         let least = budget["min"].as_u64().unwrap_or(1024);
@@ -197,7 +203,7 @@ fn catalogued(model: &ResolvedModel, options: &[Value]) -> Vec<(String, Map<Stri
 fn budgeted(model: &ResolvedModel, tokens: u64) -> Value {
     match model.api {
         Api::Gemini => json!({"thinkingConfig": {"includeThoughts": true, "thinkingBudget": tokens}}),
-        Api::OpenAiChat if (Which { from: OPENROUTER, ..ALL }).fits(model) => json!({"reasoning": {"max_tokens": tokens}}),
+        Api::OpenAiChat if (Which { from: GATEWAYS, ..ALL }).fits(model) => json!({"reasoning": {"max_tokens": tokens}}),
         Api::OpenAiChat if ALIBABA.fits(model) => {
             json!({"enable_thinking": true, "thinking_budget": tokens})
         }

@@ -150,6 +150,20 @@ fn the_catalogue_and_the_user_count_over_rules() {
         json!({"none": {"enable_thinking": false}, "high": {"enable_thinking": true}}),
     );
     check(compatible, "qwen3", json!({"reasoning_options": [{"type": "toggle"}]}), json!({}));
+    let toggle = json!({"reasoning_options": [{"type": "toggle"}, {"type": "budget_tokens", "min": 1}]});
+    check("@ai-sdk/cohere", "command-a", toggle.clone(), json!({"none": {"reasoningEffort": "none"}, "high": {"reasoningEffort": "high"}}));
+    check(
+        "@ai-sdk/gateway",
+        "anthropic/claude-haiku-4.5",
+        toggle,
+        json!({"high": {"reasoning": {"max_tokens": 15_999}}, "max": {"reasoning": {"max_tokens": 31_999}}}),
+    );
+    check(
+        "@ai-sdk/gateway",
+        "openai/gpt-6-sol",
+        json!({"reasoning_options": [{"type": "effort", "values": ["xhigh"]}]}),
+        json!({"xhigh": {"reasoning": {"effort": "xhigh"}}}),
+    );
     check(
         compatible,
         "m",
@@ -175,4 +189,33 @@ fn side_jobs_think_least() {
     let mut google = a_model("@openrouter/ai-sdk-provider", "openrouter", "google/gemini-2.5-flash");
     google.capabilities.reasoning = false;
     assert_eq!(for_side_job(&google).options["reasoning"], json!({"enabled": false}));
+}
+
+/// Over the built-in catalogue: what a name means must reach the wire, whatever the protocol.
+#[test]
+fn every_variant_of_every_known_model_makes_another_request() {
+    use crate::{Catalogue, KeySource, Registry};
+    let keys = KeySource::new(|_| Some("k".to_owned()), |_| None);
+    let registry = Registry::new(std::sync::Arc::default(), keys, Catalogue::default());
+    let (mut models, mut variants) = (0, 0);
+    for entry in registry.models() {
+        // Some protocols are not spoken.
+        let Ok(model) = registry.resolve(&entry.name) else { continue };
+        models += 1;
+        let mut bodies: Vec<String> = Vec::new();
+        for variant in &model.variants {
+            let chosen = registry.resolve(&format!("{}#{}", entry.name, variant.name)).unwrap();
+            let body = crate::adapter::build(&chosen, &crate::samples::conversation()).body;
+            for foreign in ["reasoningEffort", "reasoningSummary", "budgetTokens", "thinkingBudget\":null"] {
+                assert!(!body.to_string().contains(foreign), "{}#{}: {foreign} is no word of a wire", entry.name, variant.name);
+            }
+            bodies.push(body.to_string());
+        }
+        variants += bodies.len();
+        let all = bodies.len();
+        bodies.sort();
+        bodies.dedup();
+        assert_eq!(bodies.len(), all, "{}: {}", entry.name, names(&model.variants));
+    }
+    assert!(models > 100 && variants > 300, "{models} models, {variants} variants");
 }
