@@ -125,6 +125,21 @@ fn slash_commands_are_answered_in_words() {
 }
 
 #[test]
+fn what_a_filter_withheld_is_told_once() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    model.script([Reply::Filtered("It begins")]);
+    open_chat(&editor);
+    editor.ask("Tell me.");
+    assert!(editor.wait_message().contains("content filter"));
+    editor.wait_holds(CHAT, "content filter");
+    assert_eq!(editor.shut_down(), 0);
+    assert_eq!(editor.take_messages(), Vec::<String>::new());
+    assert_eq!(editor.text(CHAT).matches("content filter").count(), 1);
+}
+
+#[test]
 fn a_cancelled_progress_ends_its_own_turn_alone() {
     let model = ScriptedModel::start();
     let desk = desk(&model);

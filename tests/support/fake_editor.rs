@@ -458,6 +458,15 @@ impl FakeEditor {
         self.state().events.clone()
     }
 
+    /// Waits for the plugin's next event of a type; its properties. It and those before it are taken.
+    #[must_use]
+    pub fn next_event(&self, kind: &str) -> Value {
+        let find = |state: &State| state.events.iter().position(|event| event["event"]["type"] == kind);
+        let mut state = self.wait(&format!("an event {kind}"), |state| find(state).is_some());
+        let at = find(&state).unwrap_or_default();
+        state.events.drain(..=at).next_back().map(|mut event| event["event"]["properties"].take()).unwrap_or_default()
+    }
+
     // ---------------------------------------------------------------------------------------- the end
 
     /// The input ends.

@@ -8,6 +8,7 @@
 
 pub mod editors;
 pub mod fake_editor;
+pub mod faulty_model;
 pub mod main_job;
 pub mod scripted_model;
 pub mod terminal;

@@ -5,7 +5,7 @@
 //! **Invariant:** a request that nothing was written down for is answered with an error, never left open.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, PoisonError},
@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Reply {
     /// Words, and the turn's end.
     Text(&'static str),
+    /// Words, and the end that the provider's filter puts to them.
+    Filtered(&'static str),
     /// One tool call.
     Call(&'static str, Value),
     /// Words in two parts: the second comes when the test has met the model at the barrier (of two).
@@ -52,6 +54,7 @@ struct Shared {
 struct State {
     script: VecDeque<Reply>,
     requests: Vec<Value>,
+    keys: BTreeSet<String>,
 }
 
 impl Shared {
@@ -87,6 +90,12 @@ impl ScriptedModel {
         &self.url
     }
 
+    /// What was shown as authorization so far, sorted.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.shared.lock().keys.iter().cloned().collect()
+    }
+
     /// What to answer next, in this order.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared.lock().script.extend(replies);
@@ -108,7 +117,8 @@ impl ScriptedModel {
 }
 
 fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let Some(request) = read(stream)? else { return Ok(()) };
+    let Some((request, key)) = read(stream)? else { return Ok(()) };
+    shared.lock().keys.insert(key);
     let reply = if request["tools"].is_array() {
         let mut state = shared.lock();
         let reply = state.script.pop_front();
@@ -135,6 +145,10 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         Reply::Text(text) => {
             say(json!({ "role": "assistant", "content": text }), Value::Null)?;
             say(json!({}), json!("stop"))?;
+        }
+        Reply::Filtered(text) => {
+            say(json!({ "role": "assistant", "content": text }), Value::Null)?;
+            say(json!({}), json!("content_filter"))?;
         }
         Reply::Halves(first, barrier, second) => {
             say(json!({ "role": "assistant", "content": first }), Value::Null)?;
@@ -167,22 +181,25 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.write_all(b"data: [DONE]\n\n")
 }
 
-/// The body of one request; none if it is not what a model is asked.
-fn read(stream: &TcpStream) -> std::io::Result<Option<Value>> {
+/// The body of one request, and its authorization; none if it is not what a model is asked.
+fn read(stream: &TcpStream) -> std::io::Result<Option<(Value, String)>> {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut key) = (0, String::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let line = line.trim_end().to_ascii_lowercase();
+        let line = line.trim_end();
         if line.is_empty() {
             break;
         }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().unwrap_or(0),
+            "authorization" => value.trim().clone_into(&mut key),
+            _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(serde_json::from_slice(&body).ok())
+    Ok(serde_json::from_slice(&body).ok().map(|request| (request, key)))
 }

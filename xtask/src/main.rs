@@ -9,6 +9,7 @@
 mod catalogue;
 mod ci;
 mod editors;
+mod litellm;
 mod packages;
 mod run;
 mod servers;
@@ -35,6 +36,9 @@ enum Task {
         /// Leave out the real editors and the examples in the documentation.
         #[arg(long)]
         fast: bool,
+        /// Install LiteLLM into target/litellm, and run only the test of a team behind it.
+        #[arg(long, conflicts_with_all = ["fast", "filters"])]
+        litellm: bool,
         /// Run only the tests whose names hold one of these.
         filters: Vec<String>,
     },
@@ -63,13 +67,26 @@ enum Task {
         /// A copy of models.dev's `api.json`.
         source: PathBuf,
     },
+    /// Let a model that fails in every way answer turn after turn, for as long as wanted.
+    Soak {
+        /// How many turns.
+        #[arg(long, default_value_t = 1000)]
+        turns: u32,
+        /// Which faults come when.
+        #[arg(long, default_value_t = 1)]
+        seed: u32,
+        /// With the release binary.
+        #[arg(long)]
+        release: bool,
+    },
     /// Check the repository's own rules (also a part of `test`).
     Tidy,
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
-        Task::Test { fast, filters } => test::all(fast, &filters),
+        Task::Test { litellm: true, .. } => litellm::test(),
+        Task::Test { fast, filters, .. } => test::all(fast, &filters),
         Task::Ci => ci::all(),
         Task::Demo { args } => test::demo(&args),
         Task::Editors => editors::install().map(|_| ()),
@@ -77,6 +94,7 @@ fn main() -> ExitCode {
         Task::Bench => test::bench(),
         Task::Interleavings { cases } => test::interleavings(cases),
         Task::Catalogue { source } => catalogue::write(&source),
+        Task::Soak { turns, seed, release } => test::soak(turns, seed, release),
         Task::Tidy => tidy::check(),
     };
     match done {

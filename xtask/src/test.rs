@@ -56,6 +56,23 @@ pub fn interleavings(cases: u32) -> Result {
     })
 }
 
+/// The soak, for longer.
+pub fn soak(turns: u32, seed: u32, release: bool) -> Result {
+    step("test runner", || tools::NEXTEST.start_install()?.wait())?;
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
+    step("build", || {
+        let mut build = cargo(["build", "--locked", "--package", "interline"]);
+        build.args(profile);
+        run(build)
+    })?;
+    step(&format!("{turns} turns of soak, seed {seed}"), || {
+        let args = ["run", "--locked", "--profile", "long", "--no-capture", "--package", "interline-tests", "--test", "soak"];
+        let mut nextest = tools::NEXTEST.command(&args)?;
+        nextest.args(profile).env("INTERLINE_SOAK_TURNS", turns.to_string()).env("INTERLINE_SOAK_SEED", seed.to_string());
+        run(nextest)
+    })
+}
+
 /// Builds the release binary, shows its size, and names the ways to measure it.
 pub fn bench() -> Result {
     step("release build", || run(cargo(["build", "--release", "--locked", "--package", "interline"])))?;
@@ -67,6 +84,7 @@ pub fn bench() -> Result {
     Ok(())
 }
 
-fn target() -> std::path::PathBuf {
+/// Where cargo builds.
+pub fn target() -> std::path::PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |path| root().join(Path::new(&path)))
 }

@@ -37,7 +37,8 @@ pub fn start(face: Face, started: Arc<Started>) {
     let failures = started.engine.failures();
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
-    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered: None, parents, stale, waits: Countdown::default() };
+    let (answered, told, waits) = (None, None, Countdown::default());
+    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered, told, parents, stale, waits };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -62,6 +63,8 @@ struct Pump {
     user: HashSet<MessageId>,
     /// The message of the user that is being answered.
     answered: Option<MessageId>,
+    /// The error of the turn that was shown to the user.
+    told: Option<String>,
     /// Which session started another.
     parents: HashMap<SessionId, SessionId>,
     /// The catalogue of models, until a turn has ended.
@@ -116,6 +119,7 @@ impl Pump {
             Event::SessionIdle { session_id, reason, usage } => self.idle(session_id, reason, usage.as_ref()).await,
             Event::SessionError { error, .. } => {
                 let message = &error.data().message;
+                self.told = Some(message.clone());
                 self.face.client().show_message(MessageType::ERROR, format!("Interline: {message}")).await;
                 self.started.chat.words(format!(
                     "\n\n> **Error:** {}\n>\n> Your message is still above; send it again when this is mended.",
@@ -196,7 +200,9 @@ impl Pump {
         self.started.chat.flush().await;
         self.started.marks.refreshed().await;
         let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
-        if matches!(word, "limit" | "budget" | "refused") && !words.is_empty() {
+        // An error that was told is the reason of this end.
+        let told = self.told.take();
+        if matches!(word, "limit" | "budget" | "refused") && !words.is_empty() && told.as_deref() != Some(words) {
             self.face.client().show_message(MessageType::WARNING, format!("Interline: {words}")).await;
             self.started.chat.words(format!("\n\n> {}", one_line(words)));
             self.started.chat.flush().await;

@@ -14,6 +14,7 @@ use workspace::Place;
 
 use crate::arguments;
 use crate::prompts::CallAsker;
+use crate::request;
 use crate::setup::Setup;
 use crate::shared::{SessionTodos, Shared};
 use crate::subagents::{Origin, Starter};
@@ -110,7 +111,7 @@ pub async fn run(job: CallJob) -> CallEnd {
 async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
     let shared = &job.shared;
     let Some(tool) = tool(&shared.tools, &job.name) else {
-        let known: Vec<_> = shared.tools.iter().map(|t| t.id()).collect();
+        let known: Vec<_> = request::offered(shared, &job.setup).map(|t| t.id()).collect();
         return Err(ToolError::Model(format!("There is no tool `{}` (unknown tool). There are: {}.", job.name, known.join(", "))));
     };
     let args = job.input.map_err(ToolError::Model)?;

@@ -3,11 +3,12 @@
 //! **Invariant:** two requests of one session differ only behind what both have in common, so that the provider's cache serves the rest.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use permission::Action;
 use proto::{Message, MessageWithParts, Tokens};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
-use tools::SeenFiles;
+use tools::{SeenFiles, Tool};
 use workspace::{Applied, Content, DocKey, Place};
 
 use crate::family::{self, Profile};
@@ -109,13 +110,14 @@ fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
-fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
+/// The tools that the model may know of, by its agent's rules and its family.
+pub fn offered<'a>(shared: &'a Shared, setup: &'a Setup) -> impl Iterator<Item = &'a Arc<dyn Tool>> {
     let edits = profile(setup).edits;
-    let mut out: Vec<_> = shared
-        .tools
-        .iter()
-        .filter(|tool| !setup.agent.rules.hides(tool.permission()))
-        .filter(|tool| !edits.hides(tool.id()))
+    shared.tools.iter().filter(move |tool| !setup.agent.rules.hides(tool.permission()) && !edits.hides(tool.id()))
+}
+
+fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
+    let mut out: Vec<_> = offered(shared, setup)
         .filter_map(|tool| {
             let mut description = tool.description().trim().to_owned();
             if tool.id() == "task" {

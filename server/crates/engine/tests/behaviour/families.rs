@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::{Reply, call};
 use crate::recorder::{Recorder, Request};
-use crate::world::World;
+use crate::world::{World, all_said};
 
 /// The design's budget for what the model is told before it is told anything, in bytes on the wire.
 const BUDGET: usize = 15_000;
@@ -219,4 +220,14 @@ async fn a_gateways_models_have_their_own_familys_tools() {
         let editing: Vec<_> = names.iter().filter(|name| matches!(**name, "apply_patch" | "edit")).collect();
         assert_eq!(editing, [&want], "{model}: {names:?}");
     }
+}
+
+#[tokio::test]
+async fn who_calls_a_tool_that_is_none_is_told_of_those_that_were_offered() {
+    let mut world = World::with(json!({"model": "mock/gpt-5", "permission": {"webfetch": "deny"}})).await;
+    world.model.script([call("str_replace", json!({"path": "a.txt"})), Reply::Text("ok")]);
+    world.turn("go").await;
+    let told = all_said(&world.model.request(2).await);
+    assert!(told.contains("There is no tool `str_replace`") && told.contains("apply_patch, bash"), "{told}");
+    assert!(!told.contains("webfetch") && !told.contains(" edit,"), "{told}");
 }
