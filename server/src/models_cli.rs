@@ -89,7 +89,9 @@ pub fn models(args: &ModelsArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
         if let Some(reason) = nothing(one, args.local, &registry) {
             output::note(&format!("interline models: {reason}"));
         }
-        return ExitCode::FAILURE;
+        // Then a list was not all that was wanted.
+        let was_of_use = args.refresh && one.is_none();
+        return if was_of_use { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     match models_check::grades(dirs) {
         Ok(grades) => rows.iter_mut().for_each(|row| row.grade = grades.get(&row.id).cloned()),

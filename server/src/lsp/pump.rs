@@ -224,7 +224,7 @@ impl Pump {
             turn.end(used.map_or_else(|| why.to_owned(), |used| format!("{why} · {used}")));
         }
         if let Some(catalogue) = self.stale.take() {
-            tokio::spawn(refresh::later(catalogue));
+            tokio::spawn(refresh::later(catalogue, refresh::SETTLED));
         }
     }
 

@@ -9,14 +9,14 @@ use providers::{Catalogue, RefreshError, Refreshed};
 use crate::output;
 
 /// After a turn its answer is read first, and the next one may follow at once.
-const SETTLED: Duration = Duration::from_secs(20);
+pub const SETTLED: Duration = Duration::from_secs(20);
 
 /// Fetches the catalogue if it is older than a day, some time after a turn.
-pub async fn later(catalogue: Catalogue) {
+pub async fn later(catalogue: Catalogue, pause: Duration) {
     if !catalogue.is_stale() {
         return;
     }
-    tokio::time::sleep(SETTLED).await;
+    tokio::time::sleep(pause).await;
     // Another process may have been first.
     if !catalogue.is_stale() {
         return;
@@ -45,4 +45,53 @@ pub fn now(catalogue: &Catalogue) -> bool {
 
 fn told(new: &Refreshed) -> String {
     format!("fetched {} models of {} providers into {}", new.models, new.providers, new.folder.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use config::{Dirs, Env};
+
+    use super::*;
+
+    /// A source of catalogues, and how often it was asked.
+    fn source() -> (String, Arc<AtomicUsize>) {
+        let (server, asked) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::new(AtomicUsize::new(0)));
+        let (address, count) = (server.local_addr().unwrap(), Arc::clone(&asked));
+        std::thread::spawn(move || {
+            for stream in server.incoming() {
+                let mut stream = stream.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                drop(stream.read(&mut [0; 4096]));
+                let body = r#"{"mistral": {"models": {"new": {}}}}"#;
+                drop(write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()));
+            }
+        });
+        (format!("http://{address}"), asked)
+    }
+
+    #[tokio::test]
+    async fn once_a_day_and_only_if_it_may() {
+        let ((base, asked), home) = (source(), tempfile::tempdir().unwrap());
+        let catalogue = |forbidden: &str| {
+            let home = home.path().to_str().unwrap();
+            let env = Env::from_pairs([("HOME", home), ("INTERLINE_MODELS_URL", &base), ("OPENCODE_DISABLE_MODELS_FETCH", forbidden)]);
+            Catalogue::of(&env, &Dirs::from_env(&env))
+        };
+        later(catalogue("1"), Duration::ZERO).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+        later(catalogue(""), Duration::ZERO).await;
+        assert_eq!((asked.load(Ordering::SeqCst), catalogue("").is_stale()), (1, false));
+        later(catalogue(""), Duration::ZERO).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        let stamp = home.path().join(".cache/interline").read_dir().unwrap().next().unwrap().unwrap().path().join("fetched");
+        let yesterday = std::time::SystemTime::now() - Duration::from_secs(25 * 60 * 60);
+        std::fs::File::options().write(true).open(stamp).unwrap().set_modified(yesterday).unwrap();
+        later(catalogue(""), Duration::ZERO).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
 }

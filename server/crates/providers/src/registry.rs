@@ -63,8 +63,9 @@ impl Registry {
     /// `Auth`: there is no key. `Configuration`: no such provider, model or variant, no address, or a wire format that is not spoken. The message
     /// names it and says what there is.
     pub fn resolve(&self, name: &str) -> Result<ResolvedModel, ProviderError> {
-        if let Some(best) = self.best_of(name) {
-            return self.resolve(&best);
+        let (bare, variant) = name.split_once('#').map_or((name, None), |(bare, variant)| (bare, Some(variant)));
+        if let Some(best) = self.best_of(bare) {
+            return self.resolve(&variant.map_or_else(|| best.clone(), |variant| format!("{best}#{variant}")));
         }
         let Some((provider_id, model_id)) = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
         else {
