@@ -310,7 +310,7 @@ async fn a_header_of_its_own_holds_the_bare_key() {
         .set_body_string("data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
     Mock::given(method("POST")).and(header("api-key", KEY)).respond_with(answer).expect(1).mount(&server).await;
     let model = ResolvedModel { key_header: Some("api-key"), ..model(Api::OpenAiChat, "azure", "gpt", &server.uri()) };
-    let (text, _, error) = collect(Client::new().stream(&model, &conversation()).unwrap()).await;
+    let (text, _, error) = collect(Client::new().stream(&model, &conversation())).await;
     assert_eq!((text.as_str(), error.map(|error| error.message)), ("hi", None));
     assert!(!server.received_requests().await.unwrap()[0].headers.contains_key("authorization"));
 }

@@ -221,7 +221,7 @@ fn a_providers_name_alone_is_its_best_model() {
     check(json!({}), &[("OPENCODE_API_KEY", "k")], "zen/glm-5.3", "opencode/glm-5.3");
     check(json!({}), &[("MISTRAL_API_KEY", "k")], "mistral", "mistral/mistral-medium-latest");
     let thinking = registry(json!({}), &[("XAI_API_KEY", "k")]).resolve("xai#high").unwrap();
-    assert_eq!((thinking.name().as_str(), thinking.variant.as_deref()), ("xai/grok-4.7", Some("high")));
+    assert_eq!((thinking.name().as_str(), thinking.variant.map(|variant| variant.name).as_deref()), ("xai/grok-4.7", Some("high")));
     check(json!({"provider": {"zen": {"api": "http://h", "models": {"own": {}}}}}), &[], "zen", "zen/own");
     check(json!({}), &[("TOGETHER_API_KEY", "k")], "together/zai-org/GLM-5.3", "togetherai/zai-org/GLM-5.3");
 }
