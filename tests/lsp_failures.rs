@@ -107,8 +107,10 @@ fn the_chat_says_who_goes_on_and_what_it_cost() {
     let text = editor.text(CHAT);
     let notice = "> mock/test failed (mock: The model does not exist (HTTP 404). Check the model's name";
     assert!(text.contains(notice) && text.contains("; going on with mock/other\n"), "{text}");
-    let end = "\n\nFrom the second.\n\n> 1.0k tokens in (50 % cached), 200 out · $0.0047\n\n## You\n\n";
+    let end = "\n\nFrom the second.\n\n> 1.0k tokens in (50 % cached), 200 out · $0.0046\n\n## You\n\n";
     assert!(text.ends_with(end), "{text}");
+    send(&editor, "/cost");
+    editor.wait_holds(CHAT, "## Interline\n\nThis session: 1.0k tokens in (50 % cached), 200 out · $0.0046.\n");
     assert_eq!(editor.take_messages(), Vec::<String>::new(), "nothing that needs the user's eye");
 }
 
@@ -127,7 +129,7 @@ fn the_command_line_says_so_beside_the_answer() {
     let (status, answer, beside) = run(&["--cost", "go"]);
     assert_eq!((status, answer.as_str()), (Some(0), "From the second.\n"));
     assert!(beside.contains("mock/test failed (mock: wrong key (HTTP 401)") && beside.contains("going on with mock/other\n"), "{beside}");
-    assert!(beside.contains("1.0k tokens in (50 % cached), 200 out · $0.0047\n"), "{beside}");
+    assert!(beside.contains("1.0k tokens in (50 % cached), 200 out · $0.0046\n"), "{beside}");
     // OpenCode's lines are as they were, and a pipe gets no more than was asked for.
     model.script([Reply::Error(401, "", r#"{"error":{"message":"wrong key"}}"#), Reply::Counted("Again.")]);
     let (status, lines, beside) = run(&["--format", "json", "go"]);

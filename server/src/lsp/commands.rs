@@ -6,7 +6,7 @@
 
 use engine::{AskRequest, EngineError};
 use lsp_types::{MessageType, Range};
-use proto::{PermissionId, PermissionReply, QuestionId, SessionId, TurnId};
+use proto::{PermissionId, PermissionReply, QuestionId, SessionId, TurnId, TurnUsage};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use tower_lsp::jsonrpc::{Error, Result};
 use crate::lsp::chat::text;
 use crate::lsp::face::{Face, Started};
 use crate::lsp::hunks;
+use crate::usage;
 
 /// All commands, as they are announced.
 pub const COMMANDS: &[&str] = &[
@@ -49,6 +50,7 @@ pub const SLASH: &[(&str, &str)] = &[
     ("cancel", "stop the running turn"),
     ("model", "choose the model: /model provider/model"),
     ("agent", "choose the agent: /agent name"),
+    ("cost", "say what this session has used and cost"),
     ("sessions", "list this project's sessions"),
 ];
 
@@ -284,6 +286,7 @@ async fn slash(face: &Face, started: &Started, text: &str) -> Option<Result<Opti
         "cancel" => command("interline.cancel", Value::Null).await,
         "model" => command("interline.model", json!({"model": (!rest.is_empty()).then_some(rest)})).await,
         "agent" => command("interline.agent", json!({"agent": (!rest.is_empty()).then_some(rest)})).await,
+        "cost" => cost(started),
         _ => command("interline.session.list", Value::Null).await,
     };
     let told = match &result {
@@ -292,6 +295,14 @@ async fn slash(face: &Face, started: &Started, text: &str) -> Option<Result<Opti
     };
     started.chat.reply(told);
     Some(result)
+}
+
+/// What the session has used and cost so far.
+fn cost(started: &Started) -> Result<Option<Value>> {
+    let sessions = started.engine.sessions().map_err(failed)?;
+    let session = started.engine.current().and_then(|id| sessions.into_iter().find(|session| session.id == id));
+    let used = session.and_then(|s| usage::all(&TurnUsage { tokens: s.tokens, cost: s.cost, session_cost: s.cost }));
+    Ok(Some(used.map_or_else(|| "Nothing was counted in this session yet.".into(), |used| format!("This session: {used}.").into())))
 }
 
 /// What a slash command gave, in the chat's words.

@@ -178,6 +178,7 @@ fn called(answer: &Answer) -> Result<(), Fault> {
     match answer.finish {
         FinishReason::Length => fails("the answer was cut at the limit of tokens"),
         FinishReason::ContentFilter => fails("the answer was withheld by a filter"),
+        FinishReason::Refusal => fails("the model refused to answer"),
         _ if answer.is_empty() => fails("the answer is empty"),
         _ if answer.calls.is_empty() => fails(format!("finished without the call; it said {}", excerpt(&answer.text()))),
         _ => Ok(()),

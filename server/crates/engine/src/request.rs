@@ -63,7 +63,7 @@ pub fn finish_word(reason: FinishReason) -> &'static str {
         FinishReason::Stop => "stop",
         FinishReason::ToolCalls => "tool-calls",
         FinishReason::Length => "length",
-        FinishReason::ContentFilter => "content-filter",
+        FinishReason::ContentFilter | FinishReason::Refusal => "content-filter",
         FinishReason::Unknown => "unknown",
     }
 }

@@ -148,7 +148,7 @@ mod tests {
         check(json!({}), "ollama/x", None);
         check(json!({"small_model": "ollama/small"}), "ollama/x", Some("ollama/small"));
         // A provider without a small model.
-        check(json!({}), "deepseek/deepseek-chat", None);
+        check(json!({}), "deepseek/deepseek-flash", None);
     }
 
     #[test]

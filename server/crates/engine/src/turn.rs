@@ -404,7 +404,7 @@ impl Turn {
                 effects.push(Effect::CallWhole { call });
             }
         }
-        if !self.said && self.calls.is_empty() && reason != FinishReason::ContentFilter {
+        if !self.said && self.calls.is_empty() && !matches!(reason, FinishReason::ContentFilter | FinishReason::Refusal) {
             self.empty += 1;
             effects.push(Effect::Discard);
             effects.extend(self.wasted());
@@ -424,8 +424,12 @@ impl Turn {
             // It fits: what a long turn adds from here on may be summarised again.
             self.compactions = 0;
         }
-        if reason == FinishReason::ContentFilter {
-            let text = "The provider's content filter withheld the answer.".to_owned();
+        let refused = match reason {
+            FinishReason::ContentFilter => Some("The provider's content filter withheld the answer."),
+            FinishReason::Refusal => Some("The model refused to answer. Say it in other words, or use another model."),
+            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Length | FinishReason::Unknown => None,
+        };
+        if let Some(text) = refused.map(str::to_owned) {
             effects.push(Effect::Error(MessageError::ContentFilterError(ErrorData { message: text.clone(), ..ErrorData::default() })));
             self.stopping = Some(StopReason::Refused(text));
         }
@@ -524,7 +528,7 @@ impl Turn {
                 }
                 self.stop(StopReason::Limit("The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.".into()))
             }
-            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Unknown => {
+            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Refusal | FinishReason::Unknown => {
                 self.stop(StopReason::Done)
             }
         }

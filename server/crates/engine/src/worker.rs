@@ -397,6 +397,7 @@ impl Worker {
             }
             Effect::Discard => {
                 run.answer = None;
+                run.hold = None;
                 self.state.discard_step();
             }
             Effect::Wasted(tokens) => {

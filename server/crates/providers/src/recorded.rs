@@ -82,7 +82,7 @@ fn outcome(events: &[ModelEvent], error: Option<&ProviderError>) -> Value {
                     FinishReason::Stop | FinishReason::Unknown => "stop",
                     FinishReason::ToolCalls => "tool_calls",
                     FinishReason::Length => "length",
-                    FinishReason::ContentFilter => "refusal",
+                    FinishReason::ContentFilter | FinishReason::Refusal => "refusal",
                 };
             }
         }

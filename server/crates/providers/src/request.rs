@@ -104,6 +104,8 @@ pub enum FinishReason {
     Length,
     /// A filter withheld the answer.
     ContentFilter,
+    /// The model refused to answer; it may have said why.
+    Refusal,
     /// The provider did not say, or said something unknown.
     Unknown,
 }

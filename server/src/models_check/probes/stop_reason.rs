@@ -28,6 +28,7 @@ pub(super) async fn ask(asker: &mut Asker) -> Found {
         _ if numbers > LIMIT as usize => Err(Fault::DoesNotApply(format!("the limit of {LIMIT} tokens is not kept"))),
         FinishReason::Stop => fails(format!("an answer that was cut after {numbers} of {COUNT} numbers is said to be whole")),
         FinishReason::ContentFilter => fails("numbers were withheld by a filter"),
+        FinishReason::Refusal => fails("the model refused to count"),
         FinishReason::ToolCalls | FinishReason::Unknown => {
             fails(format!("an answer that was cut after {numbers} of {COUNT} numbers says no reason"))
         }

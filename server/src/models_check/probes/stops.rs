@@ -46,8 +46,8 @@ async fn run(asker: &mut Asker) -> Result<(), String> {
         if answer.finish == FinishReason::Length {
             return Err("cut at the limit of tokens".into());
         }
-        if answer.finish == FinishReason::ContentFilter {
-            return Err("withheld by a filter".into());
+        if matches!(answer.finish, FinishReason::ContentFilter | FinishReason::Refusal) {
+            return Err("refused, or withheld by a filter".into());
         }
         if answer.is_empty() {
             return Err("an empty answer".into());

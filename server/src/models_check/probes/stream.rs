@@ -20,6 +20,7 @@ pub(super) async fn ask(asker: &mut Asker) -> Found {
     match answer.finish {
         FinishReason::Length => return fails("a short answer was cut at the limit of tokens"),
         FinishReason::ContentFilter => return fails("the answer was withheld by a filter"),
+        FinishReason::Refusal => return fails("the model refused to answer"),
         FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Unknown => {}
     }
     let numbers: Vec<usize> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();

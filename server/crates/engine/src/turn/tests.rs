@@ -192,6 +192,22 @@ fn an_empty_answer_is_asked_for_again_and_then_named() {
 }
 
 #[test]
+fn a_refusal_is_the_models_and_its_words_stay() {
+    for (reason, words) in [(FinishReason::Refusal, "The model refused"), (FinishReason::ContentFilter, "content filter")] {
+        for said in [true, false] {
+            let mut t = turn(Limits { next: true, ..Limits::default() });
+            t.step(Input::Start);
+            if said {
+                t.step(Input::Model(ModelEvent::Text("I will not.".into())));
+            }
+            let effects = finish(&mut t, reason);
+            assert!(!effects.contains(&Effect::Discard), "{effects:?}");
+            assert!(matches!(effects.last(), Some(Effect::Stop(StopReason::Refused(why))) if why.contains(words)), "{effects:?}");
+        }
+    }
+}
+
+#[test]
 fn the_third_equal_call_in_a_row_needs_consent() {
     let mut t = turn(Limits::default());
     t.step(Input::Start);

@@ -193,7 +193,8 @@ impl Reader {
                 "end_turn" | "stop" | "stop_sequence" | "pause_turn" | "compaction" => FinishReason::Stop,
                 "tool_use" | "tool_calls" => FinishReason::ToolCalls,
                 "max_tokens" | "length" | "model_context_window_exceeded" => FinishReason::Length,
-                "refusal" | "content_filter" | "content_filtered" => FinishReason::ContentFilter,
+                "refusal" => FinishReason::Refusal,
+                "content_filter" | "content_filtered" => FinishReason::ContentFilter,
                 _ => FinishReason::Unknown,
             });
         }

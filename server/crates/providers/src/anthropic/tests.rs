@@ -151,7 +151,7 @@ fn endings() {
         ("pause_turn", FinishReason::Stop),
         ("max_tokens", FinishReason::Length),
         ("model_context_window_exceeded", FinishReason::Length),
-        ("refusal", FinishReason::ContentFilter),
+        ("refusal", FinishReason::Refusal),
         ("something_new", FinishReason::Unknown),
     ] {
         check(&[stopped(reason), stop()], Ok(expect));

@@ -150,7 +150,8 @@ impl Reader {
                 "length" | "max_tokens" | "max_output_tokens" | "model_length" | "max_length" | "model_context_window_exceeded" => {
                     FinishReason::Length
                 }
-                "content_filter" | "refusal" | "safety" | "sensitive" | "recitation" | "prohibited_content" => FinishReason::ContentFilter,
+                "refusal" => FinishReason::Refusal,
+                "content_filter" | "safety" | "sensitive" | "recitation" | "prohibited_content" => FinishReason::ContentFilter,
                 "error" | "network_error" | "insufficient_system_resource" => {
                     let message = format!("the provider gave the answer up ({reason})");
                     return Err(errors::from_stream(&json!({"error": {"type": "server_error", "message": message}})));
@@ -262,7 +263,7 @@ impl Reader {
         if let Some(usage) = self.usage {
             out.push(ModelEvent::Usage(usage));
         }
-        let reason = if self.refused { FinishReason::ContentFilter } else { self.reason.unwrap_or(FinishReason::Unknown) };
+        let reason = if self.refused { FinishReason::Refusal } else { self.reason.unwrap_or(FinishReason::Unknown) };
         out.finish(reason, count);
     }
 }

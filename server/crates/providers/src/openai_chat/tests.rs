@@ -257,7 +257,7 @@ fn endings() {
         ("eos", FinishReason::Stop),
         ("MAX_TOKENS", FinishReason::Length),
         ("model_length", FinishReason::Length),
-        ("refusal", FinishReason::ContentFilter),
+        ("refusal", FinishReason::Refusal),
         ("sensitive", FinishReason::ContentFilter),
         ("something new", FinishReason::Unknown),
     ] {
@@ -266,8 +266,8 @@ fn endings() {
     let number = json!({"choices": [{"delta": {}, "finish_reason": 154_829}]});
     check(&[said(), number.clone()], Ok(FinishReason::Unknown));
     check(&[said(), finish("length"), number], Ok(FinishReason::Length));
-    check(&[delta(json!({"refusal": "No."})), finish("stop")], Ok(FinishReason::ContentFilter));
-    check(&[delta(json!({"content": [{"type": "refusal", "refusal": "No."}]})), finish("stop")], Ok(FinishReason::ContentFilter));
+    check(&[delta(json!({"refusal": "No."})), finish("stop")], Ok(FinishReason::Refusal));
+    check(&[delta(json!({"content": [{"type": "refusal", "refusal": "No."}]})), finish("stop")], Ok(FinishReason::Refusal));
     check(&[json!([said(), finish("stop")])], Ok(FinishReason::Stop));
     check(&[json!({"error": {"message": "maximum context length is 10", "code": 400}})], Err(ProviderErrorKind::ContextOverflow));
 }

@@ -265,7 +265,7 @@ impl Reader {
             Some("max_output_tokens" | "max_tokens") => FinishReason::Length,
             Some("content_filter") => FinishReason::ContentFilter,
             Some(_) => FinishReason::Unknown,
-            None if self.refused => FinishReason::ContentFilter,
+            None if self.refused => FinishReason::Refusal,
             None => FinishReason::Stop,
         };
         self.finished = true;

@@ -216,7 +216,7 @@ fn endings() {
     check(&[text(), incomplete("max_output_tokens")], Ok(FinishReason::Length));
     check(&[text(), incomplete("content_filter")], Ok(FinishReason::ContentFilter));
     check(&[text(), incomplete("something_new")], Ok(FinishReason::Unknown));
-    check(&[event("refusal.delta", json!({"delta": "No."})), completed()], Ok(FinishReason::ContentFilter));
+    check(&[event("refusal.delta", json!({"delta": "No."})), completed()], Ok(FinishReason::Refusal));
     check(&[json!({}), json!([1]), event("strange", json!({"delta": {}})), completed()], Ok(FinishReason::Stop));
     check(&[text()], Err((ProviderErrorKind::Connection, "cut")));
     check(&[text(), json!("[DONE]")], Err((ProviderErrorKind::Connection, "cut")));
