@@ -87,7 +87,7 @@ pub async fn check(args: CheckArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitC
     let file = paths::models_check(&dirs);
     let (mut rows, mut usable, mut interrupted) = (Vec::new(), true, false);
     for model in models {
-        output::note(&format!("{} at {}: asking, runs: {}. Ctrl-C ends it.", model.name(), report::host(&model), args.runs));
+        output::note(&format!("{} at {}: asking, runs: {}. Ctrl-C ends it.", model.name(), model.deployment(), args.runs));
         let past = history::read(&file).unwrap_or_else(|error| {
             output::note(&format!("interline models check: {} cannot be read: {error}; there is nothing to compare with", file.display()));
             history::Past::default()

@@ -13,6 +13,7 @@ mod litellm;
 mod packages;
 mod run;
 mod servers;
+mod small_model;
 mod test;
 mod tidy;
 mod tools;
@@ -79,6 +80,8 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// Measure a small model on tiny tasks, with tools and without.
+    SmallModel(small_model::SmallModelArgs),
     /// Check the repository's own rules (also a part of `test`).
     Tidy,
 }
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Task::Interleavings { cases } => test::interleavings(cases),
         Task::Catalogue { source } => catalogue::write(&source),
         Task::Soak { turns, seed, release } => test::soak(turns, seed, release),
+        Task::SmallModel(args) => small_model::measure(&args),
         Task::Tidy => tidy::check(),
     };
     match done {

@@ -17,6 +17,8 @@ Grades:
      or more than one request in ten had to be sent again
   A  none of these
 A, B and C are usable: only then is the status 0. Without every essential and important probe there is no grade.
+A model that fails a tool call or the use of its result, or stops in half of the runs, is weak at tools: Interline then works with it without tools,
+unless its configuration says `tool_call: true`.
 A check with 5 runs is about 25 requests, one of them long; what it cost is shown. Results are kept in models-check.jsonl in the data folder.";
 
 /// How good.
@@ -86,6 +88,16 @@ pub fn grade(findings: &[Finding], counts: Counts) -> (Option<Grade>, String) {
     (Some(grade), why)
 }
 
+/// Whether it is weak at tools; none where that was not measured. Whoever cannot call one tool, or goes on without its result, only does harm with them.
+pub fn weak_at_tools(findings: &[Finding], counts: Counts) -> Option<bool> {
+    let verdict = |probe: Probe| findings.iter().find(|finding| finding.is(probe)).map(|finding| finding.verdict);
+    let essential = [verdict(Probe::ToolCall)?, verdict(Probe::Results)?];
+    if essential.contains(&Verdict::Fail) || (counts.stopped > 0 && counts.stopped * 2 >= counts.runs) {
+        return Some(true);
+    }
+    essential.iter().all(|verdict| *verdict == Verdict::Pass).then_some(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +109,11 @@ mod tests {
         let check = |odd: &[(Probe, Verdict)], [retries, stopped]: [u32; 2], expect: &str| {
             let verdict = |probe: &Probe| odd.iter().find(|(p, _)| p == probe).map_or(Verdict::Pass, |(_, verdict)| *verdict);
             let findings: Vec<_> = Probe::ALL.iter().map(|probe| Finding::new(*probe, verdict(probe), String::new())).collect();
-            let (grade, why) = grade(&findings, Counts { requests: 40, retries, runs: 10, stopped });
+            let counts = Counts { requests: 40, retries, runs: 10, stopped };
+            let (grade, why) = grade(&findings, counts);
+            let unsure = odd.iter().any(|(p, v)| matches!(p, ToolCall | Results) && matches!(v, NotMeasured | NotApplicable));
+            let weak = stopped >= 5 || odd.iter().any(|(p, v)| matches!(p, ToolCall | Results) && *v == Fail);
+            assert_eq!(weak_at_tools(&findings, counts), (weak || !unsure).then_some(weak), "{odd:?}");
             assert_eq!(format!("{} {why}", grade.map_or("none".to_owned(), |g| format!("{g:?}"))).trim(), expect);
             assert!(why.is_empty() == (expect == "A"));
         };

@@ -3,9 +3,7 @@
 //! **Invariant:** holds no key, no address beyond its host, and words of the model or its provider only shortened and without control characters.
 
 use proto::Tokens;
-use providers::{Api, ResolvedModel};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::ask::Asker;
 use super::grade::{self, Counts, Grade};
@@ -97,6 +95,9 @@ pub struct Record {
     /// Why the grade is not better, or why there is none.
     pub reason: String,
     pub usable: bool,
+    /// It calls tools badly, or does not use what they bring: it is worked with without tools. Absent: not measured. The engine reads this.
+    #[serde(default)]
+    pub weak_at_tools: Option<bool>,
     pub probes: Vec<Finding>,
     pub figures: Figures,
 }
@@ -105,7 +106,7 @@ impl Record {
     /// `broken` says why the check did not come to its end.
     pub fn new(asker: &Asker, mut probes: Vec<Finding>, broken: Option<String>) -> Self {
         let (model, tally) = (&asker.model, &asker.tally);
-        let deployment = host(model);
+        let deployment = model.deployment();
         // Errors name the address, which may hold a key.
         let hidden = |text: &str| plain(text).replace(&model.base_url, &deployment);
         for finding in &mut probes {
@@ -121,11 +122,12 @@ impl Record {
             model: model.name(),
             wire_id: model.wire_id.clone(),
             deployment: deployment.clone(),
-            api: api(model.api).to_owned(),
+            api: model.api.word().to_owned(),
             date: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             grade,
             reason,
             usable: grade.is_some_and(Grade::is_usable),
+            weak_at_tools: grade.and_then(|_| grade::weak_at_tools(&probes, counts)),
             probes,
             figures: Figures {
                 requests: tally.requests,
@@ -151,26 +153,6 @@ impl Record {
     pub fn same_model(&self, other: &Self) -> bool {
         let name = |id: &str| id.rsplit('/').next().unwrap_or_default().to_ascii_lowercase().replace('.', "-");
         name(&self.wire_id) == name(&other.wire_id)
-    }
-}
-
-/// Host and port of a model's address: the rest may hold a key.
-pub fn host(model: &ResolvedModel) -> String {
-    let url = Url::parse(&model.base_url).ok();
-    let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port())));
-    match host {
-        Some((host, Some(port))) => format!("{host}:{port}"),
-        Some((host, None)) => host.to_owned(),
-        None => "an address that cannot be read".to_owned(),
-    }
-}
-
-fn api(api: Api) -> &'static str {
-    match api {
-        Api::Anthropic => "anthropic",
-        Api::OpenAiChat => "openai-chat",
-        Api::OpenAiResponses => "openai-responses",
-        Api::Gemini => "gemini",
     }
 }
 

@@ -20,6 +20,10 @@ pub fn render(record: &Record, past: &Past) -> String {
         Some(grade) => add(&mut out, &format!("  grade {grade:?}, {usable}{why}")),
         None => add(&mut out, &format!("  grade not measured{why}")),
     }
+    if record.weak_at_tools == Some(true) {
+        add(&mut out, "  weak at tools: Interline works with it without tools, and takes its edits from the text of its answers");
+        add(&mut out, "  (`tool_call: true` at the model in the configuration gives it tools all the same)");
+    }
     add(&mut out, &format!("  {}", speed(&record.figures)));
     add(&mut out, &format!("  {}", spent(&record.figures)));
     if let Some(last) = past.last(record) {

@@ -257,6 +257,7 @@ fn record(model: &str, wire_id: &str, deployment: &str, day: &str, grade: Grade)
         grade: Some(grade),
         reason: String::new(),
         usable: true,
+        weak_at_tools: Some(false),
         probes: Probe::ALL.iter().map(finding).collect(),
         figures: super::report::Figures {
             requests: 31,

@@ -128,7 +128,7 @@ mod tests {
             title: "Big".into(),
             limit: Limit { context: 1_050_000, input: None, output: 128_000 },
             cost: Some(serde_json::from_value(json!({"input": 2.5, "output": 15, "tiers": [{"input": 5, "output": 20, "tier": {"type": "context", "size": 200_000}}]})).unwrap()),
-            capabilities: Capabilities { tools: true, reasoning: true, temperature: false, images: true, pdf: false },
+            capabilities: Capabilities { tools: true, tools_stated: false, reasoning: true, temperature: false, images: true, pdf: false },
             status: Some("beta".into()),
             ready: true,
             key: Some(KeyOrigin::Variable("P_KEY".into())),

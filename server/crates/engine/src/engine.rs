@@ -27,6 +27,7 @@ use crate::session::{SessionState, now};
 use crate::setup::{Models, Setup};
 use crate::shared::Shared;
 use crate::undo::{self, Undo};
+use crate::weak::Verdicts;
 use crate::worker::{Command, Worker};
 use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting};
 
@@ -106,6 +107,7 @@ impl Engine {
             registry: deps.registry,
             models: Models::default(),
             ledger: Arc::new(Ledger::new(deps.config.budget)),
+            verdicts: Verdicts::new(&deps.places.data),
             client: Client::new(),
             tools,
             jobs: deps.jobs,

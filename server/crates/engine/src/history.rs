@@ -9,6 +9,8 @@ use proto::{Message, MessageWithParts, ModelRef, Part, PartKind, ToolState};
 use providers::{ChatMessage, ChatPart};
 use serde_json::Value;
 
+use crate::turn::TEXT_EDIT;
+
 /// What the model is told of a call that has no result, since the process ended before it had one.
 pub const INTERRUPTED: &str = "The call was interrupted before it ended; its effects are unknown. It was not run again.";
 
@@ -29,6 +31,74 @@ pub fn messages(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessa
         }
     }
     out
+}
+
+/// The messages of a request to a model that is given no tools: calls and results in words, the user's and the model's messages by turns.
+#[must_use]
+pub fn in_words(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessage> {
+    let mut out: Vec<ChatMessage> = Vec::new();
+    for message in relevant(history) {
+        let mut said = messages(std::slice::from_ref(message), model);
+        said.retain(|said| !matches!(said, ChatMessage::Tool(_)));
+        for said in said {
+            match (said, out.last_mut()) {
+                (ChatMessage::User(parts), Some(ChatMessage::User(last))) => last.extend(parts),
+                (ChatMessage::Assistant(mut parts), last) => {
+                    parts.retain(|part| !matches!(part, ChatPart::ToolCall { .. }));
+                    match last {
+                        Some(ChatMessage::Assistant(last)) => last.extend(parts),
+                        _ if parts.is_empty() => {}
+                        _ => out.push(ChatMessage::Assistant(parts)),
+                    }
+                }
+                (said, _) => out.push(said),
+            }
+        }
+        let results: Vec<String> = message.parts.iter().filter_map(result_in_words).collect();
+        if !results.is_empty() {
+            let text = ChatPart::Text(format!("What came of it:\n{}", results.join("\n")));
+            match out.last_mut() {
+                Some(ChatMessage::User(last)) => last.push(text),
+                _ => out.push(ChatMessage::User(vec![text])),
+            }
+        }
+    }
+    out
+}
+
+/// Whether the last answer holds edits or calls that came to nothing.
+#[must_use]
+pub fn has_failed(history: &[MessageWithParts]) -> bool {
+    let failed = |part: &Part| matches!(&part.kind, PartKind::Tool { state: ToolState::Error { .. }, .. });
+    history.last().is_some_and(|message| message.parts.iter().any(failed))
+}
+
+/// What came of a call, for a model that knows no tools.
+fn result_in_words(part: &Part) -> Option<String> {
+    /// Most of another model's result.
+    const MOST: tools::Limits = tools::Limits { lines: 12, bytes: 800 };
+    /// Words of the tools, and what they mean in an answer's text.
+    const WORDS: &[(&str, &str)] = &[
+        ("; add surrounding lines so that it is unique, or set replaceAll", "; add surrounding lines so that it is unique"),
+        ("; read the file again and copy the text as it is", "; copy the lines as they stand in the file"),
+        ("; read the file again and name the text as it is", "; copy the lines as they stand in the file"),
+        ("Read it again first.", "It is shown above as it is now."),
+        ("oldString", "the text between SEARCH and ======="),
+        ("newString", "the text between ======= and REPLACE"),
+    ];
+    let PartKind::Tool { tool, state, metadata, .. } = &part.kind else { return None };
+    let (input, output, is_error) = result(state);
+    let file = input["filePath"].as_str().unwrap_or_default();
+    if metadata[TEXT_EDIT] != Value::Bool(true) {
+        let output = crate::prompt::cut(&output, MOST);
+        return Some(format!("- {tool} {}: {output}", if file.is_empty() { input.to_string() } else { file.to_owned() }));
+    }
+    let file = if file.is_empty() { "an edit" } else { file };
+    if !is_error {
+        return Some(format!("- {file}: changed as you wrote"));
+    }
+    let why = WORDS.iter().fold(output, |output, (of_tools, here)| output.replace(of_tools, here));
+    Some(format!("- {file}: NOT changed: {why}"))
 }
 
 /// The messages that still count: the last summary, what it left as it was, and what came after.

@@ -27,9 +27,12 @@ mod session;
 mod setup;
 mod shared;
 mod subagents;
+mod text_edits;
 mod title;
+mod tool_free;
 pub mod turn;
 mod undo;
+mod weak;
 mod worker;
 
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, Recorded, StopReason, UndoReport, Waiting};

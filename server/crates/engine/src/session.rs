@@ -251,6 +251,12 @@ impl SessionState {
         self.step.as_ref().and_then(|step| self.history.get(step.at)).map(|m| m.info.id())
     }
 
+    /// The words of the step so far.
+    #[must_use]
+    pub fn step_words(&self) -> String {
+        self.step.as_ref().and_then(|step| self.history.get(step.at)).map(history::words).unwrap_or_default()
+    }
+
     /// Adds words to the answer.
     pub fn text(&mut self, delta: String) {
         self.close_reasoning(Value::Null);

@@ -21,6 +21,7 @@ use crate::prompts::Prompts;
 use crate::questions::Questions;
 use crate::saver::Saver;
 use crate::setup::Models;
+use crate::weak::Verdicts;
 use crate::{Places, Recorded, StopReason};
 
 /// What all sessions share.
@@ -35,6 +36,8 @@ pub struct Shared {
     pub models: Models,
     /// What is spent on them.
     pub ledger: Arc<Ledger>,
+    /// Which of them are worked with without tools.
+    pub verdicts: Verdicts,
     /// Asks them.
     pub client: Client,
     /// The tools, by no order.

@@ -21,18 +21,39 @@ use crate::StopReason;
 const EMPTY_TRIES: u32 = 2;
 /// How many equal calls in a row, over all steps, need the user's consent (OpenCode's `doom_loop`).
 const DOOM: u32 = 3;
+/// How often a model without tools is asked to mend edits that could not be made, in a row.
+const REPAIRS: u32 = 2;
 /// How often a conversation that does not fit is summarised before one step.
 const COMPACTIONS: u32 = 2;
+
+/// The key in a call's metadata that marks an edit out of an answer's text.
+pub const TEXT_EDIT: &str = "textEdit";
+
+/// Why a turn ends whose last answer is not whole.
+const CUT: &str = "The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.";
 
 /// What a call brought, for the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A result, good or bad, that the model is told.
+    /// A result that the model is told.
     Result,
+    /// It failed; the model is told why.
+    Failed,
     /// The user said no and gave no reason: the turn ends.
     Rejected,
     /// It was interrupted.
     Cancelled,
+}
+
+/// An edit that stands in the text of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextCall {
+    /// The tool that makes it.
+    pub tool: &'static str,
+    /// The arguments' text.
+    pub raw: String,
+    /// Why it cannot be made, for the model.
+    pub refused: Option<String>,
 }
 
 /// What happens to a turn.
@@ -42,6 +63,8 @@ pub enum Input {
     Start,
     /// From the model.
     Model(ModelEvent),
+    /// The model was given no tools, and these edits are in its answer. Comes once, right before the answer's end.
+    Edits(Vec<TextCall>),
     /// The request failed, before or amid the answer. `delay` is the provider's or the schedule's, none if there is no use in another try.
     Failed {
         /// Why.
@@ -134,6 +157,13 @@ pub enum Effect {
         /// For the model.
         why: &'static str,
     },
+    /// Give a call this result without running it: it was an edit that cannot be made.
+    RefuseTool {
+        /// Which call of the step.
+        call: usize,
+        /// For the model.
+        why: String,
+    },
     /// Interrupt the calls that run.
     CancelTools,
     /// Wait, visibly, and say `Waited`.
@@ -166,6 +196,7 @@ pub struct Call {
     pub metadata: Value,
     /// The answer reached its limit: the arguments may break off.
     pub cut: bool,
+    refused: Option<String>,
     state: CallState,
 }
 
@@ -218,6 +249,15 @@ pub struct Turn {
     tokens: Tokens,
     pending: bool,
     rejected: bool,
+    /// The step's model was given no tools: its edits are calls all the same, and end the turn when all were made.
+    without_tools: bool,
+    /// Edits of the step that were not made.
+    unmade: u32,
+    repairs: u32,
+    /// Tools and arguments' texts of the edits before, of which some were not made.
+    before: Vec<(String, String)>,
+    /// The step's answer reached the limit of tokens.
+    cut: bool,
     stopping: Option<StopReason>,
     last: Option<(String, String)>,
     repeats: u32,
@@ -244,6 +284,11 @@ impl Turn {
             tokens,
             pending: false,
             rejected: false,
+            without_tools: false,
+            unmade: 0,
+            repairs: 0,
+            before: Vec::new(),
+            cut: false,
             stopping: None,
             last: None,
             repeats: 0,
@@ -285,6 +330,7 @@ impl Turn {
         match input {
             Input::Start => self.ask_model(),
             Input::Model(event) if self.phase == Phase::Streaming => self.model(event),
+            Input::Edits(edits) if self.phase == Phase::Streaming => self.edits(edits),
             Input::Failed { error, delay, roomier } if self.phase == Phase::Streaming => self.failed(error, delay, roomier),
             Input::NextModel(next) if self.phase == Phase::Changing => self.changed(next),
             Input::Waited if self.phase == Phase::Waiting => self.begin(),
@@ -302,6 +348,7 @@ impl Turn {
             Input::Cancel => self.cancel(),
             // What comes from a request, a wait or a summary that was given up.
             Input::Model(_)
+            | Input::Edits(_)
             | Input::Failed { .. }
             | Input::Waited
             | Input::Compacted(_)
@@ -329,6 +376,12 @@ impl Turn {
         self.calls.clear();
         self.said = false;
         self.shortened = None;
+        self.without_tools = false;
+        self.unmade = 0;
+        if self.pending {
+            self.repairs = 0;
+            self.before.clear();
+        }
         // The request that is made now tells all that the user has said, and what it takes is counted anew.
         self.pending = false;
         self.tokens = Tokens::default();
@@ -371,7 +424,15 @@ impl Turn {
                 if call < self.calls.len() {
                     return Vec::new();
                 }
-                self.calls.push(Call { id, tool: name, raw: String::new(), metadata: Value::Null, cut: false, state: CallState::Writing });
+                self.calls.push(Call {
+                    id,
+                    tool: name,
+                    raw: String::new(),
+                    metadata: Value::Null,
+                    cut: false,
+                    refused: None,
+                    state: CallState::Writing,
+                });
                 vec![Effect::CallBegun { call }]
             }
             ModelEvent::ToolCallDelta { index, json } => {
@@ -395,10 +456,28 @@ impl Turn {
         }
     }
 
+    fn edits(&mut self, edits: Vec<TextCall>) -> Vec<Effect> {
+        self.without_tools = true;
+        for call in &mut self.calls {
+            call.refused = Some("there are no tools here; write the edit into the answer".into());
+        }
+        let mut effects = Vec::new();
+        for edit in edits {
+            let call = self.calls.len();
+            let id = format!("text_{}_{call}", self.steps);
+            let metadata = serde_json::json!({ TEXT_EDIT: true });
+            let TextCall { tool, raw, refused } = edit;
+            self.calls.push(Call { id, tool: tool.to_owned(), raw, metadata, cut: false, refused, state: CallState::Whole });
+            effects.extend([Effect::CallBegun { call }, Effect::CallWhole { call }]);
+        }
+        effects
+    }
+
     fn finished(&mut self, reason: FinishReason) -> Vec<Effect> {
         let mut effects = Vec::new();
         for call in 0..self.calls.len() {
-            self.calls[call].cut = reason == FinishReason::Length;
+            // What was read out of a text is whole.
+            self.calls[call].cut = reason == FinishReason::Length && !self.without_tools;
             if self.calls[call].state == CallState::Writing {
                 self.calls[call].state = CallState::Whole;
                 effects.push(Effect::CallWhole { call });
@@ -437,6 +516,7 @@ impl Turn {
             effects.append(&mut self.after_step(reason));
             return effects;
         }
+        self.cut = reason == FinishReason::Length;
         self.phase = Phase::Tools;
         effects.append(&mut self.schedule());
         effects
@@ -449,7 +529,8 @@ impl Turn {
             Some("Not run: the user rejected another call of this answer.")
         } else if self.stopping.is_some() {
             Some("Not run: the turn was stopped.")
-        } else if self.limits.steps.is_some_and(|limit| self.steps >= limit) {
+        } else if !self.without_tools && self.limits.steps.is_some_and(|limit| self.steps >= limit) {
+            // The model could not be told what came of it; an edit in the text needs no word more.
             Some("Not run: the agent's limit of steps is reached.")
         } else {
             None
@@ -466,6 +547,10 @@ impl Turn {
                 if let Some(why) = skip {
                     self.calls[call].state = CallState::Done;
                     effects.push(Effect::SkipTool { call, why });
+                } else if let Some(why) = self.calls[call].refused.take() {
+                    self.calls[call].state = CallState::Done;
+                    self.unmade += 1;
+                    effects.push(Effect::RefuseTool { call, why });
                 } else {
                     self.calls[call].state = CallState::Running;
                     let doom = self.repeated(call);
@@ -503,6 +588,7 @@ impl Turn {
             return Vec::new();
         }
         entry.state = CallState::Done;
+        self.unmade += u32::from(*outcome == Outcome::Failed);
         if *outcome == Outcome::Rejected && !self.limits.continue_on_deny {
             self.rejected = true;
         }
@@ -518,20 +604,43 @@ impl Turn {
             return self.stop(StopReason::Refused("Stopped: you rejected a tool call. Say what to do instead.".into()));
         }
         self.rejected = false;
+        if self.without_tools && !self.pending && !self.calls.is_empty() {
+            return self.after_edits();
+        }
         if !self.calls.is_empty() || self.pending {
             return self.ask_model();
         }
         match reason {
             FinishReason::Length => {
-                if let Some(why) = self.shortened.take() {
-                    return self.stop(StopReason::Budget(why));
-                }
-                self.stop(StopReason::Limit("The answer was cut: it reached the model's output limit. Say \"go on\" for the rest.".into()))
+                let why = self.why_cut();
+                self.stop(why)
             }
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Refusal | FinishReason::Unknown => {
                 self.stop(StopReason::Done)
             }
         }
+    }
+
+    /// A model without tools has said all when its edits are made. What could not be made it may mend.
+    fn after_edits(&mut self) -> Vec<Effect> {
+        if self.unmade == 0 {
+            let reason = if self.cut { self.why_cut() } else { StopReason::Done };
+            return self.stop(reason);
+        }
+        let edits: Vec<_> = self.calls.iter().map(|call| (call.tool.clone(), call.raw.clone())).collect();
+        let again = edits == self.before;
+        self.before = edits;
+        if self.repairs < REPAIRS && !again {
+            self.repairs += 1;
+            return self.ask_model();
+        }
+        let text = "Stopped: the model's edits could not be made as it wrote them, and asking again did not help; why stands at each. Ask for less at a time, or choose another model.";
+        self.stop(StopReason::Limit(text.into()))
+    }
+
+    /// Why an answer ended at the limit of tokens.
+    fn why_cut(&mut self) -> StopReason {
+        self.shortened.take().map_or_else(|| StopReason::Limit(CUT.into()), StopReason::Budget)
     }
 
     fn failed(&mut self, error: ProviderError, delay: Option<Duration>, roomier: bool) -> Vec<Effect> {

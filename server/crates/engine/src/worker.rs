@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use proto::{ErrorData, Event, MessageError, SessionStatus, ToolState, TurnId};
+use proto::{ErrorData, Event, MessageError, ModelRef, SessionStatus, ToolState, TurnId};
 use providers::{ModelEvent, ModelStream, ProviderError, ProviderErrorKind};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +30,7 @@ use crate::session::{SessionState, now};
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::subagents::Origin;
+use crate::tool_free::{self, Given, Wanted};
 use crate::turn::{Effect, Input, Limits, Outcome, Turn};
 use crate::{AskRequest, Asked, EngineError, StopReason, compaction, request};
 
@@ -87,6 +88,8 @@ pub struct Worker {
     origin: Option<Arc<Origin>>,
     /// Why the last turn ended.
     reason: StopReason,
+    /// The model of which the user was told that it works without tools.
+    named: Option<ModelRef>,
     /// What the last request took.
     measured: Option<Measured>,
     /// The session has no title but its first line.
@@ -101,6 +104,10 @@ struct Running {
     id: TurnId,
     setup: Setup,
     asked_from: Option<Place>,
+    /// What its messages ask for.
+    wanted: Wanted,
+    /// What the model was shown, if it is one that is given no tools.
+    given: Option<Given>,
     answer: Option<ModelStream>,
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     summary: Option<Summarising>,
@@ -140,6 +147,7 @@ impl Worker {
             closed: false,
             origin: None,
             reason: StopReason::Done,
+            named: None,
             measured: None,
             untitled,
             title: None,
@@ -259,6 +267,8 @@ impl Worker {
             id,
             setup,
             asked_from: first.or_else(|| self.origin.as_ref()?.asked_from.clone()),
+            wanted: Wanted::default(),
+            given: None,
             answer: None,
             wait: None,
             summary: None,
@@ -287,7 +297,11 @@ impl Worker {
             if run.turn.is_over() {
                 break;
             }
-            inputs.push_back(self.next(&mut run).await);
+            let input = self.next(&mut run).await;
+            if let (Input::Model(ModelEvent::Finish(reason)), Some(given)) = (&input, &run.given) {
+                inputs.push_back(Input::Edits(tool_free::edits(&self.state.step_words(), given, *reason)));
+            }
+            inputs.push_back(input);
         }
     }
 
@@ -433,6 +447,10 @@ impl Worker {
                 let input = run.turn.calls().get(call).and_then(|c| calls::input(None, &c.raw, c.cut).ok()).unwrap_or_default();
                 self.state.call_failed(call, now(), input, why.to_owned(), true);
             }
+            Effect::RefuseTool { call, why } => {
+                let input = run.turn.calls().get(call).and_then(|c| calls::input(None, &c.raw, c.cut).ok()).unwrap_or_default();
+                self.state.call_failed(call, now(), input, why, false);
+            }
             Effect::CancelTools => {
                 run.cancel.cancel();
                 run.grace = Some(Box::pin(tokio::time::sleep(GRACE)));
@@ -486,15 +504,32 @@ impl Worker {
         if !self.fresh.is_empty() {
             self.shared.read_instructions().await;
         }
+        let without_tools = self.shared.verdicts.without_tools(&run.setup.model);
+        if let Some(why) = &without_tools
+            && self.named.as_ref() != Some(&run.setup.author.model)
+        {
+            self.named = Some(run.setup.author.model.clone());
+            self.notice(format!("{} works without tools: {why}", run.setup.author.model));
+        }
         while let Some(Fresh { turn, request: ask, mentions }) = self.fresh.pop_front() {
-            let context = request::user_context(&self.shared, &self.state, &ask, &mentions, &run.setup).await;
-            for text in context {
-                self.state.add_context(&turn, text);
+            run.wanted.add(&ask, &mentions);
+            if without_tools.is_none() {
+                let context = request::user_context(&self.shared, &self.state, &ask, &mentions, &run.setup).await;
+                for text in context {
+                    self.state.add_context(&turn, text);
+                }
             }
             run.asked_from = ask.place.or(run.asked_from.take());
             run.id = turn;
         }
-        let mut model_request = request::build(&self.shared, &self.state, &run.setup, last);
+        run.given = match without_tools {
+            Some(_) => Some(tool_free::give(&self.shared, &self.state, &run.wanted, &run.setup).await),
+            None => None,
+        };
+        let mut model_request = match &run.given {
+            Some(given) => tool_free::build(&self.shared, &self.state, &run.setup, given),
+            None => request::build(&self.shared, &self.state, &run.setup, last),
+        };
         if let Err(over) = self.afford(run, &mut model_request, inputs) {
             return inputs.push_back(Input::Unaffordable(over));
         }
@@ -557,7 +592,7 @@ impl Worker {
             }
             Err(ToolError::Model(why)) => {
                 self.state.call_failed(end.call, start, input, why, false);
-                Outcome::Result
+                Outcome::Failed
             }
             Err(ToolError::Rejected(why)) => {
                 self.state.call_failed(end.call, start, input, why, false);
@@ -567,7 +602,7 @@ impl Worker {
                 let outcome = match &denied {
                     tools::Denied::User { message: None } => Outcome::Rejected,
                     tools::Denied::Withdrawn => Outcome::Cancelled,
-                    tools::Denied::User { .. } | tools::Denied::Rule { .. } | tools::Denied::NobodyToAsk { .. } => Outcome::Result,
+                    tools::Denied::User { .. } | tools::Denied::Rule { .. } | tools::Denied::NobodyToAsk { .. } => Outcome::Failed,
                 };
                 self.state.call_failed(end.call, start, input, denied.to_string(), outcome == Outcome::Cancelled);
                 outcome

@@ -54,6 +54,19 @@ pub enum Api {
     Gemini,
 }
 
+impl Api {
+    /// For reports and records.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAiChat => "openai-chat",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -76,6 +89,8 @@ impl Default for Timeouts {
 pub struct Capabilities {
     /// Calls tools.
     pub tools: bool,
+    /// The user's own configuration says whether it calls tools: nothing else counts over that.
+    pub tools_stated: bool,
     /// Thinks.
     pub reasoning: bool,
     /// Takes a temperature.
@@ -169,5 +184,14 @@ impl ResolvedModel {
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}/{}", self.provider_id, self.model_id)
+    }
+
+    /// Host and port of its address: the rest may hold a key.
+    #[must_use]
+    pub fn deployment(&self) -> String {
+        let rest = self.base_url.split_once("://").map_or(self.base_url.as_str(), |(_, rest)| rest);
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        if host.is_empty() { "an address that cannot be read".to_owned() } else { host.to_owned() }
     }
 }

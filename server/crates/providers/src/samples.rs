@@ -32,7 +32,7 @@ pub(crate) fn model(api: Api, provider: &str, id: &str, base_url: &str) -> Resol
         provider_options: Default::default(),
         limit: config::Limit { context: 128_000, input: None, output: 64_000 },
         cost: config::Cost::default(),
-        capabilities: Capabilities { tools: true, reasoning: true, temperature: true, images: true, pdf: true },
+        capabilities: Capabilities { tools: true, tools_stated: false, reasoning: true, temperature: true, images: true, pdf: true },
         interleaved: None,
         variants: Vec::new(),
         variant: None,

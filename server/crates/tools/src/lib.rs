@@ -53,6 +53,7 @@ pub use task::{Subagents, Subtask, Task};
 pub use todo::{TodoRead, TodoWrite};
 pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
 pub use truncate::truncate;
+pub use walk::files_below;
 pub use webfetch::WebFetch;
 pub use write::Write;
 

@@ -74,6 +74,24 @@ impl Folder {
     }
 }
 
+/// The files below a folder that git does not ignore, sorted; none if there are more than `most`, or they cannot be listed. Blocks.
+#[must_use]
+pub fn files_below(folder: &Path, most: usize) -> Option<Vec<PathBuf>> {
+    let wanted = OverrideBuilder::new(folder).build().ok()?;
+    let mut files = Vec::new();
+    for entry in (Folder { path: folder.to_owned(), wanted, hidden: false }).builder().build() {
+        let entry = entry.ok()?;
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            files.push(entry.into_path());
+            if files.len() > most {
+                return None;
+            }
+        }
+    }
+    files.sort();
+    Some(files)
+}
+
 /// The folder or file that `path` names, or the first root.
 pub(crate) fn named(roots: &Roots, path: Option<&str>) -> Target {
     roots.resolve(path.unwrap_or("."))

@@ -360,3 +360,128 @@ mod laws {
         }
     }
 }
+
+fn text_call(tool: &'static str, n: usize, refused: bool) -> TextCall {
+    TextCall { tool, raw: format!("{{\"n\":{n}}}"), refused: refused.then(|| "no such text".into()) }
+}
+
+/// An answer with edits in its text.
+fn answer(turn: &mut Turn, edits: Vec<TextCall>, reason: FinishReason) -> Vec<Effect> {
+    turn.step(Input::Model(ModelEvent::Text("File: a".into())));
+    let mut effects = turn.step(Input::Edits(edits));
+    effects.extend(finish(turn, reason));
+    effects
+}
+
+fn ended(turn: &mut Turn, call: usize, outcome: Outcome) -> Vec<Effect> {
+    turn.step(Input::ToolDone { call, outcome })
+}
+
+#[test]
+fn edits_in_the_text_end_the_turn_when_all_are_made() {
+    // Also at the limit of steps: nobody has to be told.
+    let mut t = turn(Limits { steps: Some(1), ..Limits::default() });
+    t.step(Input::Start);
+    let effects = answer(&mut t, vec![text_call("edit", 0, false), text_call("write", 1, false)], FinishReason::Stop);
+    assert_eq!(
+        effects[..4],
+        [0, 0, 1, 1]
+            .map(|call| call)
+            .iter()
+            .enumerate()
+            .map(|(n, &call)| if n % 2 == 0 { Effect::CallBegun { call } } else { Effect::CallWhole { call } })
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(effects.last(), Some(&run(0)));
+    assert_eq!(done(&mut t, 0), [run(1)]);
+    assert_eq!(done(&mut t, 1), [Effect::Stop(StopReason::Done)]);
+}
+
+#[test]
+fn an_answer_that_was_cut_says_so_even_if_its_whole_edits_were_made() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    answer(&mut t, vec![text_call("edit", 0, false)], FinishReason::Length);
+    assert!(matches!(done(&mut t, 0)[..], [Effect::Stop(StopReason::Limit(_))]));
+}
+
+#[test]
+fn what_could_not_be_made_may_be_mended_twice() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    let effects = answer(&mut t, vec![text_call("edit", 0, true), text_call("edit", 1, false)], FinishReason::Stop);
+    assert!(
+        effects.contains(&Effect::RefuseTool { call: 0, why: "no such text".into() }) && effects.last() == Some(&run(1)),
+        "{effects:?}"
+    );
+    assert_eq!(done(&mut t, 1), [ASK]);
+    answer(&mut t, vec![text_call("edit", 2, false)], FinishReason::Stop);
+    assert_eq!(ended(&mut t, 0, Outcome::Failed), [ASK]);
+    answer(&mut t, vec![text_call("edit", 3, false)], FinishReason::Stop);
+    let last = ended(&mut t, 0, Outcome::Failed);
+    assert!(matches!(&last[..], [Effect::Stop(StopReason::Limit(why))] if why.contains("could not be made")), "{last:?}");
+}
+
+#[test]
+fn the_same_edits_again_are_not_asked_for_a_third_time() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    answer(&mut t, vec![text_call("edit", 0, false)], FinishReason::Stop);
+    assert_eq!(ended(&mut t, 0, Outcome::Failed), [ASK]);
+    answer(&mut t, vec![text_call("edit", 0, false)], FinishReason::Stop);
+    assert!(matches!(ended(&mut t, 0, Outcome::Failed)[..], [Effect::Stop(StopReason::Limit(_))]));
+}
+
+#[test]
+fn the_users_words_allow_two_more() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    for n in 0..2 {
+        assert_eq!(answer(&mut t, vec![text_call("edit", n, true)], FinishReason::Stop).last(), Some(&ASK));
+    }
+    t.step(Input::Message);
+    assert_eq!(answer(&mut t, vec![text_call("edit", 1, true)], FinishReason::Stop).last(), Some(&ASK));
+    assert_eq!(answer(&mut t, vec![text_call("edit", 2, true)], FinishReason::Stop).last(), Some(&ASK));
+    assert_eq!(answer(&mut t, vec![text_call("edit", 3, true)], FinishReason::Stop).last(), Some(&ASK));
+    assert_eq!(answer(&mut t, Vec::new(), FinishReason::Stop).last(), Some(&Effect::Stop(StopReason::Done)));
+}
+
+#[test]
+fn a_rejected_edit_ends_the_turn_and_calls_that_nobody_offered_are_not_run() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    answer(&mut t, vec![text_call("edit", 0, false)], FinishReason::Stop);
+    assert!(matches!(ended(&mut t, 0, Outcome::Rejected)[..], [Effect::Stop(StopReason::Refused(_))]));
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    call(&mut t, 0, "bash", "{}");
+    t.step(Input::Edits(Vec::new()));
+    let effects = finish(&mut t, FinishReason::ToolCalls);
+    assert!(effects.iter().any(|e| matches!(e, Effect::RefuseTool { call: 0, .. })) && effects.last() == Some(&ASK), "{effects:?}");
+}
+
+proptest::proptest! {
+    /// Whatever a model without tools answers, and whatever becomes of its edits: the turn ends, after three answers at most.
+    #[test]
+    fn a_turn_without_tools_always_ends(steps in proptest::collection::vec((proptest::collection::vec((0u8..4, proptest::bool::ANY), 0..4), proptest::bool::ANY, 0u8..3), 8)) {
+        let mut t = turn(Limits::default());
+        let mut asked = usize::from(t.step(Input::Start) == [ASK]);
+        for (edits, native, reason) in steps {
+            if t.is_over() {
+                break;
+            }
+            if native {
+                call(&mut t, 0, "bash", "{}");
+            }
+            let calls = edits.iter().enumerate().map(|(n, (_, refused))| text_call("edit", n, *refused)).collect();
+            let reason = [FinishReason::Stop, FinishReason::Length, FinishReason::ToolCalls][usize::from(reason)];
+            let mut effects = answer(&mut t, calls, reason);
+            while let Some(call) = effects.iter().find_map(|e| if let Effect::RunTool { call, .. } = e { Some(*call) } else { None }) {
+                let outcome = edits.get(call.saturating_sub(usize::from(native))).map_or(0, |(outcome, _)| *outcome);
+                effects = ended(&mut t, call, [Outcome::Result, Outcome::Failed, Outcome::Rejected, Outcome::Failed][usize::from(outcome)].clone());
+            }
+            asked += effects.iter().filter(|e| matches!(e, Effect::CallModel { .. })).count();
+        }
+        proptest::prop_assert!(t.is_over() && asked <= 3, "asked {asked} times");
+    }
+}

@@ -200,7 +200,7 @@ async fn open() {
 
 #[tokio::test]
 async fn small() {
-    check("small", &CHAT, "server", "qwen2.5-coder:1.5b", json!({})).await;
+    check("small", &CHAT, "server", "qwen2.5-coder:1.5b", json!({"tool_call": true})).await;
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod steering;
 mod subagents;
 mod summaries;
 mod titles;
+mod tool_free;
 mod tools;
 mod undo;
 mod world;

@@ -93,7 +93,7 @@ impl Model {
         self.state.lock().unwrap().script.extend(replies);
     }
 
-    /// What to answer to requests without tools, in this order.
+    /// What to answer to requests for a summary, in this order.
     pub fn summaries(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.lock().unwrap().summaries.extend(replies);
     }
@@ -140,7 +140,7 @@ async fn answer(stream: TcpStream, state: &Mutex<State>, changed: &watch::Sender
     let Some(request) = read(&mut stream).await? else { return Ok(()) };
     let reply = {
         let mut state = state.lock().unwrap();
-        if request["tools"].as_array().is_some_and(|tools| !tools.is_empty()) {
+        if !request.to_string().contains("Write the summary now.") {
             state.requests.push(request);
             state.script.pop_front()
         } else {

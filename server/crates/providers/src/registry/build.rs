@@ -52,7 +52,8 @@ impl Registry {
             chunk: provider.options.chunk_timeout.map_or(default.chunk, millis),
             total: provider.options.timeout.as_ref().and_then(Value::as_u64).map(millis),
         };
-        let capabilities = capabilities(&model);
+        let own = self.config.provider.get(provider_id).and_then(|own| own.models.get(model_id));
+        let capabilities = Capabilities { tools_stated: own.is_some_and(|own| own.tool_call.is_some()), ..capabilities(&model) };
         let mut headers = provider.options.headers.clone();
         headers.extend(model.headers.clone());
         let mut resolved = ResolvedModel {
@@ -137,6 +138,7 @@ pub(super) fn capabilities(model: &ModelConfig) -> Capabilities {
         |what: &str| model.modalities.as_ref().map_or(model.attachment.unwrap_or(false), |all| all.input.iter().any(|kind| kind == what));
     Capabilities {
         tools: model.tool_call.unwrap_or(true),
+        tools_stated: false,
         reasoning: model.reasoning.unwrap_or(false),
         temperature: model.temperature.unwrap_or(true),
         images: takes("image"),
