@@ -5,6 +5,7 @@
 //! **Invariant:** a key is never shown, only where it comes from; and the report ends, whatever does not answer.
 
 mod net;
+mod siblings;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -50,6 +51,7 @@ pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     let registry = models_cli::registry_of(&loaded, env, dirs);
     model(&registry, env, dirs, &mut report);
     this_machine(&registry, &mut report);
+    siblings::report(&loaded, &mut report);
     report.row("sandbox", "none yet: commands run with your own rights, once you or your rules have allowed them");
     approvals(dirs, &folders(&loaded, cwd), &mut report);
     last_errors(&paths::log_file(dirs), &mut report);

@@ -9,10 +9,11 @@ use proto::{CallId, MessageId, SessionId, ToolRef, TurnId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tools::{Ask, Asker as _, Effect, SeenFiles, Tool, ToolContext, ToolError, ToolProgress};
-use workspace::Place;
+use tools::{Ask, Asker as _, Diagnostics as _, Effect, SeenFiles, Tool, ToolContext, ToolError, ToolOutput, ToolProgress};
+use workspace::{Applied, Place};
 
 use crate::arguments;
+use crate::eyes::{Blind, Eyes};
 use crate::prompts::CallAsker;
 use crate::request;
 use crate::setup::Setup;
@@ -50,8 +51,18 @@ pub struct CallJob {
     pub seen: Arc<SeenFiles>,
     /// Set when the user cancels.
     pub cancel: CancellationToken,
+    /// Looks at what it changes.
+    pub eyes: Arc<Eyes>,
     /// News while it runs.
-    pub news: mpsc::UnboundedSender<(usize, ToolProgress)>,
+    pub news: mpsc::UnboundedSender<(usize, CallNews)>,
+}
+
+/// What is told of a call before it has ended.
+pub enum CallNews {
+    /// How far it is.
+    Progress(ToolProgress),
+    /// What it changed, which is done, though others still look at it.
+    Changed(Vec<Applied>),
 }
 
 /// The tool of a name; other letter case is understood.
@@ -105,10 +116,14 @@ pub async fn run(job: CallJob) -> CallEnd {
             Err(ToolError::Model(format!("The tool failed by a fault of its own: {why}")))
         }
     };
-    CallEnd { call, result }
+    match result {
+        Ok((output, watched)) => CallEnd { call, result: Ok(output), watched },
+        Err(error) => CallEnd { call, result: Err(error), watched: false },
+    }
 }
 
-async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
+/// What it brought, and whether somebody looks at what it changed.
+async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
     let shared = &job.shared;
     let Some(tool) = tool(&shared.tools, &job.name) else {
         let known: Vec<_> = request::offered(shared, &job.setup).map(|t| t.id()).collect();
@@ -148,12 +163,13 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
         session: job.session.clone(),
         message: job.message,
         call: job.id,
-        cancel: job.cancel,
+        cancel: job.cancel.clone(),
         progress,
         seen: job.seen,
         guides: Arc::clone(&shared.guides),
         formatters: Arc::clone(&shared.formatters),
         todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
+        diagnostics: if job.setup.agent.rules.hides("edit") { Arc::new(Blind) } else { Arc::clone(&job.eyes) as _ },
         subagents: Arc::new(Starter {
             shared: Arc::clone(shared),
             setup: job.setup,
@@ -167,15 +183,27 @@ async fn perform(job: CallJob) -> Result<tools::ToolOutput, ToolError> {
         shell: shared.shell.clone(),
     };
     let (call, out) = (job.call, job.news);
-    let forward = async move {
+    let forward = async {
         while let Some(item) = news.recv().await {
             // The worker may have stopped listening.
-            let _ = out.send((call, item));
+            let _ = out.send((call, CallNews::Progress(item)));
         }
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        result = tool.run(args, &context) => result,
+    let mut output = tokio::select! {
+        result = tool.run(args, &context) => result?,
         () = forward => unreachable!("it waits for ever"),
+    };
+    if output.changes.is_empty() || !job.eyes.may_look(&output.changes) {
+        return Ok((output, false));
     }
+    // Looking may take seconds, and what is done must be on record at once.
+    let changes = std::mem::take(&mut output.changes);
+    let _ = out.send((call, CallNews::Changed(changes.clone())));
+    let told = job.eyes.changed(&changes, &job.cancel).await;
+    if !told.is_empty() {
+        output.output.push_str("\n\n");
+        output.output.push_str(&told);
+    }
+    Ok((output, !told.is_empty()))
 }

@@ -19,6 +19,7 @@ use workspace::Workspace;
 
 use crate::agents;
 use crate::events::Bus;
+use crate::eyes::Siblings;
 use crate::ledger::Ledger;
 use crate::prompts::Prompts;
 use crate::questions::{Questions, WaitingQuestion};
@@ -115,6 +116,7 @@ impl Engine {
             instructions_now: deps.instructions,
             guides: Arc::new(guides),
             formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
+            siblings: Arc::new(Siblings::new(deps.config.other.get("lsp").cloned(), deps.places.directory.clone())),
             shell: usable_shell(shell),
             home: deps.home,
             interactive: deps.interactive,
@@ -360,7 +362,8 @@ impl Engine {
         };
         let jobs = Arc::clone(&self.0.shared.jobs);
         let killed = tokio::task::spawn_blocking(move || jobs.kill_all());
-        let (ended, killed) = tokio::join!(tokio::time::timeout(LAST_WORDS, ended), killed);
+        let siblings = self.0.shared.siblings.stop(LAST_WORDS);
+        let (ended, killed, ()) = tokio::join!(tokio::time::timeout(LAST_WORDS, ended), killed, siblings);
         if ended.is_err() {
             tracing::warn!("a turn could not be ended in time; what it said last may be lost");
         }

@@ -14,6 +14,7 @@ mod compaction;
 mod engine;
 mod estimate;
 mod events;
+mod eyes;
 mod family;
 mod history;
 mod ledger;

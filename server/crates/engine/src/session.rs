@@ -165,9 +165,14 @@ impl SessionState {
 
     /// Adds what the user said.
     pub fn add_user(&mut self, text: &str, author: &Author) -> TurnId {
-        let id = MessageId::new();
+        let at = self.begin_user(author);
+        self.add_part(at, PartKind::Text { text: text.to_owned(), synthetic: None, time: None });
+        self.history[at].info.id().clone()
+    }
+
+    fn begin_user(&mut self, author: &Author) -> usize {
         let info = Message::User(UserMessage {
-            id: id.clone(),
+            id: MessageId::new(),
             session_id: self.info.id.clone(),
             time: MessageTime { created: now(), completed: None },
             agent: author.agent.clone(),
@@ -176,8 +181,14 @@ impl SessionState {
         self.history.push(MessageWithParts { info, parts: Vec::new() });
         let at = self.history.len() - 1;
         self.put_message(at);
-        self.add_part(at, PartKind::Text { text: text.to_owned(), synthetic: None, time: None });
-        id
+        at
+    }
+
+    /// Adds a message of ours to the model, behind what was said last.
+    pub fn add_note(&mut self, text: &str, author: &Author) {
+        self.end_step();
+        let at = self.begin_user(author);
+        self.add_part(at, PartKind::Text { text: text.to_owned(), synthetic: Some(true), time: None });
     }
 
     /// Adds words of ours to what the user said.

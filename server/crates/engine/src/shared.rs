@@ -15,6 +15,7 @@ use tools::{Formatters, Guides, Jobs, Limits, TodoStore, Tool};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
 use crate::events::Bus;
+use crate::eyes::Siblings;
 use crate::ledger::Ledger;
 use crate::prompt::Environment;
 use crate::prompts::Prompts;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub guides: Arc<Guides>,
     /// What formats what the agent writes.
     pub formatters: Arc<Formatters>,
+    /// The project's language servers.
+    pub siblings: Arc<Siblings>,
     /// Where things are kept.
     pub places: Places,
     /// The shell that runs commands.

@@ -39,6 +39,8 @@ pub enum Outcome {
     Result,
     /// It failed; the model is told why.
     Failed,
+    /// A result of a call that changed something, at which somebody looks.
+    Watched,
     /// The user said no and gave no reason: the turn ends.
     Rejected,
     /// It was interrupted.
@@ -93,6 +95,8 @@ pub enum Input {
     Shortened(String),
     /// The conversation was summarised; false if that failed or made it no shorter.
     Compacted(bool),
+    /// The last look is done: whether something is still broken, which the conversation says now.
+    Looked(bool),
     /// The user cancels.
     Cancel,
 }
@@ -177,6 +181,8 @@ pub enum Effect {
     },
     /// Summarise the conversation, and say `Compacted`.
     Compact,
+    /// Look once more at what was changed, and say `Looked`.
+    Look,
     /// Note an error at the step's message.
     Error(MessageError),
     /// The turn is over.
@@ -216,6 +222,7 @@ enum Phase {
     Tools,
     Compacting,
     Changing,
+    Looking,
     Stopped,
 }
 
@@ -258,6 +265,9 @@ pub struct Turn {
     before: Vec<(String, String)>,
     /// The step's answer reached the limit of tokens.
     cut: bool,
+    /// Somebody looks at what was changed, and has not been asked at the turn's end yet.
+    watched: bool,
+    looked: bool,
     stopping: Option<StopReason>,
     last: Option<(String, String)>,
     repeats: u32,
@@ -289,6 +299,8 @@ impl Turn {
             repairs: 0,
             before: Vec::new(),
             cut: false,
+            watched: false,
+            looked: false,
             stopping: None,
             last: None,
             repeats: 0,
@@ -345,6 +357,13 @@ impl Turn {
                 Vec::new()
             }
             Input::Compacted(shorter) if self.phase == Phase::Compacting => self.compacted(shorter),
+            Input::Looked(broken) if self.phase == Phase::Looking => {
+                if broken || self.pending {
+                    self.ask_model()
+                } else {
+                    self.stop(StopReason::Done)
+                }
+            }
             Input::Cancel => self.cancel(),
             // What comes from a request, a wait or a summary that was given up.
             Input::Model(_)
@@ -352,6 +371,7 @@ impl Turn {
             | Input::Failed { .. }
             | Input::Waited
             | Input::Compacted(_)
+            | Input::Looked(_)
             | Input::NextModel(_)
             | Input::Unaffordable(_)
             | Input::Shortened(_) => Vec::new(),
@@ -589,6 +609,7 @@ impl Turn {
         }
         entry.state = CallState::Done;
         self.unmade += u32::from(*outcome == Outcome::Failed);
+        self.watched |= *outcome == Outcome::Watched;
         if *outcome == Outcome::Rejected && !self.limits.continue_on_deny {
             self.rejected = true;
         }
@@ -616,16 +637,29 @@ impl Turn {
                 self.stop(why)
             }
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::ContentFilter | FinishReason::Refusal | FinishReason::Unknown => {
-                self.stop(StopReason::Done)
+                self.done()
             }
         }
+    }
+
+    /// The model has said all; who looks at what was changed is asked once before.
+    fn done(&mut self) -> Vec<Effect> {
+        if self.watched && !self.looked && self.limits.steps.is_none_or(|limit| self.steps < limit) {
+            self.looked = true;
+            self.phase = Phase::Looking;
+            return vec![Effect::Look];
+        }
+        self.stop(StopReason::Done)
     }
 
     /// A model without tools has said all when its edits are made. What could not be made it may mend.
     fn after_edits(&mut self) -> Vec<Effect> {
         if self.unmade == 0 {
-            let reason = if self.cut { self.why_cut() } else { StopReason::Done };
-            return self.stop(reason);
+            if !self.cut {
+                return self.done();
+            }
+            let why = self.why_cut();
+            return self.stop(why);
         }
         let edits: Vec<_> = self.calls.iter().map(|call| (call.tool.clone(), call.raw.clone())).collect();
         let again = edits == self.before;
@@ -713,7 +747,7 @@ impl Turn {
                 effects.append(&mut self.schedule());
                 effects
             }
-            Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting | Phase::Changing => {
+            Phase::Idle | Phase::Streaming | Phase::Waiting | Phase::Compacting | Phase::Changing | Phase::Looking => {
                 let mut effects = vec![Effect::DropModel];
                 if self.phase == Phase::Streaming {
                     effects.extend(self.wasted());

@@ -19,12 +19,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tools::{ToolError, ToolOutput, ToolProgress};
-use workspace::Place;
+use tools::{ToolError, ToolOutput};
+use workspace::{Applied, Place};
 
 use self::naming::{Naming, named};
-use crate::calls::{self, CallJob};
+use crate::calls::{self, CallJob, CallNews};
 use crate::estimate::Measured;
+use crate::eyes::Eyes;
 use crate::ledger::Hold;
 use crate::session::{SessionState, now};
 use crate::setup::Setup;
@@ -55,6 +56,8 @@ pub enum Command {
     Compact(Setup),
 }
 
+/// What the model is told where it would end its turn.
+const BROKEN: &str = "Before you end your turn: these errors came with your changes and are still there. Mend them, or say why they stay.";
 /// How long cancelled calls may take to end by themselves.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -62,7 +65,10 @@ const GRACE: Duration = Duration::from_secs(3);
 type Summarising = std::pin::Pin<Box<dyn Future<Output = compaction::Outcome> + Send>>;
 
 /// News of a call, by its number in the step.
-type News = (usize, ToolProgress);
+type News = (usize, CallNews);
+
+/// A look at what was changed: what is still broken.
+type Looking = std::pin::Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 
 /// A message that the model has not been shown yet.
 struct Fresh {
@@ -96,6 +102,8 @@ pub struct Worker {
     untitled: bool,
     /// A title is being written.
     title: Option<Naming>,
+    /// Looks at what is changed.
+    eyes: Arc<Eyes>,
 }
 
 /// What runs while a turn runs.
@@ -111,6 +119,8 @@ struct Running {
     answer: Option<ModelStream>,
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     summary: Option<Summarising>,
+    /// The last look at what was changed.
+    look: Option<Looking>,
     /// The size of the request that runs, in bytes, where that has to be known.
     size: usize,
     calls: JoinSet<CallEnd>,
@@ -131,6 +141,8 @@ pub struct CallEnd {
     pub call: usize,
     /// What it brought.
     pub result: Result<ToolOutput, ToolError>,
+    /// Whether somebody looks at what it changed.
+    pub watched: bool,
 }
 
 impl Worker {
@@ -138,6 +150,7 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, state: SessionState, commands: mpsc::UnboundedReceiver<Command>) -> Self {
         let untitled = state.history.is_empty() && state.info.parent_id.is_none();
         Self {
+            eyes: Eyes::new(Arc::clone(&shared.siblings), Arc::clone(&shared.workspace)),
             shared,
             state,
             commands,
@@ -272,6 +285,7 @@ impl Worker {
             answer: None,
             wait: None,
             summary: None,
+            look: None,
             size: 0,
             calls: JoinSet::new(),
             tasks: HashMap::new(),
@@ -303,6 +317,7 @@ impl Worker {
             }
             inputs.push_back(input);
         }
+        self.eyes.close();
     }
 
     /// The next thing that happens to the turn.
@@ -333,7 +348,7 @@ impl Worker {
                         Err(error) => {
                             tracing::warn!("a call was given up: {error}");
                             let Some(call) = run.tasks.remove(&error.id()) else { continue };
-                            CallEnd { call, result: Err(ToolError::Cancelled(Box::default())) }
+                            CallEnd { call, result: Err(ToolError::Cancelled(Box::default())), watched: false }
                         }
                     };
                     return self.call_ended(run, end);
@@ -342,10 +357,7 @@ impl Worker {
                     run.grace = None;
                     run.calls.abort_all();
                 }
-                Some((call, news)) = run.news.1.recv() => {
-                    self.state.call_progress(call, news.metadata);
-                    self.count_subagents();
-                }
+                Some((call, news)) = run.news.1.recv() => self.news(run, call, news),
                 title = named(&mut self.title), if self.title.is_some() => self.keep_title(title),
                 event = next_event(&mut run.answer), if run.answer.is_some() => match event {
                     Some(Ok(event)) => {
@@ -373,6 +385,13 @@ impl Worker {
                     run.wait = None;
                     self.status(SessionStatus::Busy);
                     return Input::Waited;
+                }
+                found = looked(&mut run.look), if run.look.is_some() => {
+                    run.look = None;
+                    if let Some(found) = &found {
+                        self.state.add_note(&format!("{BROKEN}\n{found}"), &run.setup.author);
+                    }
+                    return Input::Looked(found.is_some());
                 }
                 summary = summarised(&mut run.summary), if run.summary.is_some() => {
                     run.summary = None;
@@ -408,6 +427,7 @@ impl Worker {
                 run.hold = None;
                 run.wait = None;
                 run.summary = None;
+                run.look = None;
             }
             Effect::Discard => {
                 run.answer = None;
@@ -468,6 +488,10 @@ impl Worker {
                 Ok(None) => inputs.push_back(Input::Compacted(false)),
                 Err(why) => inputs.push_back(Input::Unaffordable(why)),
             },
+            Effect::Look => {
+                let (eyes, cancel) = (Arc::clone(&self.eyes), run.cancel.clone());
+                run.look = Some(Box::pin(async move { eyes.last_look(&cancel).await }));
+            }
             Effect::Error(error) => {
                 self.state.error(error.clone());
                 if !matches!(error, MessageError::MessageAbortedError(_)) {
@@ -575,20 +599,52 @@ impl Worker {
             asked_from: run.asked_from.clone(),
             seen: Arc::clone(&self.state.seen),
             cancel: run.cancel.clone(),
+            eyes: Arc::clone(&self.eyes),
             news: run.news.0.clone(),
         };
         let task = run.calls.spawn(calls::run(job));
         run.tasks.insert(task.id(), call);
     }
 
+    /// What is told of a call before it has ended.
+    fn news(&mut self, run: &Running, call: usize, news: CallNews) {
+        match news {
+            CallNews::Progress(progress) => {
+                self.state.call_progress(call, progress.metadata);
+                self.count_subagents();
+            }
+            CallNews::Changed(changes) => self.keep_changes(run, changes),
+        }
+    }
+
+    /// What a call changed is on record from now on.
+    fn keep_changes(&self, run: &Running, changes: Vec<Applied>) {
+        if changes.is_empty() {
+            return;
+        }
+        request::take_as_own(&self.state.seen, &changes);
+        match &self.origin {
+            // What a subagent changed is undone with the turn of the user's.
+            Some(origin) => {
+                origin.changed(&changes);
+                let (session, turn) = origin.root();
+                self.shared.record_changes(session, turn, changes);
+            }
+            None => self.shared.record_changes(self.state.id(), &run.id, changes),
+        }
+    }
+
     fn call_ended(&mut self, run: &mut Running, end: CallEnd) -> Input {
+        while let Ok((call, news)) = run.news.1.try_recv() {
+            self.news(run, call, news);
+        }
         let (start, input) = run.started.get(end.call).cloned().unwrap_or_default();
         let mut changes = Vec::new();
         let outcome = match end.result {
             Ok(mut output) => {
                 changes = std::mem::take(&mut output.changes);
                 self.state.call_completed(end.call, start, input, &output);
-                Outcome::Result
+                if end.watched { Outcome::Watched } else { Outcome::Result }
             }
             Err(ToolError::Model(why)) => {
                 self.state.call_failed(end.call, start, input, why, false);
@@ -614,18 +670,7 @@ impl Worker {
                 Outcome::Cancelled
             }
         };
-        if !changes.is_empty() {
-            request::take_as_own(&self.state.seen, &changes);
-            match &self.origin {
-                // What a subagent changed is undone with the turn of the user's.
-                Some(origin) => {
-                    origin.changed(&changes);
-                    let (session, turn) = origin.root();
-                    self.shared.record_changes(session, turn, changes);
-                }
-                None => self.shared.record_changes(self.state.id(), &run.id, changes),
-            }
-        }
+        self.keep_changes(run, changes);
         self.count_subagents();
         Input::ToolDone { call: end.call, outcome }
     }
@@ -674,6 +719,13 @@ async fn next_event(answer: &mut Option<ModelStream>) -> Option<Result<ModelEven
 async fn wait(timer: &mut Option<std::pin::Pin<Box<tokio::time::Sleep>>>) {
     match timer {
         Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn looked(look: &mut Option<Looking>) -> Option<String> {
+    match look {
+        Some(look) => look.await,
         None => std::future::pending().await,
     }
 }

@@ -33,7 +33,7 @@ pub use connection::RequestError;
 pub use delta::{Delta, Moment};
 pub use diagnostic::{Diagnostic, Point, Related, Severity};
 pub use freshness::{Pending, Proof, Report, State};
-pub use pool::{Limits, Pool, Status};
+pub use pool::{Known, KnownFile, Limits, Pool, Status};
 pub use process::Program;
 pub use servers::{Server, Servers};
 pub use watched::FileChange;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ropey::Rope;
 use tokio::time::Instant;
 use workspace::DocKey;
 
@@ -25,6 +26,9 @@ use crate::{Diagnostic, Document};
 
 pub(crate) use launch::{Installed, Launch};
 use slot::{Phase, Slot};
+
+/// How long it counts that a program was there, or was not.
+const LOOKED: Duration = Duration::from_secs(30);
 
 /// How much a pool may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a server may take to answer `initialize`.
     pub start: Duration,
+    /// How long it is waited, all in all, for a server that is starting or loading its project; later waits only look.
+    pub start_wait: Duration,
     /// Crashes within [`Limits::crash_time`] after which a server stays stopped.
     pub crashes: usize,
     /// See [`Limits::crashes`].
@@ -54,6 +60,7 @@ impl Default for Limits {
             memory: 4 << 30,
             idle: Duration::from_secs(600),
             start: Duration::from_secs(45),
+            start_wait: Duration::from_secs(8),
             crashes: 3,
             crash_time: Duration::from_secs(600),
             backoff: Duration::from_millis(500),
@@ -75,6 +82,28 @@ pub struct Status {
     pub documents: usize,
 }
 
+/// What one running server says.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub server: Arc<str>,
+    /// Its root.
+    pub root: PathBuf,
+    /// The files about which it says something, or did.
+    pub files: Vec<KnownFile>,
+}
+
+/// What is said of one file.
+#[derive(Clone, Debug)]
+pub struct KnownFile {
+    /// Which file.
+    pub key: DocKey,
+    /// The worst first.
+    pub items: Arc<[Diagnostic]>,
+    /// The text that the server was given, if the file is open there.
+    pub text: Option<Rope>,
+}
+
 /// Running servers of one project. Ends them when it is dropped.
 #[derive(Debug)]
 pub struct Pool {
@@ -94,6 +123,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Slots {
     all: HashMap<(Arc<str>, PathBuf), Arc<Slot>>,
+    /// When a program was looked for, and whether it was there.
+    found: HashMap<(Arc<str>, PathBuf), (Instant, bool)>,
     /// Whether somebody looks after the limits.
     swept: bool,
     closed: bool,
@@ -116,14 +147,17 @@ impl Pool {
         key.path().is_some_and(|path| self.inner.servers.may_serve(path))
     }
 
+    /// Whether no server was started.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.slots().all.is_empty()
+    }
+
     /// Gives a document's text to all servers that take it, and starts those that do not run. Does not wait for any server. Looks for programs on the disk: not for a path that must be
     /// quick. Needs a tokio runtime. Returns whether there is a server.
     pub fn give(&self, document: &Document) -> bool {
         let Some(path) = document.key.path() else { return false };
-        let found = self
-            .inner
-            .servers
-            .of(path, &self.inner.project, |server, root| self.inner.launch.find(server, root, &self.inner.project).is_ok());
+        let found = self.inner.servers.of(path, &self.inner.project, |server, root| self.inner.is_there(server, root));
         for (server, root) in &found {
             let slot = self.inner.slot(server, root);
             slot.give(document, self.inner.limits.documents);
@@ -143,22 +177,31 @@ impl Pool {
         }
     }
 
-    /// Takes all documents away but these.
-    pub fn close_all_but(&self, keep: &HashSet<DocKey>) {
-        self.inner.all().iter().for_each(|slot| slot.close_all_but(keep));
+    /// Takes documents away.
+    pub fn close(&self, keys: &HashSet<DocKey>) {
+        for slot in self.inner.all() {
+            keys.iter().for_each(|key| slot.close(key));
+        }
     }
 
-    /// All that any running server says about any file, with the server's id.
+    /// All that any running server says about any file.
     #[must_use]
-    pub fn known(&self) -> Vec<(Arc<str>, DocKey, Arc<[Diagnostic]>)> {
-        let mut known = Vec::new();
-        for slot in self.inner.all() {
-            if let Phase::Running(client) = slot.phase() {
+    pub fn known(&self) -> Vec<Known> {
+        let running = self.inner.all().into_iter().filter_map(|slot| match slot.phase() {
+            Phase::Running(client) => Some((slot, client)),
+            _ => None,
+        });
+        running
+            .map(|(slot, client)| {
                 let ledger = client.ledger();
-                known.extend(ledger.files().map(|key| (Arc::clone(&slot.server.id), key.clone(), ledger.items(key))));
-            }
-        }
-        known
+                let file = |key: &DocKey| KnownFile {
+                    key: key.clone(),
+                    items: ledger.items(key),
+                    text: ledger.given(key).map(|(_, text)| text.clone()),
+                };
+                Known { server: Arc::clone(&slot.server.id), root: slot.root.clone(), files: ledger.files().map(file).collect() }
+            })
+            .collect()
     }
 
     /// What each server says about these documents, once all of that is fresh, or cannot become it within the time that is left. Returns at once if `cancel` is set. Documents without a
@@ -167,7 +210,8 @@ impl Pool {
         let slots = self.inner.all();
         let pairs = slots.iter().flat_map(|slot| keys.iter().filter(|key| slot.has(key)).map(move |key| (Arc::clone(slot), key.clone())));
         let start = Instant::now();
-        let waits = pairs.map(|(slot, key)| wait::one(slot, key, start, budget, cancel));
+        let budget = wait::Budget { start, whole: budget, starting: self.inner.limits.start_wait };
+        let waits = pairs.map(|(slot, key)| wait::one(slot, key, budget, cancel));
         futures_util::future::join_all(waits).await.into_iter().flatten().collect()
     }
 
@@ -179,15 +223,18 @@ impl Pool {
         all
     }
 
-    /// Ends all servers as the protocol wants it, within a few seconds. Nothing is started any more.
-    pub async fn shut_down(&self) {
+    /// Ends all servers as the protocol wants it; those that have not ended within `limit` are killed. Nothing is started any more.
+    pub async fn shut_down(&self, limit: Duration) {
         let slots = {
             let mut slots = self.inner.slots();
             slots.closed = true;
             std::mem::take(&mut slots.all)
         };
-        let ends = slots.into_values().map(|slot| async move { slot.end("Interline ends").await });
-        futures_util::future::join_all(ends).await;
+        let ends = futures_util::future::join_all(slots.values().map(|slot| slot.end("Interline ends")));
+        if tokio::time::timeout(limit, ends).await.is_err() {
+            slots.values().for_each(|slot| slot.abandon());
+            futures_util::future::join_all(slots.values().map(|slot| slot.gone())).await;
+        }
     }
 }
 
@@ -203,6 +250,17 @@ impl Drop for Pool {
 impl Inner {
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a server is installed, as it was a short while ago at most.
+    fn is_there(&self, server: &crate::servers::Server, root: &Path) -> bool {
+        let name = (Arc::clone(&server.id), root.to_owned());
+        let known = self.slots().found.get(&name).filter(|(when, _)| when.elapsed() < LOOKED).map(|(_, there)| *there);
+        known.unwrap_or_else(|| {
+            let there = self.launch.find(server, root, &self.project).is_ok();
+            self.slots().found.insert(name, (Instant::now(), there));
+            there
+        })
     }
 
     fn all(&self) -> Vec<Arc<Slot>> {

@@ -21,6 +21,8 @@ const FILES: usize = 20;
 const MESSAGE: usize = 400;
 /// Related places of an entry.
 const RELATED: usize = 3;
+/// Bytes of entries, all files together.
+const BYTES: usize = 10_000;
 
 /// Entries as lines: the worst first, lines and columns counted from one, paths relative to `base`.
 #[must_use]
@@ -45,14 +47,15 @@ pub fn entries(items: &[Diagnostic], base: &Path) -> String {
 pub fn deltas(changed: &[(DocKey, Delta)], base: &Path) -> String {
     let mut text = String::new();
     let grave = |items: &[Diagnostic]| items.iter().filter(|item| item.severity <= Severity::Warning).cloned().collect::<Vec<_>>();
-    let mut told = 0;
+    let (mut told, mut left) = (0, 0);
     for (key, delta) in changed {
         let (came, went) = (grave(&delta.introduced), grave(&delta.resolved));
         if came.is_empty() && went.is_empty() {
             continue;
         }
         told += 1;
-        if told > FILES {
+        if told > FILES || text.len() > BYTES {
+            left += 1;
             continue;
         }
         let name = name(key, base);
@@ -66,8 +69,8 @@ pub fn deltas(changed: &[(DocKey, Delta)], base: &Path) -> String {
             }
         }
     }
-    if told > FILES {
-        let _ = writeln!(text, "… and changes in {} more files", told - FILES);
+    if left > 0 {
+        let _ = writeln!(text, "… and changes in {left} more files");
     }
     text
 }
@@ -120,7 +123,9 @@ fn short(message: &str) -> String {
     }
 }
 
-fn name(key: &DocKey, base: &Path) -> String {
+/// A document's name for the model.
+#[must_use]
+pub fn name(key: &DocKey, base: &Path) -> String {
     match key.path().and_then(|path| path.strip_prefix(base).ok()) {
         Some(relative) => relative.display().to_string(),
         None => key.to_string(),
@@ -143,7 +148,15 @@ mod tests {
 
     fn report(server: &str, state: State) -> Report {
         let waited = Duration::from_millis(2040);
-        Report { key: DocKey::file("/p/a.rs"), server: server.into(), state, items: Arc::default(), waited }
+        Report {
+            key: DocKey::file("/p/a.rs"),
+            server: server.into(),
+            root: "/p".into(),
+            current: state.is_fresh(),
+            state,
+            items: Arc::default(),
+            waited,
+        }
     }
 
     #[test]

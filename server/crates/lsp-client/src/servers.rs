@@ -76,6 +76,12 @@ impl Servers {
         self.all.iter()
     }
 
+    /// Where each one's program is for this project, or why there is none.
+    pub fn programs<'a>(&'a self, project: &'a Path) -> impl Iterator<Item = (&'a Server, Result<PathBuf, String>)> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        self.all.iter().map(move |server| (&**server, find::program(server, project, project, &path).map(|program| program.path)))
+    }
+
     /// Those that take a file, with the root of each. `is_there` says whether a server is installed for that root: of alternatives the first one counts.
     pub(crate) fn of(&self, path: &Path, project: &Path, is_there: impl Fn(&Server, &Path) -> bool) -> Vec<(Arc<Server>, PathBuf)> {
         let mut found: Vec<(Arc<Server>, PathBuf)> = Vec::new();
@@ -184,7 +190,8 @@ impl Server {
     }
 
     /// Whether a program may be a stand-in that only says that the server is not installed. What the user named is taken at its name.
-    pub(crate) fn may_be_stand_in(&self, program: &Path) -> bool {
+    #[must_use]
+    pub fn may_be_stand_in(&self, program: &Path) -> bool {
         self.builtin.is_some_and(|builtin| builtin.probe && builtin.commands.iter().any(|command| program.ends_with(command)))
     }
 

@@ -69,7 +69,8 @@ impl World {
         let mut command = vec!["/bin/sh", "-c", &script, "server"];
         command.extend(&case.command[1..]);
         let section = json!({ case.id: { "command": command, "initialization": case.options } });
-        let pool = Pool::new(Servers::configured(Some(&section)).0, folder.path().to_owned(), Limits::default());
+        let pool =
+            Pool::new(Servers::configured(Some(&section)).0, folder.path().to_owned(), Limits { start_wait: BUDGET, ..Limits::default() });
         Self { folder, pool, case }
     }
 
@@ -110,9 +111,9 @@ impl World {
     /// What the server says of a file that it was not asked about, once it says anything at all.
     async fn told(&self, name: &str) -> Arc<[Diagnostic]> {
         loop {
-            let known = self.pool.known().into_iter().find(|(_, key, items)| *key == self.key(name) && !errors(items).is_empty());
-            if let Some((_, _, items)) = known {
-                return items;
+            let known = self.pool.known().into_iter().filter(|known| &*known.server == self.case.id).flat_map(|known| known.files);
+            if let Some(file) = known.into_iter().find(|file| file.key == self.key(name) && !errors(&file.items).is_empty()) {
+                return file.items;
             }
             self.wait(&[self.case.files[0].0]).await;
             tokio::task::yield_now().await;
@@ -193,9 +194,9 @@ async fn check(case: Case) {
         assert!(matches!(report.state, State::Pending(Pending::Stopped(_))), "{report:?}");
         tokio::task::yield_now().await;
     }
-    world.pool.close_all_but(&std::collections::HashSet::new());
+    world.pool.close(&case.files.iter().map(|(name, _)| world.key(name)).collect());
     assert!(world.pool.status().iter().all(|status| status.documents == 0));
-    world.pool.shut_down().await;
+    world.pool.shut_down(BUDGET).await;
 }
 
 #[tokio::test]

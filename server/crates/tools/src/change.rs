@@ -136,6 +136,7 @@ pub(crate) async fn carry_out(proposals: &[Proposal], title: &str, context: &Too
     let files: Vec<Value> = proposals.iter().zip(&diffs).map(|(proposal, diff)| file(proposal, diff)).collect();
     let mut patterns: Vec<String> = proposals.iter().flat_map(|proposal| proposal.target.patterns()).collect();
     patterns.dedup();
+    proposals.iter().filter_map(|proposal| proposal.before.as_ref()).for_each(|before| context.diagnostics.looked_at(before));
     let ask = Ask {
         permission: "edit".to_owned(),
         patterns,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
-use crate::{Formatters, Guides, Jobs, Subagents};
+use crate::{Diagnostics, Formatters, Guides, Jobs, Subagents};
 
 /// Why something is not allowed. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -211,6 +211,8 @@ pub struct ToolContext {
     pub formatters: Arc<Formatters>,
     /// The session's to-do list.
     pub todos: Arc<dyn TodoStore>,
+    /// Looks at what is changed.
+    pub diagnostics: Arc<dyn Diagnostics>,
     /// Starts other agents.
     pub subagents: Arc<dyn Subagents>,
     /// Background commands.

@@ -78,6 +78,7 @@ impl Tool for Read {
         match context.workspace.read(&target.key).await {
             Ok(snapshot) => {
                 context.seen.set(snapshot.key.clone(), snapshot.text.clone());
+                context.diagnostics.looked_at(&snapshot);
                 let mut output = file(&target, &snapshot, &window, context.limits)?;
                 remind(&target, &mut output, context);
                 Ok(output)

@@ -89,6 +89,19 @@ impl crate::TodoStore for Todos {
     }
 }
 
+/// Looks, and says nothing.
+#[derive(Default)]
+struct Looked;
+
+#[async_trait]
+impl crate::Diagnostics for Looked {
+    fn looked_at(&self, _: &Snapshot) {}
+
+    async fn changed(&self, _: &[Applied], _: &CancellationToken) -> String {
+        String::new()
+    }
+}
+
 /// Buffers over the disk, without rebase: a stale edit is an error.
 pub struct Files {
     root: PathBuf,
@@ -233,6 +246,7 @@ impl World {
             guides: Arc::default(),
             formatters: Arc::default(),
             todos: Arc::new(Todos::default()),
+            diagnostics: Arc::new(Looked),
             subagents: Arc::new(Helpers),
             jobs: Arc::default(),
             output_dir: top.join("output"),

@@ -485,3 +485,36 @@ proptest::proptest! {
         proptest::prop_assert!(t.is_over() && asked <= 3, "asked {asked} times");
     }
 }
+
+#[test]
+fn what_somebody_looks_at_is_looked_at_once_more_before_the_end() {
+    let watched = |turn: &mut Turn| turn.step(Input::ToolDone { call: 0, outcome: Outcome::Watched });
+    let answer = |turn: &mut Turn| {
+        turn.step(Input::Model(ModelEvent::Text("done".into())));
+        finish(turn, FinishReason::Stop)
+    };
+    let begin = |limits: Limits| {
+        let mut t = turn(limits);
+        t.step(Input::Start);
+        call(&mut t, 0, "edit", "{}");
+        finish(&mut t, FinishReason::ToolCalls);
+        watched(&mut t);
+        t
+    };
+    let mut t = begin(Limits::default());
+    assert_eq!(answer(&mut t).last(), Some(&Effect::Look));
+    assert_eq!(t.step(Input::Looked(false)), [Effect::Stop(StopReason::Done)]);
+    let mut t = begin(Limits::default());
+    answer(&mut t);
+    assert_eq!(t.step(Input::Looked(true)), [ASK]);
+    assert_eq!(answer(&mut t).last(), Some(&Effect::Stop(StopReason::Done)), "once");
+    let mut t = begin(Limits::default());
+    answer(&mut t);
+    t.step(Input::Message);
+    assert_eq!(t.step(Input::Looked(false)), [ASK], "what the user said meanwhile is answered");
+    let mut t = begin(Limits::default());
+    answer(&mut t);
+    assert_eq!(t.step(Input::Cancel).last(), Some(&Effect::Stop(StopReason::Cancelled)));
+    let mut t = begin(Limits { steps: Some(2), ..Limits::default() });
+    assert_eq!(answer(&mut t).last(), Some(&Effect::Stop(StopReason::Done)), "there is no step left to mend anything");
+}

@@ -17,6 +17,7 @@ mod model;
 mod permissions;
 mod recorder;
 mod sessions;
+mod siblings;
 mod spending;
 mod steering;
 mod subagents;

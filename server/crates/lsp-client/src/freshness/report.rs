@@ -2,6 +2,7 @@
 //!
 //! Pure. **Invariant:** a report that is not fresh says why.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,13 @@ pub struct Report {
     pub key: DocKey,
     /// The server's id, such as `rust`.
     pub server: Arc<str>,
+    /// The server's root.
+    pub root: PathBuf,
     /// Whether it is about the text as it is now.
     pub state: State,
-    /// What it says, the worst first. Where the state is pending, this may be about an older text.
+    /// Whether the items are about the text as it is now: always where the state is fresh, and where only a slower check is not done.
+    pub current: bool,
+    /// What it says, the worst first.
     pub items: Arc<[Diagnostic]>,
     /// How long was waited for it.
     pub waited: Duration,

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** whatever happens to the process, the documents that it is to have are remembered and given to the next one; who waits is told at once that it has stopped.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,6 +43,8 @@ pub(super) struct Slot {
     end: CancellationToken,
     /// Set when it is to end without ceremony.
     abandoned: CancellationToken,
+    /// Set when nothing of it is left.
+    gone: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -51,12 +53,14 @@ struct Work {
     documents: HashMap<DocKey, (u64, Document)>,
     uses: u64,
     used: Instant,
+    /// How long it was waited for while it was starting or loading.
+    waited: Duration,
     why: String,
 }
 
 impl Slot {
     pub(super) fn new(server: Arc<Server>, root: PathBuf) -> Arc<Self> {
-        let work = Work { documents: HashMap::new(), uses: 0, used: Instant::now(), why: String::new() };
+        let work = Work { documents: HashMap::new(), uses: 0, used: Instant::now(), waited: Duration::ZERO, why: String::new() };
         Arc::new(Self {
             server,
             root,
@@ -64,6 +68,7 @@ impl Slot {
             work: Mutex::new(work),
             end: CancellationToken::new(),
             abandoned: CancellationToken::new(),
+            gone: CancellationToken::new(),
         })
     }
 
@@ -122,12 +127,6 @@ impl Slot {
         }
     }
 
-    /// Takes all documents away but these.
-    pub(super) fn close_all_but(&self, keep: &HashSet<DocKey>) {
-        let gone: Vec<DocKey> = self.work().documents.keys().filter(|key| !keep.contains(key)).cloned().collect();
-        gone.iter().for_each(|key| self.close(key));
-    }
-
     pub(super) fn status(&self) -> Status {
         let state = match self.phase() {
             Phase::Starting => "starting".to_owned(),
@@ -165,6 +164,21 @@ impl Slot {
         self.phase.send_replace(Phase::Stopped("Interline ends".to_owned()));
     }
 
+    /// Waits until nothing of it is left.
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
+    /// How long it was waited for while it was not ready.
+    pub(super) fn waited(&self) -> Duration {
+        self.work().waited
+    }
+
+    /// It was waited for while it was not ready.
+    pub(super) fn add_wait(&self, waited: Duration) {
+        self.work().waited += waited;
+    }
+
     fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,6 +198,7 @@ impl Slot {
 
 /// Lives a server's life.
 pub(super) async fn run(slot: Arc<Slot>, launch: Arc<dyn Launch>, project: PathBuf, limits: Limits) {
+    let _gone = slot.gone.clone().drop_guard();
     let life = live(&slot, &*launch, &project, limits);
     tokio::select! {
         biased;

@@ -123,7 +123,9 @@ async fn two_hundred_edits_leave_nothing_behind() {
         assert!(world.pool.give(&Document { disk: Disk::Written, ..document(&format!("{number}.f"), "x") }));
         assert!(world.states()[0].1 <= 8);
     }
-    world.pool.close_all_but(&HashSet::new());
+    let mut all: HashSet<DocKey> = (1..200).map(|number| document(&format!("{number}.f"), "").key).collect();
+    all.insert(document("a.f", "").key);
+    world.pool.close(&all);
     assert_eq!(world.states(), [("running".to_owned(), 0)]);
     world.pool.disk_changed(&[("/p/the.end".into(), FileChange::Changed)]);
     let mut open = HashSet::from(["\"file:///p/a.f\"".to_owned()]);
@@ -151,6 +153,19 @@ async fn a_slow_server_is_never_fresh_and_never_waited_for_beyond_the_budget() {
     assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
     world.give("two");
     assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
+}
+
+#[tokio::test]
+async fn a_server_that_starts_slowly_is_waited_for_once() {
+    let mut world = World::new(Limits { start_wait: SHORT, ..Limits::default() });
+    world.give("one");
+    assert_eq!(world.wait(LONG).await, State::Pending(Pending::Starting));
+    // This would take long if it waited again.
+    assert_eq!(world.wait(LONG).await, State::Pending(Pending::Starting));
+    let mut server = world.server().await;
+    server.expect("textDocument/didOpen").await;
+    server.publish("a.f", Some(1), &[0]).await;
+    assert!(world.wait(LONG).await.is_fresh());
 }
 
 #[tokio::test]
@@ -240,9 +255,17 @@ async fn the_pool_ends_its_servers() {
     let mut world = World::new(Limits::default());
     world.give("one");
     let server = world.server().await;
-    tokio::join!(world.pool.shut_down(), ends(server));
+    tokio::join!(world.pool.shut_down(LONG), ends(server));
     world.give("two");
     assert!(world.made.try_recv().is_err(), "nothing is started any more");
+    let mut world = World::new(Limits::default());
+    world.give("one");
+    let mut server = world.server().await;
+    server.expect("textDocument/didOpen").await;
+    world.pool.shut_down(Duration::ZERO).await;
+    assert_eq!(server.request("shutdown").await.1, Value::Null);
+    assert_eq!(server.next().await.map(|message| message["method"].clone()), Some(json!("$/cancelRequest")));
+    assert_eq!(server.next().await, None, "one that does not end in time is left");
     let mut world = World::new(Limits::default());
     world.give("one");
     let mut server = world.server().await;

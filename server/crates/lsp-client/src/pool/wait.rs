@@ -22,10 +22,21 @@ enum Look {
     Nothing,
 }
 
+/// How long is waited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    pub(super) start: Instant,
+    /// For anything.
+    pub(super) whole: Duration,
+    /// For a server that is not ready, over all waits.
+    pub(super) starting: Duration,
+}
+
 /// One document of one server. None where the server turns out not to be there.
-pub(super) async fn one(slot: Arc<Slot>, key: DocKey, start: Instant, budget: Duration, cancel: &CancellationToken) -> Option<Report> {
+pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &CancellationToken) -> Option<Report> {
     slot.touch();
-    let deadline = start + budget;
+    let deadline = budget.start + budget.whole;
+    let ready_by = deadline.min(budget.start + budget.starting.saturating_sub(slot.waited()));
     let mut phases = slot.phases();
     let mut news = None;
     let state = loop {
@@ -38,6 +49,7 @@ pub(super) async fn one(slot: Arc<Slot>, key: DocKey, start: Instant, budget: Du
             Look::Nothing => return None,
             Look::Later(state, again) => (state, again),
         };
+        let until = if is_unready(&state) { ready_by } else { deadline };
         let heard = async {
             match &mut news {
                 // Its end is told by the phase, too.
@@ -48,16 +60,33 @@ pub(super) async fn one(slot: Arc<Slot>, key: DocKey, start: Instant, budget: Du
         tokio::select! {
             () = heard => {}
             changed = phases.changed() => if changed.is_err() { break state },
-            () = sleep_until(again.map_or(deadline, |at| at.min(deadline))) => if Instant::now() >= deadline { break state },
+            () = sleep_until(again.map_or(until, |at| at.min(until))) => if Instant::now() >= until { break state },
             () = cancel.cancelled() => break if state.is_fresh() { state } else { State::Pending(Pending::Cancelled) },
         }
     };
     slot.touch();
+    if is_unready(&state) {
+        slot.add_wait(budget.start.elapsed());
+    }
     let items = match slot.phase() {
         Phase::Running(client) => client.ledger().items(&key),
         _ => Arc::default(),
     };
-    Some(Report { key, server: Arc::clone(&slot.server.id), state, items, waited: start.elapsed() })
+    let current = state.is_fresh() || matches!(state, State::Pending(Pending::Check(_)));
+    Some(Report {
+        key,
+        server: Arc::clone(&slot.server.id),
+        root: slot.root.clone(),
+        state,
+        current,
+        items,
+        waited: budget.start.elapsed(),
+    })
+}
+
+/// Whether the server itself is not ready, whatever the document.
+fn is_unready(state: &State) -> bool {
+    matches!(state, State::Pending(Pending::Starting | Pending::Loading(_)))
 }
 
 fn look(phase: &Phase, key: &DocKey, deadline: Instant) -> Look {
