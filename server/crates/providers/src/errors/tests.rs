@@ -72,13 +72,13 @@ fn kinds_and_words() {
         "upstream says",
     );
     check(418, "{}", Kind::BadRequest, "{}");
-    check(402, r#"{"error":{"message":"This request requires more credits"}}"#, Kind::BadRequest, "This request requires more credits");
-    check(429, r#"{"error":{"code":"1113","message":"Insufficient balance"}}"#, Kind::BadRequest, "Insufficient balance");
-    check(429, r#"{"error":{"type":"usage_limit_reached","message":"Limit"}}"#, Kind::BadRequest, "Limit");
+    check(402, r#"{"error":{"message":"This request requires more credits"}}"#, Kind::Unpaid, "This request requires more credits");
+    check(429, r#"{"error":{"code":"1113","message":"Insufficient balance"}}"#, Kind::Unpaid, "Insufficient balance");
+    check(429, r#"{"error":{"type":"usage_limit_reached","message":"Limit"}}"#, Kind::Unpaid, "Limit");
     check(403, r#"{"error":{"message":"Your input was flagged"}}"#, Kind::ContentFilter, "Your input was flagged");
     check(400, r#"{"error":"Unauthorized"}"#, Kind::Auth, "Unauthorized");
     check(500, r#"{"errors":["one","two"]}"#, Kind::Overloaded, "one");
-    check(404, r#""plain text in JSON""#, Kind::BadRequest, "plain text in JSON");
+    check(404, r#""plain text in JSON""#, Kind::UnknownModel, "plain text in JSON");
     check(400, r#"{"error":"bad_request","message":"Say what you want"}"#, Kind::BadRequest, "bad_request: Say what you want");
     check(400, r#"{"error":"bad request","detail":"bad request"}"#, Kind::BadRequest, "bad request");
     check(400, r#"{"Message":"Capital"}"#, Kind::BadRequest, "Capital");
