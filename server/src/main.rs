@@ -11,6 +11,8 @@ mod models_check;
 mod models_cli;
 mod output;
 mod paths;
+#[cfg(unix)]
+mod proxy;
 mod run;
 mod sessions_cli;
 mod setup;
@@ -40,6 +42,9 @@ enum Command {
     },
     /// Answer one prompt on the files on disk, without an editor
     Run(run::RunArgs),
+    /// Stand between an editor and its language server, so that the agent can share it: `interline proxy -- rust-analyzer`
+    #[cfg(unix)]
+    Proxy(proxy::ProxyArgs),
     /// See the main job at work: no key, no editor, no network
     Demo(demo::DemoArgs),
     /// Tell an editor how to start Interline
@@ -87,6 +92,22 @@ fn main() -> ExitCode {
             let code = runtime.block_on(run::run(args, env, dirs, cwd));
             runtime.shutdown_background();
             code
+        }
+        #[cfg(unix)]
+        Some(Command::Proxy(args)) => {
+            log::start(&env, &dirs);
+            let folder = lsp_client::shared::folder(env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &dirs.data);
+            // One thread: what passes is handed from task to task, which costs more between threads.
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    output::note(&format!("interline proxy: the runtime cannot be started: {error}"));
+                    return ExitCode::FAILURE;
+                }
+            };
+            let code = runtime.block_on(proxy::run(args, folder));
+            runtime.shutdown_background();
+            std::process::exit(code)
         }
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Setup(args)) => setup::setup(&args, &env, &dirs),

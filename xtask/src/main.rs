@@ -11,6 +11,7 @@ mod ci;
 mod editors;
 mod litellm;
 mod packages;
+mod proxy_bench;
 mod run;
 mod servers;
 mod small_model;
@@ -57,6 +58,12 @@ enum Task {
     Servers,
     /// Build what is measured, and say how to measure it.
     Bench,
+    /// Measure how much later answers come through `interline proxy`.
+    ProxyBench {
+        /// Be the server that is asked.
+        #[arg(long, hide = true)]
+        server: bool,
+    },
     /// Run the random interleavings of user and agent for longer than the tests do.
     Interleavings {
         /// How many random histories to try.
@@ -95,6 +102,8 @@ fn main() -> ExitCode {
         Task::Editors => editors::install().map(|_| ()),
         Task::Servers => servers::install(),
         Task::Bench => test::bench(),
+        Task::ProxyBench { server: true } => proxy_bench::serve(),
+        Task::ProxyBench { server: false } => proxy_bench::measure(),
         Task::Interleavings { cases } => test::interleavings(cases),
         Task::Catalogue { source } => catalogue::write(&source),
         Task::Soak { turns, seed, release } => test::soak(turns, seed, release),

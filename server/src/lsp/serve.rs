@@ -29,7 +29,7 @@ use crate::lsp::codec::{Codec, Frame};
 use parse::Parsed;
 
 mod parse;
-mod watch;
+pub(crate) mod watch;
 mod write;
 
 /// How long the stop hook may take, and how long what is left to be written.

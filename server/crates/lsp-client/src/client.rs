@@ -86,6 +86,9 @@ impl Client {
         if let Some(token) = setup.check() {
             ledger.checks_after_saves(token, Instant::now());
         }
+        if pipes.shared {
+            ledger.is_shared();
+        }
         let said = Arc::new(Said { ledger: Mutex::new(ledger), wishes: Mutex::default(), news: watch::Sender::new(0), setup });
         let exit = pipes.process.as_ref().map(Process::exit);
         let why = async move {

@@ -55,6 +55,8 @@ pub(crate) struct Ledger {
     /// From a question to its answer.
     answers: History,
     stopped: Option<String>,
+    /// The editor decides what the server has of the documents that it has open.
+    shared: bool,
 }
 
 /// How diagnostics are asked for.
@@ -70,6 +72,8 @@ pub(crate) struct PullKind {
 struct Open {
     version: i32,
     text: Rope,
+    /// The server has this text. Of a shared one that must be told first.
+    there: bool,
     /// Whether the disk holds this text.
     saved: bool,
     changed: Tick,
@@ -148,8 +152,25 @@ impl Ledger {
         if let Some(took) = self.open.get(key).and_then(|open| open.took) {
             self.latency.add(took);
         }
-        self.open.insert(key.clone(), Open { version, text, saved: false, changed: tick, changed_at: now, took: None });
+        self.open
+            .insert(key.clone(), Open { version, text, there: !self.shared, saved: false, changed: tick, changed_at: now, took: None });
         (self.changed, self.changed_at) = (tick, Some(now));
+    }
+
+    /// The server is shared with the editor: what it is given is there only once that is told.
+    pub(crate) fn is_shared(&mut self) {
+        self.shared = true;
+    }
+
+    /// The server has (or has no more) the text that it was given under that version.
+    pub(crate) fn has_same_text(&mut self, key: &DocKey, version: i32, same: bool, now: Instant) {
+        let tick = self.next();
+        if let Some(open) = self.open.get_mut(key).filter(|open| open.version == version) {
+            open.there = same;
+            // What it said until now was about another text.
+            (open.changed, open.changed_at, open.took) = (tick, now, None);
+            (self.changed, self.changed_at) = (tick, Some(now));
+        }
     }
 
     /// Whether the disk holds what the server was given.
@@ -216,7 +237,7 @@ impl Ledger {
         if self.pull.is_none() || self.quiescent == Some(false) || self.stopped.is_some() {
             return Vec::new();
         }
-        let due = |(key, open): &(&DocKey, &Open)| !self.answered_since(key, self.due(open));
+        let due = |(key, open): &(&DocKey, &Open)| open.there && !self.answered_since(key, self.due(open));
         let mut wanted: Vec<_> = self.open.iter().filter(due).map(|(key, open)| (open.changed, key.clone(), open.version)).collect();
         wanted.sort_by_key(|(changed, ..)| std::cmp::Reverse(*changed));
         let asked = self.tick;

@@ -19,6 +19,7 @@ mod process;
 pub mod render;
 mod servers;
 mod settings;
+pub mod shared;
 mod watched;
 mod wire;
 mod wishes;

@@ -134,7 +134,13 @@ impl Pool {
     /// For the project in this folder. Starts nothing.
     #[must_use]
     pub fn new(servers: Servers, project: PathBuf, limits: Limits) -> Self {
-        Self::with(servers, project, limits, Arc::new(Installed))
+        Self::with(servers, project, limits, Arc::new(Installed { shared: None }))
+    }
+
+    /// The same, with the servers that editors share by `interline proxy`: those are used in place of ones of our own. `folder` is [`crate::shared::folder`].
+    #[must_use]
+    pub fn sharing(servers: Servers, project: PathBuf, limits: Limits, folder: PathBuf) -> Self {
+        Self::with(servers, project, limits, Arc::new(Installed { shared: Some(folder) }))
     }
 
     pub(crate) fn with(servers: Servers, project: PathBuf, limits: Limits, launch: Arc<dyn Launch>) -> Self {

@@ -36,6 +36,8 @@ pub(crate) struct Pipes {
     pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
     pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
     pub(crate) process: Option<Process>,
+    /// The server is the editor's: what the editor has open is not ours to change.
+    pub(crate) shared: bool,
 }
 
 /// A running server.
@@ -73,7 +75,7 @@ impl Program {
         let words = Arc::<Mutex<Vec<u8>>>::default();
         tokio::spawn(listen(errors, Arc::clone(&words)));
         tokio::spawn(wait(child, pid, words, sender));
-        Ok(Pipes { reader: Box::new(reader), writer: Box::new(writer), process: Some(Process { group: pid, exit }) })
+        Ok(Pipes { reader: Box::new(reader), writer: Box::new(writer), process: Some(Process { group: pid, exit }), shared: false })
     }
 }
 
@@ -185,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn the_group_ends_with_its_leader_and_with_the_handle() {
         let check = async |pipes: Pipes, end: fn(Process)| {
-            let Pipes { mut reader, writer, process } = pipes;
+            let Pipes { mut reader, writer, process, .. } = pipes;
             drop(writer);
             // The child's child holds the stream open until it ends itself.
             let mut line = [0; 6];

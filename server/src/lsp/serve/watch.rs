@@ -25,7 +25,7 @@ pub(super) async fn signal() {
 }
 
 /// Ends when the process does. Never for one that cannot be seen: the editor may run in another container than we.
-pub(super) async fn process(id: i32) {
+pub(crate) async fn process(id: i32) {
     let watched = match Pid::from_raw(id.max(0)) {
         Some(pid) => watch(pid).await,
         None => Err(rustix::io::Errno::SRCH.into()),

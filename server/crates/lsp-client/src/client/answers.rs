@@ -8,6 +8,7 @@ use workspace::DocKey;
 
 use super::Said;
 use crate::connection::{Handler, Reply};
+use crate::shared::SAME_TEXT;
 use crate::{diagnostic, settings};
 
 impl Handler for Said {
@@ -19,6 +20,7 @@ impl Handler for Said {
                 Some(kind @ ("begin" | "end")) => self.progress(&params, kind == "begin"),
                 _ => return,
             },
+            SAME_TEXT => self.same_text(&params),
             "experimental/serverStatus" => match params["quiescent"].as_bool() {
                 Some(quiescent) => self.ledger().quiescent(quiescent),
                 None => return,
@@ -78,6 +80,16 @@ impl Said {
         let text = ledger.given(&key).filter(|(given, _)| version.is_none_or(|version| version == *given)).map(|(_, text)| text.clone());
         let items = diagnostic::read_all(&params["diagnostics"], text.as_ref(), encoding);
         ledger.published(&key, version, items, Instant::now());
+    }
+
+    /// The proxy of a shared server: whether the server has the text that we have given.
+    fn same_text(&self, params: &Value) {
+        let (Some(uri), Some(version), Some(same)) = (params["uri"].as_str(), params["version"].as_i64(), params["same"].as_bool()) else {
+            return;
+        };
+        if let Ok(version) = i32::try_from(version) {
+            self.ledger().has_same_text(&DocKey::from_uri(uri), version, same, Instant::now());
+        }
     }
 
     fn progress(&self, params: &Value, begins: bool) {

@@ -25,7 +25,7 @@ pub(crate) fn pipes() -> (Pipes, Fake) {
     let (writer, their_reader) = tokio::io::duplex(1 << 20);
     let (their_writer, reader) = tokio::io::duplex(1 << 20);
     let fake = Fake { frames: FramedRead::new(their_reader, Codec::default()), writer: their_writer };
-    (Pipes { reader: Box::new(reader), writer: Box::new(writer), process: None }, fake)
+    (Pipes { reader: Box::new(reader), writer: Box::new(writer), process: None, shared: false }, fake)
 }
 
 pub(crate) fn setup() -> Setup {

@@ -37,6 +37,9 @@ impl Ledger {
             return State::Pending(Pending::Stopped(why.clone())).into();
         }
         let Some(open) = self.open.get(key) else { return State::Pending(Pending::Checking).into() };
+        if !open.there {
+            return State::Pending(Pending::Checking).into();
+        }
         if self.quiescent == Some(false) {
             let what = self.busy.values().max_by_key(|busy| busy.began).map(|busy| busy.title.clone());
             return State::Pending(Pending::Loading(what)).into();

@@ -283,3 +283,27 @@ fn what_is_known_is_bounded_and_forgotten() {
     }
     assert_eq!((world.ledger.files().count(), world.ledger.open.len()), (0, 0));
 }
+
+#[test]
+fn a_shared_server_is_judged_by_what_it_has() {
+    let mut world = World::new();
+    world.ledger.is_shared();
+    world.change("a").publish("a", Some(1));
+    assert_eq!(world.judge("a").state, State::Pending(Pending::Checking));
+    world.ledger.has_same_text(&key("a"), 1, true, world.now);
+    assert!(world.judge("a").state.is_fresh());
+    // What is said of an older version, or by the way, proves nothing.
+    world.change("a");
+    world.ledger.has_same_text(&key("a"), 1, true, world.now);
+    world.ledger.began("t", "Checking");
+    world.publish("a", None);
+    world.ledger.ended("t", world.now);
+    assert_eq!(world.judge("a").state, State::Pending(Pending::Checking));
+    world.ledger.has_same_text(&key("a"), 2, true, world.now);
+    assert!(!world.judge("a").state.is_fresh());
+    world.publish("a", Some(2));
+    assert!(world.judge("a").state.is_fresh());
+    // The user types.
+    world.ledger.has_same_text(&key("a"), 2, false, world.now);
+    assert!(!world.judge("a").state.is_fresh());
+}

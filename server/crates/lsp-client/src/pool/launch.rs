@@ -2,12 +2,13 @@
 //!
 //! **Invariant:** nothing is looked for or started before it is asked for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
 use crate::process::{Pipes, Program};
 use crate::servers::{Server, find};
+use crate::shared;
 
 /// The world in which servers are.
 #[async_trait]
@@ -22,9 +23,12 @@ pub(crate) trait Launch: Send + Sync + std::fmt::Debug {
     fn start(&self, program: &Program, root: &Path) -> std::io::Result<Pipes>;
 }
 
-/// What is installed on this machine.
+/// What is installed on this machine, and what editors share.
 #[derive(Debug)]
-pub(crate) struct Installed;
+pub(crate) struct Installed {
+    /// Where shared servers are written down.
+    pub(crate) shared: Option<PathBuf>,
+}
 
 #[async_trait]
 impl Launch for Installed {
@@ -38,6 +42,9 @@ impl Launch for Installed {
     }
 
     fn start(&self, program: &Program, root: &Path) -> std::io::Result<Pipes> {
-        program.start(root)
+        match self.shared.as_deref().and_then(|folder| shared::attach(folder, program, root)) {
+            Some(pipes) => Ok(pipes),
+            None => program.start(root),
+        }
     }
 }
