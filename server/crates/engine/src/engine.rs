@@ -32,6 +32,8 @@ use crate::weak::Verdicts;
 use crate::worker::{Command, Worker};
 use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting};
 
+/// How many sessions stay in memory while nothing runs in them. Those that were used before are read from the store again.
+const KEPT: usize = 4;
 /// How long turns may take to end with the process.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -75,6 +77,8 @@ struct Inner {
 #[derive(Default)]
 struct Chosen {
     session: Option<SessionId>,
+    /// The sessions that have a worker, the one that was used last at the end.
+    recent: Vec<SessionId>,
     model: Option<String>,
     agent: Option<String>,
 }
@@ -418,7 +422,7 @@ impl Engine {
         let known = session.as_ref().and_then(|id| self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned());
         // One that ended by a fault is started anew, from what is stored.
         if let (Some(id), Some(worker)) = (&session, known.filter(|worker| !worker.is_closed())) {
-            self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = Some(id.clone());
+            self.choose(id.clone());
             return Ok(worker);
         }
         let state = match session {
@@ -435,8 +439,23 @@ impl Engine {
         let (tx, rx) = mpsc::unbounded_channel();
         tokio::spawn(Worker::new(Arc::clone(&self.0.shared), state, rx).run());
         self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), tx.clone());
-        self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = Some(id);
+        self.choose(id);
         Ok(tx)
+    }
+
+    /// Makes a session the current one. The worker of one that was not used for long, and in which nothing runs, ends when nobody can send to it.
+    fn choose(&self, id: SessionId) {
+        let mut chosen = self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        chosen.recent.retain(|other| *other != id);
+        let idle = |other: &SessionId| !self.0.shared.is_busy(other);
+        if chosen.recent.len() >= KEPT
+            && let Some(at) = chosen.recent.iter().position(idle)
+        {
+            let forgotten = chosen.recent.remove(at);
+            self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).remove(&forgotten);
+        }
+        chosen.recent.push(id.clone());
+        chosen.session = Some(id);
     }
 
     fn create(&self, text: &str) -> SessionState {

@@ -179,3 +179,21 @@ async fn a_session_that_two_processes_have_open_goes_on_with_what_both_said() {
     let expect = ["user: first, here", "assistant: one", "user: second, there", "assistant: two", "user: third, here"];
     assert_eq!(said(&world.model.request(3).await), expect);
 }
+
+#[tokio::test]
+async fn many_sessions_do_not_stay_in_memory_and_are_remembered_all_the_same() {
+    let mut world = World::new().await;
+    world.model.script(std::iter::repeat_n(Reply::Text("ok"), 13));
+    let mut first = None;
+    let mut tasks = Vec::new();
+    for n in 0..12 {
+        world.engine.new_session();
+        world.turn(&format!("the word is W{n}")).await;
+        first.get_or_insert_with(|| world.session());
+        tasks.push(tokio::runtime::Handle::current().metrics().num_alive_tasks());
+    }
+    assert!(tasks[11] <= tasks[5] + 1, "sessions that nobody uses keep their tasks: {tasks:?}");
+    world.engine.open_session(&first.unwrap()).await.unwrap();
+    world.turn("which word?").await;
+    assert_eq!(said(&world.model.request(13).await), ["user: the word is W0", "assistant: ok", "user: which word?"]);
+}
