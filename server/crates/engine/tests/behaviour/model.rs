@@ -140,7 +140,9 @@ async fn answer(stream: TcpStream, state: &Mutex<State>, changed: &watch::Sender
     let Some(request) = read(&mut stream).await? else { return Ok(()) };
     let reply = {
         let mut state = state.lock().unwrap();
-        if !request.to_string().contains("Write the summary now.") {
+        // A model that is given no tools is asked without them too: only the words tell.
+        let side_job = ["Write the summary now.", "Name the conversation"].iter().any(|words| request.to_string().contains(words));
+        if !side_job {
             state.requests.push(request);
             state.script.pop_front()
         } else {
