@@ -146,6 +146,9 @@ fn model(registry: &Registry, env: &Env, dirs: &Dirs, report: &mut Report) {
         Err(error) => return report.bad("model", error.message),
     };
     report.row("model", format!("{} ({} of {})", model.name(), model.model_name, model.provider_name));
+    if let Some(why) = engine::Verdicts::new(&dirs.data).without_tools(&model) {
+        report.row("model", format!("works without tools: {why}"));
+    }
     let provider = &model.provider_id;
     match registry.key_origin(provider) {
         None if model.key.is_empty() => report.row("key", "none, and none is asked for before the provider does"),

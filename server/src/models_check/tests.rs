@@ -272,6 +272,21 @@ fn record(model: &str, wire_id: &str, deployment: &str, day: &str, grade: Grade)
     }
 }
 
+#[tokio::test]
+async fn weak_at_tools() {
+    let strong = checked(Fault::None, json!({})).await;
+    let weak = checked(Fault::CallsAgain, json!({})).await;
+    let without = checked(Fault::None, json!({"tool_call": false})).await;
+    assert_eq!([strong.weak_at_tools, weak.weak_at_tools, without.weak_at_tools], [Some(false), Some(true), None]);
+    let advice = |record: &Record| table::render(record, &Past::default()).contains("weak at tools: Interline works with it without tools");
+    assert!(advice(&weak) && !advice(&strong));
+    assert_eq!(super::row(&weak, &Past::default())["result"]["weak_at_tools"], true);
+    // A line of an earlier version says nothing of it.
+    let mut old = serde_json::to_value(&strong).unwrap();
+    old.as_object_mut().unwrap().remove("weak_at_tools");
+    assert_eq!(serde_json::from_value::<Record>(old).unwrap().weak_at_tools, None);
+}
+
 #[test]
 fn the_table() {
     let folder = tempfile::tempdir().unwrap();

@@ -42,3 +42,4 @@ pub use engine::{Deps, Engine};
 pub use questions::WaitingQuestion;
 pub use shared::{Instruction, InstructionsNow};
 pub use undo::Undo;
+pub use weak::Verdicts;

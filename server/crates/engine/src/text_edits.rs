@@ -136,7 +136,7 @@ fn whole_file(file: &str, lines: &[&str], reading: Reading<'_>) -> TextEdit {
     if !shown.whole {
         return refuse(file, "it was not shown whole, so it cannot be replaced as a whole; use search/replace blocks");
     }
-    match guard::loss(&shown.text, &text, wants_removal(reading.asked)) {
+    match guard::loss(&shown.text, &text, reading.asked) {
         Some(why) => refuse(file, why),
         None if text == shown.text => refuse(file, SAME),
         None => TextEdit { file: file.to_owned(), action: Action::Write(text) },

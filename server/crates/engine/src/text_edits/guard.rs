@@ -4,11 +4,20 @@
 
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 
+use super::wants_removal;
+
 /// Fewer lines than that may always go.
 const FEW: usize = 3;
 
-/// Why a text must not replace a file's; none if it may.
-pub fn loss(old: &str, new: &str, removal: bool) -> Option<String> {
+/// Words that begin a definition, whose next word is its name.
+const DEFINING: &[&str] = &["def", "class", "fn", "function", "func", "struct", "enum", "trait", "interface", "type", "impl", "module"];
+/// Words before them.
+const QUALIFYING: &[&str] =
+    &["pub", "pub(crate)", "export", "default", "async", "static", "public", "private", "protected", "abstract", "final"];
+
+/// Why a text must not replace a file's; none if it may. `asked` are the user's words: what they name may go.
+pub fn loss(old: &str, new: &str, asked: &str) -> Option<String> {
+    let removal = wants_removal(asked);
     if let Some(line) = elision(old, new) {
         return Some(format!("the answer leaves parts of it out (“{}”), so nothing was changed; give every line of the file", line.trim()));
     }
@@ -19,14 +28,34 @@ pub fn loss(old: &str, new: &str, removal: bool) -> Option<String> {
     let gone = |op: &similar::DiffOp| count(&before[op.old_range()]).saturating_sub(count(&after[op.new_range()]));
     let lost: usize = ops.iter().map(gone).sum();
     let edge = |op: Option<&similar::DiffOp>| op.filter(|op| op.tag() == DiffTag::Delete).map_or(0, gone);
-    let (most, most_at_edge) = if removal { (total * 4 / 5, total) } else { (total * 2 / 5, FEW - 1) };
+    let (most, most_at_edge) = if removal { (total * 4 / 5, total) } else { (total * 2 / 5, 1) };
     if (lost >= FEW && lost > most) || edge(ops.first()).max(edge(ops.last())) > most_at_edge || (count(&after) == 0 && total > 0) {
         return Some(format!(
             "the answer has {} of its {total} lines, so nothing was changed; give the whole file, or a search/replace block for the lines to change",
             total - lost
         ));
     }
+    if !removal && let Some(name) = lost_definition(&before, new, asked) {
+        return Some(format!(
+            "`{name}` is missing in the answer, so nothing was changed; give every line of the file, also those that stay as they are"
+        ));
+    }
     None
+}
+
+/// What the old text defines, and neither the new one nor the user's words name.
+fn lost_definition<'a>(before: &[&'a str], new: &str, asked: &str) -> Option<&'a str> {
+    let names = |text: &str, name: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
+    before.iter().filter_map(|line| defined(line)).find(|name| !names(new, name) && !names(asked, name))
+}
+
+/// The name that a line defines.
+fn defined(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace().skip_while(|word| QUALIFYING.contains(word));
+    words.next().filter(|word| DEFINING.contains(word))?;
+    let name = words.next()?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+    Some(&name[..end]).filter(|name| !name.is_empty())
 }
 
 /// A line that stands for others.

@@ -146,7 +146,10 @@ fn what_leaves_parts_out_is_refused() {
     }
     check("File: src/a.py\n```python\ndef area(w, h):\n    return w * h\n```", "refuse src/a.py: the answer has …of its 5 lines");
     check("File: src/a.py\n```python\n```", "refuse src/a.py: the answer has 0 of its 5 lines");
-    check("File: src/a.py\n```python\ndef main():\n    print(area(3, 3))\n\n\nmain()\n```", "write src/a.py");
+    check(
+        "File: src/a.py\n```python\ndef main():\n    print(area(3, 3))\n\n\nmain()\n```",
+        "refuse src/a.py: the answer has 3 of its 5 lines",
+    );
     let long: String = (0..20).map(|n| format!("line {n}\n")).collect();
     let files = [file("a.txt", &long)];
     let piece =
@@ -155,6 +158,19 @@ fn what_leaves_parts_out_is_refused() {
     check_with(&files, "Change the lines.", true, &piece(0..17), "refuse a.txt: the answer has 17 of its 20 lines");
     check_with(&files, "Delete the first ten.", true, &piece(10..20), "write a.txt");
     check_with(&files, "Delete most.", true, &piece(18..20), "refuse a.txt: the answer has 2 of its 20 lines");
+    // A function that is silently left out: as the model wrote it when it was asked for a new name.
+    let two = [file("o.py", "def total(lines):\n    return sum(lines)\n\n\ndef summary(name, lines):\n    return name\n")];
+    check_with(
+        &two,
+        "Rename total to all.",
+        true,
+        "File: o.py\n```\ndef all(lines):\n    return sum(lines)\n```",
+        "refuse o.py: the answer has 2 of its 4 lines",
+    );
+    let three = [file("o.py", "def total(lines):\n    return sum(lines)\n\n\ndef summary(name): return name\n\n\nprint(total([1]))\n")];
+    let renamed = "File: o.py\n```\ndef all(lines):\n    return sum(lines)\n\n\nprint(all([1]))\n```";
+    check_with(&three, "Rename total to all.", true, renamed, "refuse o.py: `summary` is missing");
+    check_with(&three, "Rename total to all, without summary.", true, renamed, "write o.py");
     // A sign that the user wrote, and a body that is one, leave nothing out.
     let own = [file("a.py", "# ... rest of code unchanged\nx = 1\n")];
     check_with(&own, "Set x to 2.", true, "File: a.py\n```\n# ... rest of code unchanged\nx = 2\n```", "write a.py");
