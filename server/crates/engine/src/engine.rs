@@ -101,6 +101,7 @@ impl Engine {
         let output = deps.config.tool_output;
         let tools = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
         let instructions = (deps.instructions)();
+        let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);
         let guides = Guides {
             directory: deps.places.directory.clone(),
             env: deps.env,
@@ -120,7 +121,7 @@ impl Engine {
             instructions_now: deps.instructions,
             guides: Arc::new(guides),
             formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
-            siblings: Arc::new(Siblings::new(deps.config.other.get("lsp").cloned(), deps.places.directory.clone())),
+            siblings: Arc::new(Siblings::new(deps.config.other.get("lsp").cloned(), deps.places.directory.clone(), shared_servers)),
             shell: usable_shell(shell),
             home: deps.home,
             interactive: deps.interactive,

@@ -34,14 +34,17 @@ const OPEN: usize = 20;
 pub struct Siblings {
     section: Option<Value>,
     directory: PathBuf,
+    /// Where servers are written down that editors share.
+    shared: PathBuf,
     pool: OnceLock<Pool>,
 }
 
 impl Siblings {
-    /// With the configuration's `lsp` section, for the project in this folder. Starts and reads nothing.
+    /// With the configuration's `lsp` section, for the project in this folder. `shared` is where servers are written down that editors share. Starts and
+    /// reads nothing.
     #[must_use]
-    pub fn new(section: Option<Value>, directory: PathBuf) -> Self {
-        Self { section, directory, pool: OnceLock::new() }
+    pub fn new(section: Option<Value>, directory: PathBuf, shared: PathBuf) -> Self {
+        Self { section, directory, shared, pool: OnceLock::new() }
     }
 
     /// The pool.
@@ -51,7 +54,7 @@ impl Siblings {
             for problem in problems {
                 tracing::warn!("{problem}");
             }
-            Pool::new(servers, self.directory.clone(), Limits::default())
+            Pool::sharing(servers, self.directory.clone(), Limits::default(), self.shared.clone())
         })
     }
 
