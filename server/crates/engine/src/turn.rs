@@ -5,6 +5,7 @@
 //! **Invariant:** every call of an answer gets exactly one result before the model is asked again, calls that may write run alone and in the model's
 //! order, no call runs before its answer is whole, and every turn ends with one `Stop`.
 
+mod circle;
 mod failure;
 
 use std::time::Duration;
@@ -14,13 +15,12 @@ use providers::{FinishReason, ModelEvent, ProviderError, ProviderErrorKind};
 use serde_json::Value;
 use tools::Effect as ToolEffect;
 
+use self::circle::Circle;
 use self::failure::{Standing, Verdict, judge, noted};
 use crate::StopReason;
 
 /// How often an answer without any word or call is asked for again.
 const EMPTY_TRIES: u32 = 2;
-/// How many equal calls in a row, over all steps, need the user's consent (OpenCode's `doom_loop`).
-const DOOM: u32 = 3;
 /// How often a model without tools is asked to mend edits that could not be made, in a row.
 const REPAIRS: u32 = 2;
 /// How often a conversation that does not fit is summarised before one step.
@@ -269,8 +269,7 @@ pub struct Turn {
     watched: bool,
     looked: bool,
     stopping: Option<StopReason>,
-    last: Option<(String, String)>,
-    repeats: u32,
+    circle: Circle,
     /// The words and the note of what failed, until it is known which model goes on.
     failure: Option<(String, Option<MessageError>)>,
     /// What is said where the budget cuts the answer.
@@ -302,8 +301,7 @@ impl Turn {
             watched: false,
             looked: false,
             stopping: None,
-            last: None,
-            repeats: 0,
+            circle: Circle::default(),
             failure: None,
             shortened: None,
             limits,
@@ -401,6 +399,7 @@ impl Turn {
         if self.pending {
             self.repairs = 0;
             self.before.clear();
+            self.circle.begin_anew();
         }
         // The request that is made now tells all that the user has said, and what it takes is counted anew.
         self.pending = false;
@@ -573,7 +572,7 @@ impl Turn {
                     effects.push(Effect::RefuseTool { call, why });
                 } else {
                     self.calls[call].state = CallState::Running;
-                    let doom = self.repeated(call);
+                    let doom = self.circle.made(&self.calls[call].tool, &self.calls[call].raw);
                     effects.push(Effect::RunTool { call, doom });
                 }
             }
@@ -587,27 +586,13 @@ impl Turn {
         effects
     }
 
-    fn repeated(&mut self, call: usize) -> bool {
-        let this = (self.calls[call].tool.clone(), self.calls[call].raw.clone());
-        if self.last.as_ref() == Some(&this) {
-            self.repeats += 1;
-        } else {
-            self.repeats = 1;
-            self.last = Some(this);
-        }
-        if self.repeats >= DOOM {
-            self.repeats = 0;
-            return true;
-        }
-        false
-    }
-
     fn tool_done(&mut self, call: usize, outcome: &Outcome) -> Vec<Effect> {
         let Some(entry) = self.calls.get_mut(call) else { return Vec::new() };
         if entry.state != CallState::Running {
             return Vec::new();
         }
         entry.state = CallState::Done;
+        self.circle.ended(*outcome == Outcome::Failed);
         self.unmade += u32::from(*outcome == Outcome::Failed);
         self.watched |= *outcome == Outcome::Watched;
         if *outcome == Outcome::Rejected && !self.limits.continue_on_deny {
@@ -627,6 +612,9 @@ impl Turn {
         self.rejected = false;
         if self.without_tools && !self.pending && !self.calls.is_empty() {
             return self.after_edits();
+        }
+        if let Some(why) = self.circle.stepped().filter(|_| !self.calls.is_empty() && !self.pending) {
+            return self.stop(StopReason::Limit(why));
         }
         if !self.calls.is_empty() || self.pending {
             return self.ask_model();

@@ -518,3 +518,26 @@ fn what_somebody_looks_at_is_looked_at_once_more_before_the_end() {
     let mut t = begin(Limits { steps: Some(2), ..Limits::default() });
     assert_eq!(answer(&mut t).last(), Some(&Effect::Stop(StopReason::Done)), "there is no step left to mend anything");
 }
+
+#[test]
+fn calls_that_always_fail_end_the_turn_whatever_is_allowed() {
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    let mut steps = 0;
+    while !t.is_over() {
+        steps += 1;
+        call(&mut t, 0, "edit", "{}");
+        finish(&mut t, FinishReason::ToolCalls);
+        ended(&mut t, 0, Outcome::Failed);
+    }
+    assert_eq!(steps, 6);
+    let mut t = turn(Limits::default());
+    t.step(Input::Start);
+    let mut last = Vec::new();
+    for n in 0..18 {
+        call(&mut t, 0, "read", ["{}", "{\"n\":1}"][n % 2]);
+        finish(&mut t, FinishReason::ToolCalls);
+        last = done(&mut t, 0);
+    }
+    assert!(matches!(&last[..], [Effect::Stop(StopReason::Limit(why))] if why.contains("again and again")), "{last:?}");
+}
