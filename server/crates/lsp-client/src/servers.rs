@@ -2,7 +2,8 @@
 //!
 //! Owns the merging and the choice of a server and its root. Must not know how a server is started.
 //!
-//! Where OpenCode starts no server unless `lsp` is set, Interline uses what it finds: `lsp: false` switches all of them off, and `"ID": {"disabled": true}` one.
+//! Where OpenCode starts no server unless `lsp` is set, Interline uses what it finds on the PATH: `lsp: false` switches all of them off, and
+//! `"ID": {"disabled": true}` one. Programs that a project brings with it are run only where `lsp` is set: to open a project is not yet to trust it.
 //!
 //! **Invariant:** a wrong entry of the configuration is reported and left out; it never takes the others with it.
 
@@ -35,13 +36,16 @@ pub struct Server {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) options: Value,
     builtin: Option<&'static Builtin>,
+    /// Programs in the project's own folders count too.
+    pub(crate) local: bool,
 }
 
 impl Servers {
     /// The built-in ones with the user's `lsp` section, and what is wrong with that.
     #[must_use]
     pub fn configured(lsp: Option<&Value>) -> (Self, Vec<String>) {
-        let built_in = || BUILTIN.iter().map(|server| Arc::new(Server::built_in(server)));
+        let local = matches!(lsp, Some(Value::Bool(true) | Value::Object(_)));
+        let built_in = || BUILTIN.iter().map(|server| Arc::new(Server::built_in(server, local)));
         match lsp {
             Some(Value::Bool(false)) => (Self::default(), Vec::new()),
             None | Some(Value::Null | Value::Bool(true)) => (Self { all: built_in().collect() }, Vec::new()),
@@ -109,7 +113,7 @@ impl Servers {
 }
 
 impl Server {
-    fn built_in(builtin: &'static Builtin) -> Self {
+    fn built_in(builtin: &'static Builtin, local: bool) -> Self {
         Self {
             id: builtin.id.into(),
             extensions: builtin.files.iter().map(|file| builtin::split(file).0.to_owned()).collect(),
@@ -117,6 +121,7 @@ impl Server {
             env: Vec::new(),
             options: serde_json::from_str(builtin.options).unwrap_or_default(),
             builtin: Some(builtin),
+            local,
         }
     }
 
@@ -133,6 +138,7 @@ impl Server {
             env: Vec::new(),
             options: Value::Null,
             builtin: None,
+            local: true,
         });
         if let Some(command) = strings(entry, "command")? {
             server.commands = if command.is_empty() { return Err("`command` is empty".to_owned()) } else { vec![command] };

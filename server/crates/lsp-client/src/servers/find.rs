@@ -21,20 +21,21 @@ const VERSION: Duration = Duration::from_secs(10);
 pub(crate) fn program(server: &Server, root: &Path, project: &Path, path: &std::ffi::OsStr) -> Result<Program, String> {
     for command in &server.commands {
         let Some((name, args)) = command.split_first() else { continue };
-        if let Some(found) = locate(name, root, project, path) {
+        if let Some(found) = locate(name, root, server.local.then_some(project), path) {
             return Ok(Program { path: found, args: args.to_vec(), env: server.env.clone() });
         }
     }
     Err(format!("{} is not installed", server.program()))
 }
 
-fn locate(name: &str, root: &Path, project: &Path, path: &std::ffi::OsStr) -> Option<PathBuf> {
+/// `project` is the folder up to which the project's own programs count, if they do.
+fn locate(name: &str, root: &Path, project: Option<&Path>, path: &std::ffi::OsStr) -> Option<PathBuf> {
     if name.contains('/') {
         let given = root.join(name);
         return is_program(&given).then_some(given);
     }
-    let local =
-        root.ancestors().take_while(|folder| folder.starts_with(project)).flat_map(|folder| LOCAL.iter().map(move |bin| folder.join(bin)));
+    let folders = root.ancestors().take_while(|folder| project.is_some_and(|project| folder.starts_with(project)));
+    let local = folders.flat_map(|folder| LOCAL.iter().map(move |bin| folder.join(bin)));
     std::env::split_paths(path).chain(local).map(|folder| folder.join(name)).find(|program| program.is_absolute() && is_program(program))
 }
 

@@ -157,7 +157,7 @@ async fn programs() {
     for name in ["bin/gopls", "p/node_modules/.bin/typescript-language-server", "p/.venv/bin/python", "proxy/rust-analyzer", "proxy/good"] {
         fs::set_permissions(base.join(name), fs::Permissions::from_mode(0o755)).expect("mode");
     }
-    let servers = Servers::configured(None).0;
+    let servers = Servers::configured(Some(&json!(true))).0;
     let path = base.join("bin").into_os_string();
     let project = base.join("p");
     let find = |id: &str| {
@@ -167,6 +167,9 @@ async fn programs() {
     };
     assert_eq!(find("gopls"), Ok("bin/gopls".to_owned()));
     assert_eq!(find("typescript"), Ok("p/node_modules/.bin/typescript-language-server".to_owned()));
+    let untrusted = Servers::configured(None).0;
+    let typescript = untrusted.all().find(|server| &*server.id == "typescript").expect("a server");
+    assert!(find::program(typescript, &project.join("app"), &project, &path).is_err(), "what a project brings is not run unasked");
     assert_eq!(find("rust"), Err("rust-analyzer is not installed".to_owned()));
     let given = |name: &str| Program { path: base.join(name), ..Program::default() };
     let stand_in = find::is_real(&given("proxy/rust-analyzer"), base).await;
