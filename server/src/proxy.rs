@@ -15,7 +15,6 @@ mod split;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::SignalKind;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::lsp::serve::watch;
 use crate::output;
@@ -54,8 +54,6 @@ struct Shared {
     server: Queue,
     editor: Queue,
     agents: Agents,
-    /// Bytes that either side has said.
-    heard: AtomicUsize,
     /// The editor is gone: its input has ended, or it reads no more.
     editor_gone: Notify,
 }
@@ -106,13 +104,12 @@ pub async fn run(args: ProxyArgs, folder: PathBuf) -> i32 {
     let ends = Group(group);
     let ((server, to_server), (editor, to_editor)) = (queue(), queue());
     let hub = Mutex::new(Hub::new(&secret[..16]));
-    let shared =
-        Arc::new(Shared { hub, server, editor, agents: Agents::default(), heard: AtomicUsize::new(0), editor_gone: Notify::new() });
+    let shared = Arc::new(Shared { hub, server, editor, agents: Agents::default(), editor_gone: Notify::new() });
 
     let sharing = tokio::spawn(agents::share(Arc::clone(&shared), args.server, folder, secret[16..].to_owned()));
     // The server's end is seen by its exit, not by its pipe.
     tokio::spawn(to_server.write_to(stdin));
-    let writing = tokio::spawn({
+    let mut writing = tokio::spawn({
         let shared = Arc::clone(&shared);
         async move {
             if to_editor.write_to(tokio::io::stdout()).await.is_err() {
@@ -124,26 +121,28 @@ pub async fn run(args: ProxyArgs, folder: PathBuf) -> i32 {
     let mut answering = tokio::spawn(pass(stdout, Arc::clone(&shared), |shared| &shared.editor, Hub::hear_server));
 
     let status = until_it_ends(&mut child, group, &shared).await;
-    reading.abort();
     // Nobody but it is to hold its pipe open.
     drop(ends);
     // What it has left there still comes. If nothing does, somebody holds the pipe who has left its group.
-    let mut heard = shared.heard.load(Ordering::Relaxed);
-    while tokio::time::timeout(DRAIN, &mut answering).await.is_err() {
-        let now = shared.heard.load(Ordering::Relaxed);
-        if std::mem::replace(&mut heard, now) == now && shared.editor.waiting() == 0 {
-            break;
-        }
-    }
+    patiently(&mut answering, DRAIN, || Some(shared.editor.read())).await;
     shared.editor.end();
-    tokio::select! {
-        _ = writing => {}
-        () = shared.editor_gone.notified() => {}
-    }
+    // An editor that is slow gets it all. One that is gone, though somebody holds its pipe, takes nothing more.
+    patiently(&mut writing, GRACE, || reading.is_finished().then(|| shared.editor.waiting())).await;
     shared.agents.close();
     // It removes its socket.
     let _ = tokio::time::timeout(DRAIN, sharing).await;
     status.map_or(1, code)
+}
+
+/// Waits for a task for as long as it gets on: what `progress` says changes at least that often. Without a say it is waited for.
+async fn patiently(task: &mut JoinHandle<()>, often: Duration, progress: impl Fn() -> Option<usize>) {
+    let mut before = None;
+    while tokio::time::timeout(often, &mut *task).await.is_err() {
+        let now = progress();
+        if now.is_some() && std::mem::replace(&mut before, now) == now {
+            return;
+        }
+    }
 }
 
 fn fail(why: &str, code: i32) -> i32 {
@@ -232,7 +231,7 @@ async fn pass(mut from: impl AsyncRead + Unpin, shared: Arc<Shared>, to: fn(&Sha
         match from.read_buf(&mut buffer).await {
             Ok(0) => break,
             Ok(count) => {
-                shared.heard.fetch_add(count, Ordering::Relaxed);
+                to(&shared).was_read(count);
                 splitter.push(&buffer);
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,

@@ -19,6 +19,7 @@ const FULL: usize = 4 << 20;
 pub struct Queue {
     sender: mpsc::UnboundedSender<Option<Bytes>>,
     waiting: Arc<AtomicUsize>,
+    read: Arc<AtomicUsize>,
     room: Arc<Notify>,
 }
 
@@ -34,7 +35,7 @@ pub struct Outlet {
 pub fn queue() -> (Queue, Outlet) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let (waiting, room) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default());
-    (Queue { sender, waiting: Arc::clone(&waiting), room: Arc::clone(&room) }, Outlet { receiver, waiting, room })
+    (Queue { sender, waiting: Arc::clone(&waiting), read: Arc::default(), room: Arc::clone(&room) }, Outlet { receiver, waiting, room })
 }
 
 impl Queue {
@@ -53,6 +54,16 @@ impl Queue {
     /// How many bytes wait.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// So many bytes more were read from the other side for it.
+    pub fn was_read(&self, count: usize) {
+        self.read.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many bytes were read for it.
+    pub fn read(&self) -> usize {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Waits for room; there always is, once the stream is gone.
@@ -81,6 +92,8 @@ impl Outlet {
                     stream.flush().await?;
                 }
             }
+            // Standard output is not flushed by its shutdown.
+            stream.flush().await?;
             stream.shutdown().await
         };
         let result = result.await;
@@ -92,6 +105,9 @@ impl Outlet {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
@@ -125,5 +141,39 @@ mod tests {
         let mut all = Vec::new();
         reader.read_to_end(&mut all).await.expect("read");
         assert_eq!(all, b"a");
+    }
+
+    /// As standard output: what is written is gone if it is not flushed, and a shutdown does not do that.
+    #[derive(Default)]
+    struct Forgetful {
+        written: Vec<u8>,
+        flushed: Arc<std::sync::Mutex<Vec<u8>>>,
+    }
+
+    impl AsyncWrite for Forgetful {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+            self.written.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            self.flushed.lock().expect("lock").clone_from(&self.written);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_words_are_flushed() {
+        let (queue, outlet) = queue();
+        queue.push(Bytes::from_static(b"last words"));
+        queue.end();
+        let stream = Forgetful::default();
+        let flushed = Arc::clone(&stream.flushed);
+        outlet.write_to(stream).await.expect("written");
+        assert_eq!(*flushed.lock().expect("lock"), b"last words");
     }
 }
