@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 const TURNS_A_SESSION: usize = 50;
 /// From this turn on the memory is compared: before, caches fill.
 const WARM: usize = 100;
-/// What the process may grow by from then on, in KiB: some, and some a turn. Conversations stay in memory while the process lives; what grows beside
+/// What the process may grow by from then on, in KiB: some, and some a turn. The last conversations stay in memory, and every unreviewed hunk; what grows beside
 /// them, or with the square of the turns, is a leak.
-const GROWTH: (u64, u64) = (8 * 1024, 40);
+const GROWTH: (u64, u64) = (6 * 1024, 16);
 
 fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
