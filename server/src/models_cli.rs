@@ -97,6 +97,10 @@ pub fn models(args: &ModelsArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
         Ok(grades) => rows.iter_mut().for_each(|row| row.grade = grades.get(&row.id).cloned()),
         Err(error) => output::note(&format!("interline models: earlier checks cannot be read: {error}")),
     }
+    let verdicts = engine::Verdicts::new(&dirs.data);
+    for row in &mut rows {
+        row.tool_free = registry.resolve(&row.id).ok().and_then(|model| verdicts.without_tools(&model));
+    }
     let auth = Auth::load(env, dirs);
     if args.json {
         output::line(&format!("{:#}", listing::json(&rows, &auth)));

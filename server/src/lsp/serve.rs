@@ -115,7 +115,7 @@ pub async fn serve<B: LanguageServer>(
         match frame {
             Some(Ok(Frame::Body(body))) => match handlers.handle(parse::parse(&body)) {
                 Next::Go => {}
-                Next::Watch(process) => editor = watch::process(process).boxed(),
+                Next::Watch(process) => editor = process,
                 Next::Exit => break Ending::Exit { after_shutdown: handlers.shut_down },
             },
             Some(Ok(Frame::Garbage(why))) => {
@@ -143,8 +143,8 @@ pub async fn serve<B: LanguageServer>(
 /// What the loop does after a message.
 enum Next {
     Go,
-    /// Watch this process.
-    Watch(i32),
+    /// This is the editor's end.
+    Watch(BoxFuture<'static, ()>),
     Exit,
 }
 
@@ -216,7 +216,8 @@ impl<B: LanguageServer> Handlers<B> {
             ("initialize", Some(_)) if !self.accepted.load(Ordering::Relaxed) => {
                 let params = request.params().cloned().unwrap_or_default();
                 if let Some(process) = params["processId"].as_i64().and_then(|p| i32::try_from(p).ok()) {
-                    next = Next::Watch(process);
+                    // Before the reply, after which the editor may end.
+                    next = Next::Watch(watch::process(process).boxed());
                 }
                 self.initialize.set(params);
             }

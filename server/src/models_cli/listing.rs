@@ -21,6 +21,8 @@ pub struct Row {
     key: Option<KeyOrigin>,
     /// Of the last check, and its day.
     pub grade: Option<(Grade, String)>,
+    /// Why it would be worked with without tools, where it would.
+    pub tool_free: Option<String>,
 }
 
 struct Known {
@@ -33,7 +35,16 @@ struct Known {
 impl From<ModelEntry> for Row {
     fn from(entry: ModelEntry) -> Self {
         let known = Known { limit: entry.limit, cost: entry.cost, capabilities: entry.capabilities, status: entry.status };
-        Self { id: entry.name, title: entry.title, known: Some(known), address: None, ready: entry.ready, key: entry.key, grade: None }
+        Self {
+            id: entry.name,
+            title: entry.title,
+            known: Some(known),
+            address: None,
+            ready: entry.ready,
+            key: entry.key,
+            grade: None,
+            tool_free: None,
+        }
     }
 }
 
@@ -41,7 +52,7 @@ impl Row {
     /// A model that a server on this machine has.
     pub fn local(id: String, address: &str) -> Self {
         let title = id.split_once('/').map_or_else(|| id.clone(), |(_, model)| model.to_owned());
-        Self { id, title, known: None, address: Some(address.to_owned()), ready: true, key: None, grade: None }
+        Self { id, title, known: None, address: Some(address.to_owned()), ready: true, key: None, grade: None, tool_free: None }
     }
 
     fn key(&self, auth: &Auth) -> Option<String> {
@@ -58,7 +69,8 @@ impl Row {
 pub fn json(rows: &[Row], auth: &Auth) -> Value {
     let row = |row: &Row| {
         let mut value = json!({"id": row.id, "name": row.title, "ready": row.ready, "key": row.key(auth),
-            "grade": row.grade.as_ref().map(|(grade, _)| grade), "measured": row.grade.as_ref().map(|(_, day)| day)});
+            "grade": row.grade.as_ref().map(|(grade, _)| grade), "measured": row.grade.as_ref().map(|(_, day)| day),
+            "tool_free": row.tool_free});
         if let Some(Known { limit, cost, capabilities, status }) = &row.known {
             value["limit"] = json!(limit);
             value["cost"] = json!(cost);
@@ -79,8 +91,11 @@ pub fn table(rows: &[Row], auth: &Auth) -> String {
     let head = ["MODEL", "CONTEXT", "$ IN/OUT", "ABILITIES", "GRADE", "KEY"].map(str::to_owned);
     let cells = rows.iter().map(|row| {
         let (context, price, abilities) = match &row.known {
-            Some(known) => (tokens(known.limit.context), known.cost.as_ref().map_or_else(|| "?".to_owned(), price), abilities(known)),
-            None => (String::new(), "this machine".to_owned(), String::new()),
+            Some(known) => {
+                let price = known.cost.as_ref().map_or_else(|| "?".to_owned(), price);
+                (tokens(known.limit.context), price, abilities(known, row.tool_free.is_some()))
+            }
+            None => (String::new(), "this machine".to_owned(), if row.tool_free.is_some() { "tool-free".into() } else { String::new() }),
         };
         let grade = row.grade.as_ref().map_or_else(|| "not measured".to_owned(), |(grade, day)| format!("{grade:?} {day}"));
         let key = row.key(auth).unwrap_or_else(|| if row.ready { String::new() } else { "no key".to_owned() });
@@ -111,9 +126,10 @@ fn price(cost: &Cost) -> String {
     format!("{}/{}{more}", cost.input, cost.output)
 }
 
-fn abilities(known: &Known) -> String {
+/// In words; `tool-free` is what Interline does for a model that is weak at tools.
+fn abilities(known: &Known, tool_free: bool) -> String {
     let Capabilities { tools, reasoning, images, pdf, .. } = known.capabilities;
-    let words = [(tools, "tools"), (reasoning, "thinks"), (images, "images"), (pdf, "pdf")];
+    let words = [(tools && !tool_free, "tools"), (tool_free, "tool-free"), (reasoning, "thinks"), (images, "images"), (pdf, "pdf")];
     let words = words.into_iter().filter(|(has, _)| *has).map(|(_, word)| word).chain(known.status.as_deref());
     words.collect::<Vec<_>>().join(" ")
 }
@@ -144,7 +160,9 @@ mod tests {
         };
         let mut big = Row::from(entry);
         big.grade = Some((Grade::B, "2026-11-27".into()));
-        vec![big, unready.into(), Row::local("ollama/q:8b".into(), "http://127.0.0.1:11434/v1")]
+        let mut small = Row::from(unready);
+        small.tool_free = Some("open models of its size are weak at them".into());
+        vec![big, small, Row::local("ollama/q:8b".into(), "http://127.0.0.1:11434/v1")]
     }
 
     #[test]
@@ -152,7 +170,7 @@ mod tests {
         let expect = "\
 MODEL        CONTEXT  $ IN/OUT      ABILITIES                 GRADE         KEY
 p/big        1.1M     2.5/15+       tools thinks images beta  B 2026-11-27  P_KEY
-p/small      32k      ?             tools thinks images       not measured  no key
+p/small      32k      ?             tool-free thinks images   not measured  no key
 ollama/q:8b           this machine                            not measured
 ";
         assert_eq!(table(&rows(), &Auth::default()), expect);
@@ -164,6 +182,7 @@ ollama/q:8b           this machine                            not measured
         assert_eq!((&all[0]["key"], &all[0]["grade"], &all[0]["measured"]), (&json!("P_KEY"), &json!("B"), &json!("2026-11-27")));
         assert_eq!(all[0]["cost"]["tiers"][0]["tier"]["size"], 200_000);
         assert_eq!((&all[0]["abilities"]["tools"], &all[0]["status"], &all[1]["ready"]), (&json!(true), &json!("beta"), &json!(false)));
+        assert_eq!((&all[0]["tool_free"], &all[1]["tool_free"]), (&Value::Null, &json!("open models of its size are weak at them")));
         assert_eq!(
             (&all[1]["grade"], &all[1]["key"], &all[2]["address"]),
             (&Value::Null, &Value::Null, &json!("http://127.0.0.1:11434/v1"))

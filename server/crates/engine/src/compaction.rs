@@ -54,6 +54,8 @@ pub struct Summary {
     pub tokens: Tokens,
     /// Who wrote it.
     pub by: Setup,
+    /// Who could not, for the user.
+    pub passed: Vec<String>,
 }
 
 /// What to summarise; none if there is nothing. Amid a turn (`in_turn`) the newest message of the user and what followed stay as they are, or, where that is
@@ -84,25 +86,49 @@ pub fn plan(history: &[MessageWithParts], setup: &Setup, by: &Setup, in_turn: bo
     })
 }
 
-/// Asks `by` for the summary, of `max_output` tokens at most, again where that may help. What does not fit even so is halved.
+/// Asks for the summary, of `max_output` tokens at most: the first of `writers`, again where that may help, then the next. What does not fit even so is halved.
 ///
 /// # Errors
-/// If there is none: the provider's last words.
-pub async fn summarise(mut plan: Plan, by: Setup, session: SessionId, client: Client, max_output: Option<u64>) -> Outcome {
-    let mut failed = 0;
-    loop {
-        let error = match ask(&format!("{}{}", plan.earlier, plan.transcript), &by, &session, &client, max_output).await {
+/// If there is none: the last provider's last words.
+pub async fn summarise(plan: Plan, writers: Vec<Setup>, session: SessionId, client: Client, max_output: Option<u64>) -> Outcome {
+    let mut passed = Vec::new();
+    let mut writers = writers.into_iter().peekable();
+    while let Some(by) = writers.next() {
+        let error = match write(&plan, &by, &session, &client, max_output).await {
             Ok((mut text, tokens)) => {
                 if let Some(question) = plan.question {
                     text.push_str("\n\nThe user's newest message, word by word:\n");
                     text.push_str(&question);
                 }
-                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, tokens, by });
+                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, tokens, by, passed });
             }
             Err(error) => error,
         };
-        if error.kind == ProviderErrorKind::ContextOverflow && plan.transcript.len() > SHORTEST {
-            plan.transcript = newest_part(&plan.transcript, plan.transcript.len() / 2);
+        if writers.peek().is_none() {
+            return Err(error);
+        }
+        passed.push(format!("{} could not summarise ({})", by.author.model, error.message.trim_end_matches('.')));
+    }
+    Err(broken("nobody was asked"))
+}
+
+/// Asks one model.
+async fn write(
+    plan: &Plan,
+    by: &Setup,
+    session: &SessionId,
+    client: &Client,
+    max_output: Option<u64>,
+) -> Result<(String, Tokens), ProviderError> {
+    let mut words = plan.transcript.clone();
+    let mut failed = 0;
+    loop {
+        let error = match ask(&format!("{}{words}", plan.earlier), by, session, client, max_output).await {
+            Err(error) => error,
+            done => return done,
+        };
+        if error.kind == ProviderErrorKind::ContextOverflow && words.len() > SHORTEST {
+            words = newest_part(&words, words.len() / 2);
             continue;
         }
         failed += 1;
@@ -139,14 +165,18 @@ async fn ask(
         }
     }
     if text.trim().is_empty() {
-        return Err(ProviderError {
-            kind: ProviderErrorKind::Protocol,
-            message: "The conversation could not be summarised: the model answered nothing.".into(),
-            status: None,
-            retry_after: None,
-        });
+        return Err(broken("the model answered nothing"));
     }
     Ok((text, tokens))
+}
+
+fn broken(why: &str) -> ProviderError {
+    ProviderError {
+        kind: ProviderErrorKind::Protocol,
+        message: format!("The conversation could not be summarised: {why}."),
+        status: None,
+        retry_after: None,
+    }
 }
 
 /// The newest `room` bytes of a text, from a line's beginning where there is one.

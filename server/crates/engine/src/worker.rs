@@ -7,6 +7,7 @@
 mod naming;
 mod spending;
 mod summaries;
+mod tool_calls;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,10 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tools::{ToolError, ToolOutput};
-use workspace::{Applied, Place};
+use workspace::Place;
 
 use self::naming::{Naming, named};
-use crate::calls::{self, CallJob, CallNews};
+use crate::calls::{self, CallNews};
 use crate::estimate::Measured;
 use crate::eyes::Eyes;
 use crate::ledger::Hold;
@@ -32,7 +33,7 @@ use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::subagents::Origin;
 use crate::tool_free::{self, Given, Wanted};
-use crate::turn::{Effect, Input, Limits, Outcome, Turn};
+use crate::turn::{Effect, Input, Limits, Turn};
 use crate::{AskRequest, Asked, EngineError, StopReason, compaction, request};
 
 /// What a session's worker is told.
@@ -320,26 +321,36 @@ impl Worker {
         self.eyes.close();
     }
 
+    /// What a command is to what runs; none where it waits for the end of that.
+    async fn amid(&mut self, command: Option<Command>) -> Option<Input> {
+        match command {
+            None | Some(Command::End) => {
+                self.closed = true;
+                self.cancelled();
+                Some(Input::Cancel)
+            }
+            Some(Command::Cancel) => {
+                self.cancelled();
+                Some(Input::Cancel)
+            }
+            Some(Command::Ask { request, mentions, setup, reply }) => {
+                self.take(request, mentions, setup, reply).await;
+                Some(Input::Message)
+            }
+            Some(Command::Compact(setup)) => {
+                self.summarise = Some(setup);
+                None
+            }
+        }
+    }
+
     /// The next thing that happens to the turn.
     async fn next(&mut self, run: &mut Running) -> Input {
         loop {
             tokio::select! {
                 biased;
-                command = self.commands.recv(), if !self.closed => match command {
-                    None | Some(Command::End) => {
-                        self.closed = true;
-                        self.cancelled();
-                        return Input::Cancel;
-                    }
-                    Some(Command::Cancel) => {
-                        self.cancelled();
-                        return Input::Cancel;
-                    }
-                    Some(Command::Ask { request, mentions, setup, reply }) => {
-                        self.take(request, mentions, setup, reply).await;
-                        return Input::Message;
-                    }
-                    Some(Command::Compact(setup)) => self.summarise = Some(setup),
+                command = self.commands.recv(), if !self.closed => if let Some(input) = self.amid(command).await {
+                    return input;
                 },
                 Some(done) = run.calls.join_next() => {
                     let end = match done {
@@ -561,118 +572,6 @@ impl Worker {
         run.started.clear();
         run.tasks.clear();
         run.answer = Some(self.shared.client.stream(&run.setup.model, &model_request));
-    }
-
-    async fn run_tool(&mut self, run: &mut Running, call: usize, doom: bool) {
-        let whole = &run.turn.calls()[call];
-        let (id, name, raw, cut) = (whole.id.clone(), whole.tool.clone(), whole.raw.clone(), whole.cut);
-        let start = now();
-        if run.started.len() <= call {
-            run.started.resize(call + 1, (start, Value::Null));
-        }
-        let tool = calls::tool(&self.shared.tools, &name);
-        let input = calls::input(tool.as_deref(), &raw, cut);
-        let shown = input.clone().unwrap_or_default();
-        run.started[call] = (start, shown.clone());
-        let title = tool.as_ref().map(|t| t.title(&shown));
-        let state = ToolState::Running { input: shown, title, metadata: Value::Null, time: proto::PartTime { start, end: None } };
-        self.state.call_state(call, tool.as_ref().map(|t| t.id()), None, state);
-        if calls::classify(&self.shared.tools, &name, &raw) == tools::Effect::Writes {
-            // What it does must not be forgotten: the call is on record before it begins.
-            if let Err(why) = self.shared.saver.flush().await {
-                tracing::error!("{why}");
-            }
-        }
-        let Some(message) = self.state.step_message().cloned() else { return };
-        let job = CallJob {
-            shared: Arc::clone(&self.shared),
-            setup: run.setup.clone(),
-            session: self.state.id().clone(),
-            turn: run.id.clone(),
-            origin: self.origin.clone(),
-            message,
-            call,
-            id,
-            name,
-            input,
-            doom,
-            asked_from: run.asked_from.clone(),
-            seen: Arc::clone(&self.state.seen),
-            cancel: run.cancel.clone(),
-            eyes: Arc::clone(&self.eyes),
-            news: run.news.0.clone(),
-        };
-        let task = run.calls.spawn(calls::run(job));
-        run.tasks.insert(task.id(), call);
-    }
-
-    /// What is told of a call before it has ended.
-    fn news(&mut self, run: &Running, call: usize, news: CallNews) {
-        match news {
-            CallNews::Progress(progress) => {
-                self.state.call_progress(call, progress.metadata);
-                self.count_subagents();
-            }
-            CallNews::Changed(changes) => self.keep_changes(run, changes),
-        }
-    }
-
-    /// What a call changed is on record from now on.
-    fn keep_changes(&self, run: &Running, changes: Vec<Applied>) {
-        if changes.is_empty() {
-            return;
-        }
-        request::take_as_own(&self.state.seen, &changes);
-        match &self.origin {
-            // What a subagent changed is undone with the turn of the user's.
-            Some(origin) => {
-                origin.changed(&changes);
-                let (session, turn) = origin.root();
-                self.shared.record_changes(session, turn, changes);
-            }
-            None => self.shared.record_changes(self.state.id(), &run.id, changes),
-        }
-    }
-
-    fn call_ended(&mut self, run: &mut Running, end: CallEnd) -> Input {
-        while let Ok((call, news)) = run.news.1.try_recv() {
-            self.news(run, call, news);
-        }
-        let (start, input) = run.started.get(end.call).cloned().unwrap_or_default();
-        let mut changes = Vec::new();
-        let outcome = match end.result {
-            Ok(mut output) => {
-                changes = std::mem::take(&mut output.changes);
-                self.state.call_completed(end.call, start, input, &output);
-                if end.watched { Outcome::Watched } else { Outcome::Result }
-            }
-            Err(ToolError::Model(why)) => {
-                self.state.call_failed(end.call, start, input, why, false);
-                Outcome::Failed
-            }
-            Err(ToolError::Rejected(why)) => {
-                self.state.call_failed(end.call, start, input, why, false);
-                Outcome::Rejected
-            }
-            Err(ToolError::Denied(denied)) => {
-                let outcome = match &denied {
-                    tools::Denied::User { message: None } => Outcome::Rejected,
-                    tools::Denied::Withdrawn => Outcome::Cancelled,
-                    tools::Denied::User { .. } | tools::Denied::Rule { .. } | tools::Denied::NobodyToAsk { .. } => Outcome::Failed,
-                };
-                self.state.call_failed(end.call, start, input, denied.to_string(), outcome == Outcome::Cancelled);
-                outcome
-            }
-            Err(ToolError::Cancelled(mut output)) => {
-                changes = std::mem::take(&mut output.changes);
-                let text = format!("{}\n(interrupted: the user cancelled)", output.output);
-                self.state.call_failed(end.call, start, input, text.trim_start().to_owned(), true);
-                Outcome::Cancelled
-            }
-        };
-        self.keep_changes(run, changes);
-        self.count_subagents();
-        Input::ToolDone { call: end.call, outcome }
     }
 
     /// A turn is over, or a summary.

@@ -25,29 +25,44 @@ pub(super) async fn signal() {
 }
 
 /// Ends when the process does. Never for one that cannot be seen: the editor may run in another container than we.
-pub(crate) async fn process(id: i32) {
-    let watched = match Pid::from_raw(id.max(0)) {
-        Some(pid) => watch(pid).await,
-        None => Err(rustix::io::Errno::SRCH.into()),
-    };
-    if let Err(error) = watched {
-        tracing::debug!(id, %error, "cannot watch the editor's process");
-        std::future::pending().await
+///
+/// The process is taken hold of in the call itself, not when the future is first polled: one that ends in between is then known to have ended, and is not
+/// taken for one that was never seen.
+pub(crate) fn process(id: i32) -> impl Future<Output = ()> + Send + 'static {
+    let held = Pid::from_raw(id.max(0)).ok_or_else(|| rustix::io::Errno::SRCH.into()).and_then(hold);
+    async move {
+        let watched = match held {
+            Ok(process) => ended(process).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = watched {
+            tracing::debug!(id, %error, "cannot watch the editor's process");
+            std::future::pending().await
+        }
     }
 }
 
 #[cfg(target_os = "linux")]
+fn hold(pid: Pid) -> std::io::Result<std::os::fd::OwnedFd> {
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+#[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "tokio has no safe way to wait for a descriptor that it did not open")]
-async fn watch(pid: Pid) -> std::io::Result<()> {
-    let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+async fn ended(process: std::os::fd::OwnedFd) -> std::io::Result<()> {
     // SAFETY: the `OwnedFd` is the same open descriptor until it is dropped with the `AsyncFd`.
     let process = unsafe { tokio::io::unix::AsyncFd::register_with_interest(process, tokio::io::Interest::READABLE)? };
     process.readable().await.map(drop)
 }
 
 #[cfg(not(target_os = "linux"))]
-async fn watch(pid: Pid) -> std::io::Result<()> {
+fn hold(pid: Pid) -> std::io::Result<Pid> {
     rustix::process::test_kill_process(pid)?;
+    Ok(pid)
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn ended(pid: Pid) -> std::io::Result<()> {
     while rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH) {
         tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     }
@@ -67,6 +82,14 @@ mod tests {
         let mut watched = std::pin::pin!(process(id));
         assert!(watched.as_mut().now_or_never().is_none());
         child.kill().await.unwrap();
+        watched.await;
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_before_the_first_look_has_ended() {
+        let mut child = tokio::process::Command::new("true").spawn().unwrap();
+        let watched = process(i32::try_from(child.id().unwrap()).unwrap());
+        child.wait().await.unwrap();
         watched.await;
     }
 

@@ -4,11 +4,12 @@
 
 use proto::{ErrorData, Message, MessageError, SessionStatus, TurnId};
 
-use super::{Command, Summarising, Worker};
+use super::{Summarising, Worker};
 use crate::agents::Agent;
 use crate::ledger::Hold;
 use crate::session::SummaryText;
 use crate::setup::Setup;
+use crate::turn::Input;
 use crate::{StopReason, compaction, estimate};
 
 impl Worker {
@@ -19,6 +20,8 @@ impl Worker {
         let newest = self.state.history.iter().rfind(|m| matches!(m.info, Message::User(_)));
         let turn = newest.map_or_else(TurnId::new, |m| m.info.id().clone());
         let reason = self.by_hand(&turn, &setup).await;
+        // What was asked for meanwhile is what was just done.
+        self.summarise = None;
         self.ended(&turn, &reason);
     }
 
@@ -31,18 +34,8 @@ impl Worker {
         loop {
             tokio::select! {
                 biased;
-                command = self.commands.recv(), if !self.closed => match command {
-                    None | Some(Command::End) => {
-                        self.closed = true;
-                        self.cancelled();
-                        return StopReason::Cancelled;
-                    }
-                    Some(Command::Cancel) => {
-                        self.cancelled();
-                        return StopReason::Cancelled;
-                    }
-                    Some(Command::Ask { request, mentions, setup, reply }) => self.take(request, mentions, setup, reply).await,
-                    Some(Command::Compact(_)) => {}
+                command = self.commands.recv(), if !self.closed => if let Some(Input::Cancel) = self.amid(command).await {
+                    return StopReason::Cancelled;
                 },
                 summary = &mut summary => {
                     return match self.keep_summary(turn, summary, false) {
@@ -59,13 +52,17 @@ impl Worker {
         let summariser = self.summariser(setup);
         let Some(plan) = compaction::plan(&self.state.history, setup, &summariser, in_turn) else { return Ok(None) };
         let (mut hold, mut max_output) = (None, None);
+        let mut writers = vec![summariser.clone()];
         if self.is_capped(&summariser) {
             let estimate = estimate::estimate(&summariser, plan.size(), None);
             let (fits, held) = self.shared.ledger.hold(self.payer(), &summariser.model.cost, &estimate).map_err(|over| over.words())?;
             (hold, max_output) = (Some(held), Some(fits.output));
+        } else {
+            // With a budget only the one for whom room is held may be asked.
+            writers.extend(self.others(summariser, setup));
         }
         let (session, client) = (self.state.id().clone(), self.shared.client.clone());
-        Ok(Some((Box::pin(compaction::summarise(plan, summariser, session, client, max_output)), hold)))
+        Ok(Some((Box::pin(compaction::summarise(plan, writers, session, client, max_output)), hold)))
     }
 
     /// Who summarises: the configured model of the agent `compaction`, else the session's.
@@ -78,11 +75,32 @@ impl Worker {
         })
     }
 
+    /// Who may summarise where that one cannot: what follows it in its chain, and the session's own model and what follows that.
+    fn others(&self, summariser: Setup, own: &Setup) -> Vec<Setup> {
+        let first = summariser.name().to_owned();
+        let mut all: Vec<Setup> = Vec::new();
+        for mut setup in [summariser, own.clone()] {
+            loop {
+                if setup.name() != first && !all.iter().any(|other| other.name() == setup.name()) && !self.is_capped(&setup) {
+                    all.push(setup.clone());
+                }
+                match setup.next(&self.shared) {
+                    Ok(next) => setup = next,
+                    Err(_) => break,
+                }
+            }
+        }
+        all
+    }
+
     /// Keeps a summary. What was said since it was planned stays as it was said.
     pub(super) fn keep_summary(&mut self, turn: &TurnId, summary: compaction::Outcome, auto: bool) -> Result<(), MessageError> {
         let summary = summary.map_err(|error| {
             MessageError::ContextOverflowError(ErrorData { message: error.message, status_code: error.status, is_retryable: None })
         })?;
+        if !summary.passed.is_empty() {
+            self.notice(format!("{}; {} did", summary.passed.join("; "), summary.by.author.model));
+        }
         let cost = providers::cost(&summary.by.model.cost, &summary.tokens);
         let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
         self.count(cost, summary.tokens);

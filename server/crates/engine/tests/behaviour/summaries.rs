@@ -52,6 +52,20 @@ async fn results_that_do_not_fit_are_summarised_too_and_the_question_stays_word_
 }
 
 #[tokio::test]
+async fn where_one_model_cannot_summarise_another_does_and_it_is_told() {
+    let mut world = World::with(json!({"model": "mock/test", "agent": {"compaction": {"model": "mock/other"}}})).await;
+    world.model.script([Reply::Text("an old answer"), overflow(), Reply::Text("fine")]);
+    world.model.summaries([Reply::Error(401, "", r#"{"error":{"message":"no"}}"#), Reply::Text("THE SUMMARY")]);
+    world.turn("an old question").await;
+    assert_eq!(world.turn("the new question").await, "done");
+    let asked = [world.model.summary(1).await, world.model.summary(2).await];
+    assert_eq!(asked.map(|request| request["model"].clone()), [json!("other"), json!("test")]);
+    assert!(all_said(&world.model.request(3).await).contains("THE SUMMARY"));
+    let notice = |event: &Event| matches!(event, Event::SessionNotice { message, .. } if message.starts_with("mock/other could not summarise (") && message.ends_with("; mock/test did"));
+    assert_eq!(world.seen.iter().filter(|seen| notice(&seen.event)).count(), 1);
+}
+
+#[tokio::test]
 async fn a_full_context_is_summarised_before_it_overflows() {
     let mut world = World::with(json!({"model": "mock/narrow"})).await;
     world.model.script([Reply::Used("long", 9500), Reply::Text("fine")]);
