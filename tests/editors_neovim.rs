@@ -2,10 +2,12 @@
 //!
 //! Must not know the protocol between the two; screens and files are asserted.
 //!
-//! **Invariant:** Neovim is configured with what `interline setup neovim` writes and nothing else.
+//! **Invariant:** Neovim is configured with what `interline setup neovim` writes and nothing else; the plugin has its own tests in `editors_neovim_matrix.rs`.
+
+use std::{path::Path, process::Command};
 
 use interline_tests::{
-    editors::{Desk, Editor, Person},
+    editors::{Desk, Editor, Person, installed},
     main_job,
 };
 
@@ -30,4 +32,14 @@ fn real_neovim_asks_allows_undoes_and_saves() {
 #[test]
 fn real_neovim_is_left_in_mid_turn_and_resumes() {
     main_job::leave_and_resume(Editor::Neovim);
+}
+
+#[test]
+fn real_neovim_plugin_units() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("editors").join("neovim/test/unit.lua");
+    let desk = Desk::new();
+    let mut neovim = Command::new(installed("nvim"));
+    neovim.args(["--headless", "-u", "NONE", "-i", "NONE", "-l"]).arg(script).env_clear().envs(desk.environment());
+    let out = neovim.output().expect("Neovim starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }

@@ -64,6 +64,20 @@ fn an_answer_goes_on_in_its_own_section_when_the_next_message_is_sent() {
 }
 
 #[test]
+fn a_question_and_its_answer_wait_for_an_editor_that_is_slow_to_show_the_chat() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    model.script([Reply::Text("An answer.")]);
+    let editor = FakeEditor::start(&desk, Mode::Lenient);
+    editor.be_slow_to_show();
+    let before = editor.begun();
+    editor.command("interline.ask", json!({ "text": "Question.", "show": true })).expect("ask");
+    editor.idle_after(before);
+    editor.open(CHAT, None);
+    editor.wait_text(CHAT, "# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\nAn answer.\n\n## You\n\n");
+}
+
+#[test]
 fn a_chat_that_was_closed_gets_the_rest_when_it_is_opened_again() {
     let model = ScriptedModel::start();
     let desk = desk(&model);
@@ -122,6 +136,26 @@ fn slash_commands_are_answered_in_words() {
         editor.wait_holds(CHAT, words);
     }
     assert!(editor.wait_message().contains("Undone: a.txt"));
+}
+
+#[test]
+fn a_prompt_is_denied_in_the_chat_with_a_reason() {
+    let model = ScriptedModel::start();
+    let desk = Desk::with_model(&model, &json!({ "edit": "ask" }));
+    desk.write("project/a.txt", "one\n");
+    let edit = json!({ "filePath": desk.at("project/a.txt"), "oldString": "one", "newString": "two" });
+    model.script([Reply::Call("edit", edit), Reply::Text("I see.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.open("a.txt", None);
+    open_chat(&editor);
+    let before = editor.begun();
+    editor.command("interline.ask", json!({ "text": "Change it." })).expect("ask");
+    editor.wait_marks("a.txt", "permission", &[0]);
+    send_next(&editor, "/deny it is one of a kind");
+    editor.idle_after(before);
+    assert!(model.request(2).to_string().contains("it is one of a kind"), "the model was not told why");
+    editor.wait_holds(CHAT, "I see.");
+    assert_eq!(editor.text("a.txt"), "one\n");
 }
 
 #[test]

@@ -70,6 +70,21 @@ fn marks_follow_the_text_and_one_is_rejected() {
 }
 
 #[test]
+fn our_plugin_is_told_which_lines_and_what_stood_there() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, "allow");
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    editor.open("a.txt", None);
+    model.script([edit(&desk, "two", "TWO\n2"), edit(&desk, "five\n", ""), Reply::Text("Done.")]);
+    let before = editor.begun();
+    command(&editor, "interline.ask", json!({ "text": "Change it." }));
+    editor.idle_after(before);
+    editor.wait_marks("a.txt", "hunk", &[1, 5]);
+    let told: Vec<_> = editor.diagnostics("a.txt").iter().map(|mark| json!([mark["data"]["lines"], mark["data"]["old"]])).collect();
+    assert_eq!(told, [json!([[1, 3], "two\n"]), json!([[5, 5], "five\n"])]);
+}
+
+#[test]
 fn accepting_clears_marks_alone() {
     let model = ScriptedModel::start();
     let desk = desk(&model, "allow");

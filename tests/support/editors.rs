@@ -5,6 +5,8 @@
 //! **Invariant:** an editor sees nothing of the machine's own configuration: home, configuration, state and temporary
 //! files all lie in one temporary folder.
 
+pub mod deeds;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -38,13 +40,19 @@ impl Desk {
     /// One whose configuration names that model, with these permissions.
     #[must_use]
     pub fn with_model(model: &ScriptedModel, permission: &Value) -> Self {
+        Self::with_model_named("test", model, permission)
+    }
+
+    /// The same under a name that says how the model is to be treated.
+    #[must_use]
+    pub fn with_model_named(name: &str, model: &ScriptedModel, permission: &Value) -> Self {
         let desk = Self::new();
         let config = json!({
-            "model": "mock/test",
+            "model": format!("mock/{name}"),
             "provider": { "mock": {
                 "npm": "@ai-sdk/openai-compatible",
                 "options": { "baseURL": model.url(), "apiKey": "not-a-secret" },
-                "models": { "test": { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
+                "models": { name: { "tool_call": true, "limit": { "context": 128_000, "output": 8192 } } },
             } },
             "permission": permission,
         });
@@ -86,15 +94,43 @@ impl Desk {
         let name = match editor {
             Editor::Neovim => "neovim",
             Editor::Helix => "helix",
+            Editor::Plugin => return self.write("home/.config/nvim/init.lua", &plugin_configuration()),
         };
         let out =
             Command::new(binary()).args(["setup", name, "--yes"]).env_clear().envs(self.environment()).output().expect("interline starts");
         assert!(out.status.success(), "interline setup {name}: {}", String::from_utf8_lossy(&out.stderr));
+        if editor == Editor::Neovim {
+            // What editors/neovim/README.md has a user add, to see progress.
+            let status = "vim.api.nvim_create_autocmd('LspProgress', { callback = function(event)\n\
+                local value = event.data.params.value\n\
+                vim.g.progress = value.kind ~= 'end' and value.title .. ': ' .. (value.message or '') or ''\n\
+                vim.cmd.redrawstatus()\n\
+                end })\n\
+                vim.o.statusline = '%t %m line %l. %{get(g:, \"progress\", \"\")}'\n";
+            self.write("home/.config/nvim/init.lua", status);
+        }
         if editor == Editor::Helix {
             // What editors/helix/README.md has a user add, to see what Interline says.
             self.write("home/.config/helix/config.toml", "[editor.lsp]\ndisplay-messages = true\ndisplay-progress-messages = true\n");
         }
         self
+    }
+
+    /// Adds a language server of the editor's own, for Lua, that complains about a word.
+    pub fn add_linter(&self, editor: Editor, word: &str) -> &Self {
+        let server = binary().with_file_name("fake-language-server").display().to_string();
+        if editor == Editor::Helix {
+            let languages = self.read("home/.config/helix/languages.toml");
+            let own = format!(
+                "{languages}\n[language-server.lua-language-server]\ncommand = \"{server}\"\nenvironment = {{ FAKE_SERVER_COMPLAINS = \"{word}\" }}\n"
+            );
+            return self.write("home/.config/helix/languages.toml", &own);
+        }
+        let own = format!(
+            "vim.lsp.config('linter', {{ cmd = {{ '{server}' }}, cmd_env = {{ FAKE_SERVER_COMPLAINS = '{word}' }}, filetypes = {{ 'lua' }} }})\n\
+            vim.lsp.enable('linter')\n"
+        );
+        self.write("home/.config/nvim/plugin/linter.lua", &own)
     }
 
     /// The environment of a person who works here: `interline` is found on the PATH.
@@ -148,8 +184,10 @@ pub fn binary() -> PathBuf {
 /// The editors that the tests know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Editor {
-    /// Neovim 0.11.
+    /// Neovim 0.11, as it is.
     Neovim,
+    /// Neovim 0.11 with our plugin.
+    Plugin,
     /// Helix 25.01.
     Helix,
 }
@@ -168,7 +206,7 @@ impl Person {
     #[must_use]
     pub fn open(editor: Editor, desk: &Desk, file: &str) -> Self {
         let program = match editor {
-            Editor::Neovim => "nvim",
+            Editor::Neovim | Editor::Plugin => "nvim",
             Editor::Helix => "hx",
         };
         Self { editor, terminal: desk.open(program, &[file]) }
@@ -178,9 +216,12 @@ impl Person {
     pub fn ready(&self) -> &Self {
         match self.editor {
             // The words are put together there, so that they are not seen in the command itself.
-            Editor::Neovim => self
+            Editor::Neovim | Editor::Plugin => self
                 .command("lua vim.wait(20000, function() return #vim.lsp.get_clients({ name = 'interline' }) > 0 end, 10) print('it' .. ' runs')")
-                .see("it runs"),
+                .see("it runs")
+                // It waits for a key where the command took two lines.
+                .command("")
+                .miss("it runs"),
             // Helix does not say when a server is there; so its list of the server's commands is opened until it holds some.
             Editor::Helix => loop {
                 const NONE_YET: &[&str] = &["0/0", "No active language servers"];
@@ -213,10 +254,19 @@ impl Person {
     pub fn see_mark_on(&self, text: &str) -> &Self {
         let marks: &[char] = match self.editor {
             Editor::Neovim => &['E', 'W', 'I', 'H'],
+            Editor::Plugin => &['E', 'W', 'I', 'H', '┃'],
             Editor::Helix => &['●'],
         };
         let marked = |line: &str| line.contains(text) && line.trim_start().starts_with(marks);
         self.terminal.wait_for(&format!("a mark on {text:?}"), |screen| screen.lines().any(|line| marked(&line)));
+        self
+    }
+
+    /// Waits until the line that holds the text has none.
+    pub fn see_no_mark_on(&self, text: &str) -> &Self {
+        let marks: &[char] = if self.editor == Editor::Helix { &['●'] } else { &['E', 'W', 'I', 'H', '┃'] };
+        let bare = |line: &str| line.contains(text) && !line.trim_start().starts_with(marks);
+        self.terminal.wait_for(&format!("no mark on {text:?}"), |screen| screen.lines().any(|line| bare(&line)));
         self
     }
 
@@ -235,14 +285,14 @@ impl Person {
     /// Presses `keys`, which begin an insertion (`A`: at the line's end; `ggO`: above the first line), types the text, and goes back to normal mode.
     pub fn insert(&self, keys: &str, text: &str) -> &Self {
         match self.editor {
-            Editor::Neovim => self.keys(keys).see("-- INSERT --").type_text(text).keys(ESC).miss("-- INSERT --"),
+            Editor::Neovim | Editor::Plugin => self.keys(keys).see("-- INSERT --").type_text(text).keys(ESC).miss("-- INSERT --"),
             Editor::Helix => self.keys(keys).see("INS").type_text(text).keys(ESC).see("NOR"),
         }
     }
 
     /// As a hand types: each letter is on the screen before the next. (Helix 25.01 sends each change from a task of its own; of
     /// letters that come at once the server may be told in another order.)
-    fn type_text(&self, text: &str) -> &Self {
+    pub fn type_text(&self, text: &str) -> &Self {
         for (at, letter) in text.char_indices() {
             let end = at + letter.len_utf8();
             self.keys(&text[at..end]).see(text[..end].trim_end());
@@ -258,7 +308,7 @@ impl Person {
     /// A command of the language server, without arguments.
     pub fn server_command(&self, name: &str) -> &Self {
         match self.editor {
-            Editor::Neovim => self
+            Editor::Neovim | Editor::Plugin => self
                 .command(&format!("lua vim.lsp.get_clients({{ name = 'interline' }})[1]:exec_cmd({{ title = '', command = '{name}' }})")),
             Editor::Helix => self.command(&format!("lsp-workspace-command {name}")),
         }
@@ -277,7 +327,7 @@ impl Person {
     /// Takes the last undo back.
     pub fn redo(&self) -> &Self {
         self.keys(match self.editor {
-            Editor::Neovim => CTRL_R,
+            Editor::Neovim | Editor::Plugin => CTRL_R,
             Editor::Helix => "U",
         })
     }
@@ -285,7 +335,7 @@ impl Person {
     /// Picks the code action whose title holds `title`, where the cursor is.
     pub fn pick(&self, title: &str) -> &Self {
         match self.editor {
-            Editor::Neovim => self.pick_number("gra", title, ""),
+            Editor::Neovim | Editor::Plugin => self.pick_number("gra", title, ""),
             Editor::Helix => self.pick_marked(" a", title),
         }
     }
@@ -293,7 +343,7 @@ impl Person {
     /// Selects the cursor's line and picks a code action for it.
     pub fn pick_on_line(&self, title: &str) -> &Self {
         match self.editor {
-            Editor::Neovim => {
+            Editor::Neovim | Editor::Plugin => {
                 self.keys("V").see("-- VISUAL LINE --");
                 // Neovim leaves the list on the screen and the lines selected until the next key.
                 self.pick_number("gra", title, ESC).miss("-- VISUAL LINE --")
@@ -340,7 +390,27 @@ impl Person {
     }
 }
 
-fn installed(editor: &str) -> PathBuf {
+/// What the plugin's README has a user write, and keys of their choice. What Neovim shows of it has to have room in a small terminal.
+fn plugin_configuration() -> String {
+    let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("editors").join("neovim");
+    format!(
+        "vim.opt.rtp:prepend('{}')\n\
+        vim.g.interline = {{ chat = {{ split = 'botright', size = 14 }}, prompt = {{ idle = false }}, hunks = {{ deleted = false }} }}\n\
+        vim.keymap.set({{ 'n', 'x' }}, '<Space>a', '<Plug>(interline-ask)')\n\
+        vim.keymap.set('n', '<Space>p', '<Plug>(interline-prompt)')\n\
+        vim.keymap.set('n', ']h', '<Plug>(interline-next)')\n\
+        vim.keymap.set('n', '[h', '<Plug>(interline-prev)')\n\
+        vim.o.statusline = \"%t %m line %l. %{{v:lua.require'interline'.status()}}\"\n",
+        plugin.display()
+    )
+}
+
+/// The program that `cargo xtask editors` has installed.
+///
+/// # Panics
+/// If it has not.
+#[must_use]
+pub fn installed(editor: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(".editors").join("bin").join(editor);
     assert!(path.exists(), "{} is not there: run `cargo xtask editors` first, or `cargo xtask test`, which does", path.display());
     path

@@ -73,6 +73,8 @@ struct State {
     running: HashSet<String>,
     begun: usize,
     applied: Vec<(Value, bool)>,
+    /// What it is asked to show is opened by the test, when it likes.
+    slow_to_show: bool,
     events: Vec<Value>,
     violations: Vec<String>,
     /// didChange messages that go out after the reply.
@@ -438,6 +440,11 @@ impl FakeEditor {
         };
         let want: Vec<_> = lines.iter().copied().map(Some).collect();
         drop(self.wait(&format!("{code} marks of {path} on lines {lines:?}"), |state| marked(state) == want));
+    }
+
+    /// From now on it does not open what it is asked to show, though it says so: the test opens it.
+    pub fn be_slow_to_show(&self) {
+        self.state().slow_to_show = true;
     }
 
     /// Takes the messages that the user was shown so far. Those that nobody takes fail the test.

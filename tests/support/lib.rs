@@ -10,5 +10,7 @@ pub mod editors;
 pub mod fake_editor;
 pub mod faulty_model;
 pub mod main_job;
+pub mod matrix;
 pub mod scripted_model;
+pub mod stories;
 pub mod terminal;

@@ -28,6 +28,8 @@ pub enum Reply {
     Call(&'static str, Value),
     /// Words in two parts: the second comes when the test has met the model at the barrier (of two).
     Halves(&'static str, Arc<Barrier>, &'static str),
+    /// Nothing until the test has met the model at the barrier (of two); then a tool call.
+    Held(Arc<Barrier>, &'static str, Value),
     /// Words, and then nothing: the connection stays open until the other side closes it.
     Hang(&'static str),
     /// Words, and the connection breaks before the answer's end.
@@ -132,6 +134,13 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         return stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 30\r\nconnection: close\r\n\r\nnothing more is in the script\n");
     };
+    let reply = match reply {
+        Reply::Held(barrier, name, arguments) => {
+            barrier.wait();
+            Reply::Call(name, arguments)
+        }
+        other => other,
+    };
     if let Reply::Error(status, headers, body) = reply {
         let head = format!("HTTP/1.1 {status} No\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
         return stream.write_all(format!("{head}{body}").as_bytes());
@@ -171,7 +180,7 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             let usage = json!({ "prompt_tokens": 1000, "completion_tokens": 200, "prompt_tokens_details": { "cached_tokens": 500 } });
             stream.write_all(format!("data: {}\n\n", json!({ "choices": [], "usage": usage })).as_bytes())?;
         }
-        Reply::Error(..) => unreachable!("it was answered above"),
+        Reply::Held(..) | Reply::Error(..) => unreachable!("they were seen to above"),
         Reply::Hang(text) => {
             say(json!({ "role": "assistant", "content": text }), Value::Null)?;
             let mut rest = Vec::new();

@@ -21,6 +21,10 @@ pub const ESC: &str = "\x1b";
 pub const ENTER: &str = "\r";
 /// The Down key.
 pub const DOWN: &str = "\x1b[B";
+/// Control and O.
+pub const CTRL_O: &str = "\x0f";
+/// Control and X.
+pub const CTRL_X: &str = "\x18";
 /// Control and R.
 pub const CTRL_R: &str = "\x12";
 

@@ -10,6 +10,7 @@ mod catalogue;
 mod ci;
 mod editors;
 mod litellm;
+mod matrix;
 mod packages;
 mod proxy_bench;
 mod run;
@@ -56,6 +57,10 @@ enum Task {
     Editors,
     /// Install real language servers into .servers, for the tests.
     Servers,
+    /// Write docs/matrix.md anew, from the tests of real editors that have run.
+    Matrix,
+    /// Write docs/screens anew: what Neovim and Helix show at work.
+    Screens,
     /// Build what is measured, and say how to measure it.
     Bench,
     /// Measure how much later answers come through `interline proxy`.
@@ -101,6 +106,8 @@ fn main() -> ExitCode {
         Task::Demo { args } => test::demo(&args),
         Task::Editors => editors::install().map(|_| ()),
         Task::Servers => servers::install(),
+        Task::Matrix => matrix::write(),
+        Task::Screens => test::screens(),
         Task::Bench => test::bench(),
         Task::ProxyBench { server: true } => proxy_bench::serve(),
         Task::ProxyBench { server: false } => proxy_bench::measure(),

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use crate::{
-    editors,
+    editors, matrix,
     run::{Result, cargo, root, run, say, step},
     servers, tidy, tools,
 };
@@ -23,6 +23,10 @@ pub fn all(fast: bool, filters: &[String]) -> Result {
     }
     // The end-to-end tests start this very program.
     step("build", || run(cargo(["build", "--locked", "--package", "interline"])))?;
+    let whole = !fast && filters.is_empty();
+    if whole {
+        matrix::forget()?;
+    }
     step("tests", || {
         let mut nextest = tools::NEXTEST.command(&["run", "--workspace", "--locked"])?;
         if fast {
@@ -31,8 +35,21 @@ pub fn all(fast: bool, filters: &[String]) -> Result {
         nextest.args(filters);
         run(nextest)
     })?;
-    if !fast && filters.is_empty() {
+    if whole {
+        matrix::check()?;
         step("documentation's examples", || run(cargo(["test", "--doc", "--workspace", "--locked", "--quiet"])))?;
+    }
+    Ok(())
+}
+
+/// What the editors show at work, as texts.
+pub fn screens() -> Result {
+    all(false, &["_screens".to_owned()])?;
+    let to = root().join("docs/screens");
+    std::fs::create_dir_all(&to)?;
+    for entry in std::fs::read_dir(target().join("screens"))? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
 }

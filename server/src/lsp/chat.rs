@@ -36,8 +36,8 @@ enum Order {
     CloseDraft { busy: bool, done: oneshot::Sender<bool> },
     /// A message that the user wants to write.
     BeginDraft(String),
-    /// A question that was asked elsewhere; whether an answer is still being written.
-    Question { question: String, busy: bool },
+    /// A question that was asked elsewhere; whether an answer is still being written, and whether the editor was asked to show the chat.
+    Question { question: String, busy: bool, awaited: bool },
     /// Words of the answer.
     Words(String),
     /// Words below the newest draft, whatever is being answered.
@@ -66,6 +66,7 @@ impl Chat {
             key,
             documents,
             workspace,
+            asked: None,
             pending: String::new(),
             held: String::new(),
             step: String::new(),
@@ -91,9 +92,10 @@ impl Chat {
         self.send(Order::BeginDraft(words));
     }
 
-    /// Shows a question that was asked elsewhere. `busy`: as for `close_draft`.
-    pub fn question(&self, question: String, busy: bool) {
-        self.send(Order::Question { question, busy });
+    /// Shows a question that was asked elsewhere. `busy`: as for `close_draft`. `awaited`: the editor was asked to show the chat, and may be slow to do so;
+    /// the question and its answer wait for it.
+    pub fn question(&self, question: String, busy: bool, awaited: bool) {
+        self.send(Order::Question { question, busy, awaited });
     }
 
     /// Adds words to the answer.
@@ -149,6 +151,8 @@ struct Writer {
     key: DocKey,
     documents: Documents,
     workspace: Arc<EditorWorkspace>,
+    /// A question that stands before the pending words, for a chat that is about to be shown.
+    asked: Option<String>,
     /// Words to be written at the next beat.
     pending: String,
     /// White space that is written only when words follow it.
@@ -198,13 +202,14 @@ impl Writer {
                     Some(Order::BeginDraft(words)) => {
                         self.edit(|text| text::begin_draft(text, &words)).await;
                     }
-                    Some(Order::Question { question, busy }) => {
+                    Some(Order::Question { question, busy, awaited }) => {
                         self.write().await;
                         let written = self.edit(|text| Some(text::insert_question(text, &question))).await;
                         if !written {
-                            // Nobody looks: the words are in the session.
+                            // Unless somebody is about to look: the words are in the session.
                             self.pending.clear();
-                            self.was_open = false;
+                            self.was_open = awaited;
+                            self.asked = awaited.then_some(question);
                         }
                         self.sent(written, busy);
                     }
@@ -245,7 +250,7 @@ impl Writer {
                 },
                 Some(event) = events.recv() => {
                     self.note(&event);
-                    if !self.pending.is_empty() && matches!(&event, DocEvent::Opened { key, .. } if *key == self.key) {
+                    if (self.asked.is_some() || !self.pending.is_empty()) && matches!(&event, DocEvent::Opened { key, .. } if *key == self.key) {
                         beat.get_or_insert_with(|| Instant::now() + PACE);
                     }
                 }
@@ -299,6 +304,14 @@ impl Writer {
 
     /// Writes what is pending. False if it has to be tried again.
     async fn write(&mut self) -> bool {
+        if let Some(question) = self.asked.take()
+            && !self.edit(|text| Some(text::insert_question(text, &question))).await
+        {
+            self.asked = Some(question);
+            if self.documents.find(&self.key).await.is_some() {
+                return false;
+            }
+        }
         if self.pending.is_empty() {
             return true;
         }
@@ -313,6 +326,7 @@ impl Writer {
         if self.documents.find(&self.key).await.is_none() {
             if !self.was_open || self.pending.len() > MOST_WAITING {
                 // Nobody looks: the words are in the session.
+                self.asked = None;
                 self.pending.clear();
                 self.new_section();
             }

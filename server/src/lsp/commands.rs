@@ -48,6 +48,7 @@ pub const SLASH: &[(&str, &str)] = &[
     ("redo", "make the last undone turn again"),
     ("compact", "summarise the conversation"),
     ("cancel", "stop the running turn"),
+    ("deny", "refuse what asks for permission, and say why: /deny reason"),
     ("model", "choose the model: /model provider/model"),
     ("agent", "choose the agent: /agent name"),
     ("cost", "say what this session has used and cost"),
@@ -197,7 +198,7 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     if ask.show {
         wait_for_chat(face).await;
     }
-    started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()));
+    started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()), ask.show);
     let asked = started.engine.ask(request).await.map_err(failed)?;
     Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
 }
@@ -284,6 +285,7 @@ async fn slash(face: &Face, started: &Started, text: &str) -> Option<Result<Opti
         "redo" => command("interline.redo", Value::Null).await,
         "compact" => command("interline.session.compact", Value::Null).await,
         "cancel" => command("interline.cancel", Value::Null).await,
+        "deny" => command("interline.permit", json!({"reply": "reject", "message": rest})).await,
         "model" => command("interline.model", json!({"model": (!rest.is_empty()).then_some(rest)})).await,
         "agent" => command("interline.agent", json!({"agent": (!rest.is_empty()).then_some(rest)})).await,
         "cost" => cost(started),

@@ -121,6 +121,7 @@ impl Face {
             let places = hunks::Places {
                 board: self.0.board.clone(),
                 encoding: self.client().caps().encoding,
+                plugin: self.client().caps().plugin,
                 store: self.0.dirs.data.join("interline.db"),
                 roots: self.roots(),
                 chat: self.chat_key(),

@@ -71,6 +71,8 @@ pub struct Places {
     pub board: Board,
     /// How positions count.
     pub encoding: Encoding,
+    /// Our plugin shows them: it is told the lines that are gone.
+    pub plugin: bool,
     /// The store's file. It may not exist yet.
     pub store: PathBuf,
     /// The project's folders.
@@ -86,9 +88,10 @@ impl Hunks {
         let (orders, queue) = mpsc::unbounded_channel();
         let events = documents.subscribe();
         let kept = Kept::new(places.store);
-        let (board, encoding, roots, chat) = (places.board, places.encoding, places.roots, places.chat);
+        let (board, encoding, plugin, roots, chat) = (places.board, places.encoding, places.plugin, places.roots, places.chat);
         let (recorded, docs, moved) = (None, HashMap::new(), BTreeSet::new());
-        let reviewer = Reviewer { documents, board, encoding, roots, chat, events, recorded, kept, docs, moved, serial: 0, seen: None };
+        let reviewer =
+            Reviewer { documents, board, encoding, plugin, roots, chat, events, recorded, kept, docs, moved, serial: 0, seen: None };
         tokio::spawn(reviewer.run(queue));
         Self { orders }
     }
@@ -141,6 +144,7 @@ struct Reviewer {
     documents: Documents,
     board: Board,
     encoding: Encoding,
+    plugin: bool,
     roots: Vec<PathBuf>,
     chat: DocKey,
     events: mpsc::UnboundedReceiver<DocEvent>,
@@ -414,7 +418,7 @@ impl Reviewer {
             let diagnostics = self
                 .docs
                 .get(&key)
-                .map_or_else(Vec::new, |doc| doc.hunks.shown().map(|hunk| diagnostic(doc, hunk, self.encoding)).collect());
+                .map_or_else(Vec::new, |doc| doc.hunks.shown().map(|hunk| diagnostic(doc, hunk, self.encoding, self.plugin)).collect());
             self.board.put(Source::Hunks, &key, diagnostics).await;
         }
     }
@@ -440,12 +444,19 @@ fn id(serial: u64, hunk: &Hunk) -> String {
     format!("{serial}.{}", hunk.id)
 }
 
-fn diagnostic(doc: &Doc, hunk: &Hunk, encoding: Encoding) -> Diagnostic {
+fn diagnostic(doc: &Doc, hunk: &Hunk, encoding: Encoding, plugin: bool) -> Diagnostic {
     let text = doc.hunks.text();
     let now = text.get_byte_slice(hunk.range.clone()).map(|slice| slice.to_string()).unwrap_or_default();
     // The last line's end belongs to it, but a mark there would reach into the next line.
     let range = hunk.range.start..hunk.range.start + now.trim_end_matches(['\r', '\n']).len();
     let (added, removed) = (now.lines().count(), hunk.old.lines().count());
+    let mut data = serde_json::json!({"id": id(doc.serial, hunk), "turn": hunk.turn});
+    if plugin {
+        let (first, last) = doc.hunks.lines(hunk);
+        // Zero-based, the end excluded; of lines that are gone both are where they stood.
+        data["lines"] = [first, if hunk.range.is_empty() { first } else { last + 1 }].as_slice().into();
+        data["old"] = hunk.old.clone().into();
+    }
     Diagnostic {
         range: positions::lsp_range(text, &range, encoding),
         severity: Some(DiagnosticSeverity::HINT),
@@ -453,7 +464,7 @@ fn diagnostic(doc: &Doc, hunk: &Hunk, encoding: Encoding) -> Diagnostic {
         source: Some(SOURCE.into()),
         // Short: Helix lays it over the code.
         message: format!("Interline: +{added} −{removed}"),
-        data: Some(serde_json::json!({"id": id(doc.serial, hunk), "turn": hunk.turn})),
+        data: Some(data),
         ..Diagnostic::default()
     }
 }

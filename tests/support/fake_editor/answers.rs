@@ -32,6 +32,7 @@ impl FakeEditor {
                 let uri = params["uri"].as_str().unwrap_or_default();
                 if let Some(path) = uri.strip_prefix(&format!("{}/", self.uri("")))
                     && !self.is_open(path)
+                    && !self.state().slow_to_show
                 {
                     self.open(path, None);
                 }

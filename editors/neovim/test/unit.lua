@@ -1,0 +1,86 @@
+-- The parts of the plugin that need no server: `nvim --headless -u NONE -l test/unit.lua`. It prints nothing if all is well.
+
+vim.opt.rtp:prepend(vim.fs.dirname(vim.fs.dirname(vim.fs.abspath and vim.fs.abspath(arg[0]) or vim.fn.fnamemodify(arg[0], ':p'))))
+
+local function same(what, found, expected)
+  if not vim.deep_equal(found, expected) then
+    error(('%s: %s, expected %s'):format(what, vim.inspect(found), vim.inspect(expected)), 2)
+  end
+end
+
+-- Words that differ.
+local words = require('interline.words')
+local function differ(a, b, left, right)
+  local old, new = words.differ(a, b)
+  same(('%q → %q, old'):format(a, b), old, left)
+  same(('%q → %q, new'):format(a, b), new, right)
+  for _, side in ipairs({ { a, old }, { b, new } }) do
+    local whole = ''
+    for _, chunk in ipairs(words.chunks(side[1], side[2], 'plain', 'marked')) do
+      whole = whole .. chunk[1]
+    end
+    same('pieces of ' .. side[1], whole, side[1])
+  end
+end
+differ('same', 'same', {}, {})
+differ('a = b - c', 'a = b + c', { { 6, 7 } }, { { 6, 7 } })
+differ('one two', 'one two three', {}, { { 7, 13 } })
+differ('', 'new', { { 0, 0 } }, { { 0, 3 } })
+differ('größe = 1', 'größen = 1', { { 0, 7 } }, { { 0, 8 } })
+
+-- Columns, as the server counts them.
+local place = require('interline.place')
+for encoding, expected in pairs({ ['utf-8'] = 6, ['utf-16'] = 3, ['utf-32'] = 2 }) do
+  same(encoding, place.column('ä😀b', 6, encoding), expected)
+  same(encoding .. ' past the end', place.column('ab', 9, encoding), 2)
+end
+
+-- A selection of letters ends behind its last letter, however many bytes that has.
+vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'one', 'zwölf' })
+vim.api.nvim_buf_set_mark(0, '<', 1, 1, {})
+vim.api.nvim_buf_set_mark(0, '>', 2, 2, {})
+same('letters', place.between(0, '<', '>', 'char', 'utf-8'), {
+  start = { line = 0, character = 1 },
+  ['end'] = { line = 1, character = 4 },
+})
+same('lines', place.between(0, '<', '>', 'line', 'utf-8'), place.lines(1, 2))
+
+-- The chat, and nothing else.
+local chat = require('interline.chat')
+same('chat', chat.is('/a/.interline/chat.md'), true)
+same('no chat', chat.is('/a/chat.md'), false)
+
+-- A prompt is answered by its keys alone, and one that was settled elsewhere not at all.
+require('interline.config').merge({ prompt = { idle = false } })
+local prompt = require('interline.prompt')
+local function asked(id)
+  local answer = {}
+  coroutine.wrap(function()
+    answer.given = prompt.on_permission(nil, { id = id, tool = 'edit', title = 'Edit a', patterns = { 'a' }, always = { '*' } })
+  end)()
+  vim.wait(1000, function()
+    return #vim.api.nvim_list_wins() == 2
+  end)
+  return answer
+end
+local function given(answer)
+  vim.wait(1000, function()
+    return answer.given ~= nil
+  end)
+  return answer.given
+end
+local once = asked('1')
+prompt.permit()
+same('the window has the focus', vim.bo.filetype, 'interline-prompt')
+vim.api.nvim_feedkeys('jq', 'x', false)
+same('no answer yet', once.given, nil)
+prompt.permit()
+vim.api.nvim_feedkeys('y', 'x', false)
+same('once', given(once), { reply = 'once' })
+local elsewhere = asked('2')
+prompt.settled('2')
+same('elsewhere', given(elsewhere), vim.NIL)
+same('the window is gone', #vim.api.nvim_list_wins(), 1)
+local reason = asked('3')
+prompt.permit('reject', 'because')
+same('reason', given(reason), { reply = 'reject', message = 'because' })

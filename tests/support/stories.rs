@@ -1,0 +1,173 @@
+//! The behaviours of the matrix, each as a person does it in a real editor.
+//!
+//! Must not know an editor's keys, those are the [`Person`]'s; must not look at the protocol.
+//!
+//! **Invariant:** only what a person can see is asserted: screens and files. And what the model was told.
+
+use std::sync::{Arc, Barrier};
+
+use serde_json::{Value, json};
+
+use crate::{
+    editors::{Desk, Editor, Person},
+    scripted_model::{Reply, ScriptedModel},
+};
+
+pub mod changes;
+pub mod prompts;
+
+const FILE: &str = "circle.lua";
+const BEFORE: &str = "function area(r)\n  return 3 * r * r\nend\n";
+const OLD: &str = "3 * r * r";
+const NEW: &str = "math.pi * r ^ 2";
+const OTHER: &str = "square.lua";
+const OTHER_BEFORE: &str = "return side * side\n";
+const UNSAVED: &str = "  -- not saved yet";
+
+/// A model, and a desk with two files of which the first is about to be opened.
+struct Stage {
+    model: ScriptedModel,
+    desk: Desk,
+}
+
+impl Stage {
+    fn new(editor: Editor, edits: &str) -> Self {
+        let model = ScriptedModel::start();
+        let desk = Desk::with_model(&model, &json!({ "edit": edits, "bash": "allow" }));
+        Self { model, desk }.set(editor)
+    }
+
+    fn set(self, editor: Editor) -> Self {
+        self.desk.write(&format!("project/{FILE}"), BEFORE).write(&format!("project/{OTHER}"), OTHER_BEFORE).setup(editor);
+        self
+    }
+
+    /// Somebody at the first file, in its second line.
+    fn person(&self, editor: Editor) -> Person {
+        let person = Person::open(editor, &self.desk, FILE);
+        person.settle(FILE, OLD).keys("2G");
+        person
+    }
+
+    /// The agent's edit of a file.
+    fn edit(&self, file: &str, old: &str, new: &str) -> Reply {
+        let path = self.desk.at("project").join(file);
+        Reply::Call("edit", json!({ "filePath": path, "oldString": old, "newString": new }))
+    }
+
+    fn read(&self, file: &str) -> String {
+        self.desk.read(&format!("project/{file}"))
+    }
+}
+
+fn told(request: &Value, words: &str) {
+    assert!(request.to_string().contains(words), "the model was not told {words:?}: {request:#}");
+}
+
+/// Ask about selected lines.
+pub fn ask_from_selection(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.model.script([Reply::Text("It is the area of a circle.")]);
+    let person = stage.person(editor);
+    person.ask("What is this?").see("It is the area of a circle.");
+    told(&stage.model.request(1), "selected lines 2-2 of circle.lua");
+    told(&stage.model.request(1), OLD);
+    person.leave("qa!");
+}
+
+/// Write in the chat, and send it.
+pub fn ask_from_chat(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.model.script([Reply::Text("A bit more than three.")]);
+    let person = stage.person(editor);
+    person.go_to_chat().send("What is pi?").see("A bit more than three.");
+    told(&stage.model.request(1), "What is pi?");
+    person.leave("qa!");
+}
+
+/// The first half of an answer is in view before the second has been said.
+pub fn stream(editor: Editor) {
+    let (stage, barrier) = half_an_answer(editor);
+    let person = stage.person(editor);
+    person.ask("What is this?").see("It is the area").miss("of a circle.");
+    barrier.wait();
+    person.see("of a circle.");
+    person.leave("qa!");
+}
+
+/// The editor's own place for progress says that a turn runs, and then no more.
+pub fn progress(editor: Editor) {
+    let (stage, barrier) = half_an_answer(editor);
+    let person = stage.person(editor);
+    person.ask("What is this?").see("It is the area").see_running();
+    barrier.wait();
+    person.see("of a circle.").see_ended();
+    person.leave("qa!");
+}
+
+fn half_an_answer(editor: Editor) -> (Stage, Arc<Barrier>) {
+    let (stage, barrier) = (Stage::new(editor, "allow"), Arc::new(Barrier::new(2)));
+    stage.model.script([Reply::Halves("It is the area", Arc::clone(&barrier), " of a circle.")]);
+    (stage, barrier)
+}
+
+/// A turn is stopped in mid answer.
+pub fn cancel(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.model.script([Reply::Hang("It is the area")]);
+    let person = stage.person(editor);
+    person.ask("What is this?").see("It is the area").cancel().see("Cancelled.");
+    person.leave("qa!");
+}
+
+/// What other servers or linters say goes to the model.
+pub fn diagnostics(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.desk.add_linter(editor, "3 *");
+    stage.model.script([Reply::Text("Indeed.")]);
+    let person = Person::open(editor, &stage.desk, FILE);
+    person.settle(FILE, OLD).keys("2G").see_mark_on(OLD).fix().see("Indeed.");
+    told(&stage.model.request(1), "line 2: [linter] this looks wrong");
+    person.leave("qa!");
+}
+
+/// A command sees what is on the screen, and the file can be saved afterwards.
+pub fn shell_sees_saved(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    let look = json!({ "command": "cat circle.lua", "description": "Shows the file" });
+    stage.model.script([Reply::Call("bash", look), Reply::Text("So it is.")]);
+    let person = stage.person(editor);
+    person.insert("A", UNSAVED).ask("Run it.").see("So it is.");
+    told(&stage.model.request(2), UNSAVED);
+    person.back(FILE).see(UNSAVED).command("w").see("written");
+    assert_eq!(stage.read(FILE), BEFORE.replace(OLD, &format!("{OLD}{UNSAVED}")));
+    person.leave("qa!");
+}
+
+/// Slash commands and names of files are completed in the chat.
+pub fn completion(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.desk.write("project/zebra.txt", "stripes\n");
+    let person = stage.person(editor);
+    person.go_to_chat().keys("A").complete("/comp", "compact").end_insert();
+    person.keys("A").keys(" @ze").wait_for("what was typed", |screen| screen.has("@ze"));
+    person.complete("", "zebra.txt").end_insert();
+    person.leave("qa!");
+}
+
+/// Leave in the middle of a turn; come back, and go on with that conversation.
+pub fn resume(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.model.script([Reply::Hang("It is the area of "), Reply::Text("A circle, as I said.")]);
+    let person = stage.person(editor);
+    person.ask("What is this?").see("It is the area of");
+    let first = stage.model.request(1);
+    person.leave("qa!");
+    let person = Person::open(editor, &stage.desk, FILE);
+    person.see(OLD).ready().keys("2G").resume().ask("Of what?").see("A circle, as I said.");
+    let question = first.as_array().and_then(|messages| messages.last()).expect("a question");
+    let again = stage.model.request(2);
+    told(&again, &question.to_string());
+    told(&again, "It is the area of");
+    person.leave("qa!");
+}
