@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod log;
 mod lsp;
+mod memory;
 mod models_check;
 mod models_cli;
 mod output;

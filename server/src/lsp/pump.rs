@@ -22,6 +22,7 @@ use crate::lsp::client::plugin;
 use crate::lsp::countdown::Countdown;
 use crate::lsp::face::{Face, Started};
 use crate::lsp::progress::TurnProgress;
+use crate::memory::GiveBack;
 use crate::models_cli::refresh;
 use crate::usage;
 
@@ -38,7 +39,8 @@ pub fn start(face: Face, started: Arc<Started>) {
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
-    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered, told, parents, stale, waits };
+    let pump =
+        Pump { face: face.clone(), started, turns, texts, shown, user, answered, told, parents, stale, waits, memory: GiveBack::default() };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -71,6 +73,7 @@ struct Pump {
     stale: Option<Catalogue>,
     /// Waits for a provider.
     waits: Countdown,
+    memory: GiveBack,
 }
 
 impl Pump {
@@ -222,6 +225,9 @@ impl Pump {
             self.started.progress.remove(&turn);
             let why = if words.is_empty() { word } else { words };
             turn.end(used.map_or_else(|| why.to_owned(), |used| format!("{why} · {used}")));
+        }
+        if self.turns.is_empty() {
+            self.memory.turn_ended();
         }
         if let Some(catalogue) = self.stale.take() {
             tokio::spawn(refresh::later(catalogue, refresh::SETTLED));

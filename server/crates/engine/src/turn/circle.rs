@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 const DOOM: u32 = 3;
 /// So many steps in a row of which every call fails are in vain.
 const FAILURES: u32 = 6;
+/// So many are if it is the very same call each time: it was told three times why it fails.
+const SAME_FAILURES: usize = 4;
 /// Among so many calls in a row there must be more than `FEW` different ones.
 const WINDOW: usize = 18;
 const FEW: usize = 2;
@@ -50,9 +52,12 @@ impl Circle {
     pub fn stepped(&mut self) -> Option<String> {
         self.failures = if std::mem::take(&mut self.outcomes) == (true, false) { self.failures + 1 } else { 0 };
         let (tool, _) = self.calls.back()?;
-        if self.failures >= FAILURES {
+        let same =
+            self.calls.len() >= SAME_FAILURES && self.calls.iter().rev().take(SAME_FAILURES).all(|call| Some(call) == self.calls.back());
+        if self.failures >= FAILURES || (same && self.failures as usize >= SAME_FAILURES) {
             return Some(format!(
-                "Stopped: nothing but calls that failed, {FAILURES} times in a row, the last of `{tool}`. Say it in other words, or choose another model."
+                "Stopped: nothing but calls that failed, {} times in a row, the last of `{tool}`. Say it in other words, or choose another model.",
+                self.failures
             ));
         }
         let mut different: Vec<&(String, String)> = Vec::new();
@@ -91,7 +96,9 @@ mod tests {
 
     #[test]
     fn circles() {
-        check(&"A".repeat(30), Some(6));
+        check(&"A".repeat(30), Some(4));
+        check("aAAAbAAAA", Some(9));
+        check("ABABABAB", Some(6));
         check("ABCDEFGHIJ", Some(6));
         check(&"ABCDEa".repeat(4), None);
         check(&"a".repeat(30), Some(18));
