@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod log;
 mod lsp;
+mod mcp_cli;
 mod memory;
 mod models_check;
 mod models_cli;
@@ -57,6 +58,9 @@ enum Command {
     /// Keep, list and remove keys
     #[command(subcommand)]
     Auth(auth_cli::AuthCommand),
+    /// The MCP servers of the configuration: add one, see how they are, log in to them
+    #[command(subcommand)]
+    Mcp(mcp_cli::McpCommand),
     /// List this project's sessions
     Sessions(sessions_cli::SessionsArgs),
     /// Print a session as OpenCode's JSON
@@ -122,6 +126,13 @@ fn main() -> ExitCode {
         }
         Some(Command::Models(args)) => models_cli::models(&args, &env, &dirs, &cwd),
         Some(Command::Auth(command)) => auth_cli::auth(&command, &env, &dirs, &cwd),
+        Some(Command::Mcp(command)) => {
+            log::start(&env, &dirs);
+            let Some(runtime) = runtime() else { return ExitCode::FAILURE };
+            let code = runtime.block_on(mcp_cli::mcp(command, env, dirs, &cwd));
+            runtime.shutdown_background();
+            code
+        }
         Some(Command::Sessions(args)) => sessions_cli::sessions(&args, &dirs, &cwd),
         Some(Command::Export(args)) => sessions_cli::export(&args, &dirs, &cwd),
     }

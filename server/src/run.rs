@@ -104,7 +104,8 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
     code
 }
 
-fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
+/// An engine over the files on disk, with nobody to ask.
+pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
     let loaded = config::load(env, dirs, &cwd);
     for problem in &loaded.problems {
         output::note(&format!("interline: {problem}"));

@@ -45,21 +45,28 @@ pub enum Editor {
 
 /// Why nothing was set up.
 #[derive(Debug, thiserror::Error)]
-enum SetupError {
+pub enum SetupError {
+    /// The file is not understood.
     #[error("{0}: mend this first, then run the command again; nothing was changed")]
     Malformed(String),
+    /// It cannot be read.
     #[error("cannot read {0}: {1}")]
     Read(PathBuf, io::Error),
+    /// It cannot be written.
     #[error("cannot write {0}: {1}")]
     Write(PathBuf, io::Error),
 }
 
 /// What is to be written, and what to tell the user then.
-struct Plan {
-    file: PathBuf,
-    old: Option<String>,
-    new: String,
-    next: &'static str,
+pub struct Plan {
+    /// Where.
+    pub file: PathBuf,
+    /// What stands there; none if there is no file.
+    pub old: Option<String>,
+    /// What is to stand there.
+    pub new: String,
+    /// What to do then.
+    pub next: &'static str,
 }
 
 /// Sets an editor up; status 1 if that failed.
@@ -74,7 +81,7 @@ pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    match plan.and_then(|plan| carry_out(&plan, args)) {
+    match plan.and_then(|plan| carry_out(&plan, args.yes, args.dry_run)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("interline setup: {error}"));
@@ -88,18 +95,22 @@ VS Code starts language servers through extensions, and Interline's extension is
 Until it is: an extension that starts any language server can start `interline` (no arguments, standard input and output) for all files.
 Helix and Neovim need no extension: `interline setup helix`, `interline setup neovim`.";
 
-fn carry_out(plan: &Plan, args: &SetupArgs) -> Result<(), SetupError> {
+/// Shows a change, and makes it once the user agrees.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn carry_out(plan: &Plan, yes: bool, dry_run: bool) -> Result<(), SetupError> {
     let old = plan.old.as_deref().unwrap_or_default();
     if plan.old.is_some() && old == plan.new {
         output::line(&format!("{}: it is there already, nothing to change.", plan.file.display()));
         return Ok(());
     }
     output::write(&diff(&plan.file, plan.old.as_deref(), &plan.new));
-    if args.dry_run {
+    if dry_run {
         output::note("Nothing was written (--dry-run).");
         return Ok(());
     }
-    let agreed = args.yes
+    let agreed = yes
         || output::ask(&format!("Write this to {}? [y/N] ", plan.file.display()))
             .is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"));
     if !agreed {

@@ -55,7 +55,7 @@ enum Task {
     },
     /// Install Neovim and Helix into .editors, for the tests.
     Editors,
-    /// Install real language servers into .servers, for the tests.
+    /// Install real language servers and MCP servers into .servers, for the tests.
     Servers,
     /// Write docs/matrix.md anew, from the tests of real editors that have run.
     Matrix,

@@ -1,4 +1,4 @@
-//! Real, unmodified language servers for the tests, in `.servers` (ignored by git): `.servers/bin/clangd` and so on.
+//! Real, unmodified servers, of languages and of the Model Context Protocol, for the tests, in `.servers` (ignored by git): `.servers/bin/clangd` and so on.
 //!
 //! Owns what is installed and how it is checked. Must not know the tests that use it.
 //!
@@ -6,6 +6,7 @@
 
 mod gopls;
 mod node;
+mod python;
 mod rust_analyzer;
 
 use std::path::{Path, PathBuf};
@@ -26,11 +27,15 @@ const SERVERS: &[(&str, &[&str], Install)] = &[
     ("typescript-language-server", &["--version"], node::typescript),
     // It has no other way to be asked: without one of its transports it says so and ends.
     ("pyright-langserver", &[], node::pyright),
+    // Servers of the Model Context Protocol have no other way either: they wait for messages.
+    ("mcp-server-everything", &[], node::mcp_everything),
+    ("mcp-server-filesystem", &[], node::mcp_filesystem),
+    ("mcp-server-fetch", &[], python::mcp_fetch),
 ];
 
 /// Installs what is missing; quick when all is there.
 pub fn install() -> Result {
-    step("language servers", || {
+    step("servers", || {
         let home = root().join(".servers");
         std::fs::create_dir_all(home.join("bin"))?;
         for (name, version, install) in SERVERS {

@@ -62,12 +62,16 @@ async fn commands(face: &Face, range: Range) -> Vec<CompletionItem> {
     let own = SLASH.iter().map(|(name, what)| item(name, CompletionItemKind::FUNCTION, Some((*what).to_owned()), range));
     let users =
         started.loaded.config.command.iter().map(|(name, c)| item(name, CompletionItemKind::FUNCTION, c.description.clone(), range));
-    own.chain(users).collect()
+    let servers = started.engine.server_prompts();
+    let servers = servers.iter().map(|(name, what)| item(name, CompletionItemKind::FUNCTION, Some(what.clone()), range));
+    own.chain(users).chain(servers).collect()
 }
 
 async fn files(face: &Face, typed: &str, range: Range) -> Vec<CompletionItem> {
     let agents = face.started().await.engine.agents();
     let mut out: Vec<_> = agents.iter().map(|name| item(name, CompletionItemKind::CLASS, Some("agent".into()), range)).collect();
+    let resources = face.started().await.engine.server_resources();
+    out.extend(resources.into_iter().map(|(name, what)| item(&name, CompletionItemKind::REFERENCE, Some(what), range)));
     let (root, typed) = (face.root(), typed.to_ascii_lowercase());
     let walk = move || {
         let mut found = Vec::new();

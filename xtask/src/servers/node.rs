@@ -18,6 +18,16 @@ pub fn pyright(folder: &Path) -> Result<PathBuf> {
     install(folder, "pyright-langserver", &["pyright@1"])
 }
 
+/// The reference server of the Model Context Protocol, which does everything once.
+pub fn mcp_everything(folder: &Path) -> Result<PathBuf> {
+    install(folder, "mcp-server-everything", &["@modelcontextprotocol/server-everything@2026"])
+}
+
+/// One that reads and writes files.
+pub fn mcp_filesystem(folder: &Path) -> Result<PathBuf> {
+    install(folder, "mcp-server-filesystem", &["@modelcontextprotocol/server-filesystem@2026"])
+}
+
 fn install(folder: &Path, program: &str, packages: &[&str]) -> Result<PathBuf> {
     let (node, npm) = node(folder)?;
     std::fs::write(folder.join("package.json"), "{\"private\":true}\n")?;

@@ -129,7 +129,8 @@ fn fill(text: &str, args: &[String], whole: &str, last: Option<usize>) -> String
 }
 
 /// Words; `"…"`, `'…'` and `[Image N]` are one each.
-fn split_arguments(text: &str) -> Vec<String> {
+#[must_use]
+pub fn split_arguments(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {

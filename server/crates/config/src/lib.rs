@@ -4,12 +4,13 @@
 //! Must not know what becomes of a value. The environment and the folders are given to it; the only IO is on files.
 //!
 //! **Invariant:** a bad file never stops anything: what is valid counts, and what is not is reported with file, line and column.
-//! Nothing is ever written to a user's configuration; the only file written is Interline's own `auth.json`.
+//! Nothing is ever written to a user's configuration here; the only file written is Interline's own `auth.json`.
 
 mod auth;
 mod check;
 mod commands;
 mod dirs;
+mod insert;
 mod instructions;
 mod load;
 mod lower;
@@ -24,8 +25,9 @@ mod skills;
 mod substitute;
 
 pub use auth::{Auth, AuthError, Credential, remove_credential, set_credential};
-pub use commands::{Piece, expand, mentions, parse_slash};
+pub use commands::{Piece, expand, mentions, parse_slash, split_arguments};
 pub use dirs::{Dirs, Env};
+pub use insert::with_entry;
 pub use instructions::{Instruction, instruction_urls, instructions, nested_instructions};
 pub use load::{Loaded, load, worktree_root};
 pub use markdown::{Markdown, MarkdownError, parse_markdown};

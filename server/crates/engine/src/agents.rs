@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::EngineError;
 use crate::rules::Rules;
+use crate::toolbox;
 
 const PLAN: &str = include_str!("../../../../prompts/agents/plan.md");
 const EXPLORE: &str = include_str!("../../../../prompts/agents/explore.md");
@@ -120,7 +121,14 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
     let agent_user = own.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
     let mut restrict = Vec::new();
     match name {
-        "plan" => permission::push(&mut restrict, "edit", "*", Action::Deny),
+        "plan" => {
+            // What another's tool changes nobody knows.
+            permission::push(&mut restrict, "*", "*", Action::Ask);
+            for own in toolbox::reserved() {
+                permission::push(&mut restrict, own, "*", Action::Allow);
+            }
+            permission::push(&mut restrict, "edit", "*", Action::Deny);
+        }
         "explore" => {
             permission::push(&mut restrict, "*", "*", Action::Deny);
             for looking in LOOKING {
@@ -189,6 +197,11 @@ mod tests {
         assert_eq!(agent.rules.evaluate("edit", "a", &[]), Action::Deny);
         assert_eq!(agent.rules.evaluate("bash", "rm a", &[]), Action::Ask);
         assert!(agent.rules.hides("edit"));
+        let check = |permission: &str, expect: Action| assert_eq!(agent.rules.evaluate(permission, "*", &[]), expect, "{permission}");
+        check("read", Action::Allow);
+        check("task", Action::Allow);
+        check("external_directory", Action::Ask);
+        check("server_tool", Action::Ask);
     }
 
     #[test]

@@ -125,8 +125,9 @@ pub async fn run(job: CallJob) -> CallEnd {
 /// What it brought, and whether somebody looks at what it changed.
 async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
     let shared = &job.shared;
-    let Some(tool) = tool(&shared.tools, &job.name) else {
-        let known: Vec<_> = request::offered(shared, &job.setup).map(|t| t.id()).collect();
+    let Some(tool) = tool(&shared.tools.all(), &job.name) else {
+        let offered = request::offered(shared, &job.setup);
+        let known: Vec<_> = offered.iter().map(|t| t.id()).collect();
         return Err(ToolError::Model(format!("There is no tool `{}` (unknown tool). There are: {}.", job.name, known.join(", "))));
     };
     let args = job.input.map_err(ToolError::Model)?;

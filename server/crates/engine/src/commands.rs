@@ -6,19 +6,29 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use config::Piece;
+use tokio_util::sync::CancellationToken;
 
-use crate::AskRequest;
 use crate::shared::Shared;
+use crate::{AskRequest, EngineError};
 
 /// How long a `` !`command` `` of a template may take.
 const SHELL: Duration = Duration::from_secs(60);
 
 /// Replaces a slash command by its template, and takes over the command's agent, model and variant for this message. Returns the names that the message mentions
 /// by `@`; what a command prints mentions nothing.
-pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Vec<String> {
+///
+/// # Errors
+/// If it is a prompt of an MCP server that cannot be had.
+pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Vec<String>, EngineError> {
     let owned = |text: &str| config::mentions(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let Some((name, arguments)) = config::parse_slash(&request.text) else { return owned(&request.text) };
-    let Some(command) = shared.config.command.get(name) else { return owned(&request.text) };
+    let Some((name, arguments)) = config::parse_slash(&request.text) else { return Ok(owned(&request.text)) };
+    let Some(command) = shared.config.command.get(name) else {
+        if let Some(said) = server_prompt(shared, name, arguments).await? {
+            request.text = said;
+            return Ok(Vec::new());
+        }
+        return Ok(owned(&request.text));
+    };
     let (mut text, mut mentions) = (String::new(), Vec::new());
     for piece in config::expand(&command.template, arguments) {
         match piece {
@@ -41,7 +51,15 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Vec<String> {
         request.variant = request.variant.take().or_else(|| command.variant.clone());
     }
     request.model = request.model.take().or_else(|| command.model.clone());
-    mentions
+    Ok(mentions)
+}
+
+/// What a prompt of an MCP server says (`server:prompt`); none if there is no such server.
+async fn server_prompt(shared: &Shared, name: &str, arguments: &str) -> Result<Option<String>, EngineError> {
+    let servers = shared.tools.servers();
+    let Some((server, prompt)) = name.split_once(':').filter(|(server, _)| servers.knows(server)) else { return Ok(None) };
+    let said = servers.prompt(server, prompt, &config::split_arguments(arguments), &CancellationToken::new()).await;
+    said.map(|content| Some(content.text)).map_err(|why| EngineError::Nothing(why.to_string()))
 }
 
 /// What a command of the user's own template prints.

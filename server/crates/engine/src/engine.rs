@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use config::{Config, Env, Skill};
+use config::{Config, Dirs, Env, Skill};
 use permission::{Action, Rule};
 use proto::{NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
 use providers::{Client, Registry};
@@ -27,6 +27,7 @@ use crate::saver::Saver;
 use crate::session::{SessionState, now};
 use crate::setup::{Models, Setup};
 use crate::shared::Shared;
+use crate::toolbox::{self, Toolbox};
 use crate::undo::{self, Undo};
 use crate::weak::Verdicts;
 use crate::worker::{Command, Worker};
@@ -100,6 +101,12 @@ impl Engine {
         let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
         let output = deps.config.tool_output;
         let tools = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
+        let tools = {
+            let places = mcp::Places { directory: deps.places.directory.clone(), roots: deps.workspace.roots() };
+            let theirs = Dirs::from_env(&deps.env).opencode_data;
+            let (servers, problems) = toolbox::servers(&deps.config, places, &[&theirs, &deps.places.data]);
+            Toolbox::new(tools, servers, problems)
+        };
         let instructions = (deps.instructions)();
         let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);
         let guides = Guides {
@@ -147,6 +154,11 @@ impl Engine {
         }))
     }
 
+    /// What all sessions share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
     /// All events from now on, in order.
     #[must_use]
     pub fn events(&self) -> mpsc::UnboundedReceiver<Arc<NumberedEvent>> {
@@ -178,7 +190,7 @@ impl Engine {
     /// # Errors
     /// If the session, agent or model is unknown.
     pub async fn ask(&self, mut request: AskRequest) -> Result<Asked, EngineError> {
-        let mentions = crate::commands::expand(&self.0.shared, &mut request).await;
+        let mentions = crate::commands::expand(&self.0.shared, &mut request).await?;
         let setup = self.setup(request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?;
         let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
         let (reply, answer) = oneshot::channel();
@@ -331,6 +343,23 @@ impl Engine {
         self.0.shared.registry.models().into_iter().map(|m| m.name).collect()
     }
 
+    /// The prompts of MCP servers that were started: the name of the command, and what it is for.
+    #[must_use]
+    pub fn server_prompts(&self) -> Vec<(String, String)> {
+        let named = |prompt: mcp::Prompt| (format!("{}:{}", prompt.server, prompt.name), prompt.description);
+        self.0.shared.tools.servers().prompts().into_iter().map(named).collect()
+    }
+
+    /// The resources of MCP servers that were started, as they are mentioned, and what each is.
+    #[must_use]
+    pub fn server_resources(&self) -> Vec<(String, String)> {
+        let all = self.0.shared.tools.servers().resources();
+        all.into_iter()
+            .filter(|resource| !resource.template)
+            .map(|resource| (format!("{}:{}", resource.server, resource.uri), resource.name))
+            .collect()
+    }
+
     /// The agents that the user can choose.
     #[must_use]
     pub fn agents(&self) -> Vec<String> {
@@ -368,7 +397,8 @@ impl Engine {
         let jobs = Arc::clone(&self.0.shared.jobs);
         let killed = tokio::task::spawn_blocking(move || jobs.kill_all());
         let siblings = self.0.shared.siblings.stop(LAST_WORDS);
-        let (ended, killed, ()) = tokio::join!(tokio::time::timeout(LAST_WORDS, ended), killed, siblings);
+        let servers = self.0.shared.tools.servers().shut_down(LAST_WORDS);
+        let (ended, killed, (), ()) = tokio::join!(tokio::time::timeout(LAST_WORDS, ended), killed, siblings, servers);
         if ended.is_err() {
             tracing::warn!("a turn could not be ended in time; what it said last may be lost");
         }

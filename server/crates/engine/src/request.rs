@@ -8,6 +8,7 @@ use std::sync::Arc;
 use permission::Action;
 use proto::{Message, MessageWithParts, Tokens};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
+use tokio_util::sync::CancellationToken;
 use tools::{SeenFiles, Tool};
 use workspace::{Applied, Content, DocKey, Place};
 
@@ -86,6 +87,7 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
             &shared.environment(),
             &shared.instructions(),
             &skills(shared, setup),
+            &server_words(shared, setup),
         ),
         messages,
         tools: tools(shared, setup),
@@ -110,14 +112,25 @@ fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
+/// What MCP servers say about themselves, of which the agent may use a tool.
+fn server_words(shared: &Shared, setup: &Setup) -> Vec<(String, String)> {
+    let tools = shared.tools.servers().tools();
+    let mut words = shared.tools.servers().instructions();
+    words.retain(|(server, _)| tools.iter().any(|tool| tool.server == *server && !setup.agent.rules.hides(&tool.name)));
+    words
+}
+
 /// The tools that the model may know of, by its agent's rules and its family.
-pub fn offered<'a>(shared: &'a Shared, setup: &'a Setup) -> impl Iterator<Item = &'a Arc<dyn Tool>> {
+pub fn offered(shared: &Shared, setup: &Setup) -> Vec<Arc<dyn Tool>> {
     let edits = profile(setup).edits;
-    shared.tools.iter().filter(move |tool| !setup.agent.rules.hides(tool.permission()) && !edits.hides(tool.id()))
+    let mut tools = shared.tools.all().to_vec();
+    tools.retain(|tool| !setup.agent.rules.hides(tool.permission()) && !edits.hides(tool.id()));
+    tools
 }
 
 fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
     let mut out: Vec<_> = offered(shared, setup)
+        .iter()
         .filter_map(|tool| {
             let mut description = tool.description().trim().to_owned();
             if tool.id() == "task" {
@@ -180,7 +193,17 @@ async fn mentioned(shared: &Shared, state: &SessionState, mention: &str, roots: 
             return Some(format!("<folder path=\"{}\">\n{names}\n</folder>", prompt::name(&key, roots)));
         }
     }
-    None
+    resource(shared, mention).await
+}
+
+/// What `server:uri` stands for, if there is such an MCP server.
+async fn resource(shared: &Shared, mention: &str) -> Option<String> {
+    let (server, uri) = mention.split_once(':').filter(|(server, uri)| !uri.is_empty() && shared.tools.servers().knows(server))?;
+    let told = match shared.tools.servers().read(server, uri, &CancellationToken::new()).await {
+        Ok(content) => prompt::cut(&content.text, shared.limits),
+        Err(why) => format!("(it cannot be read: {why})"),
+    };
+    Some(format!("<resource server=\"{server}\" uri=\"{uri}\">\n{told}\n</resource>"))
 }
 
 /// The names in a folder, those of folders with a slash.

@@ -11,7 +11,7 @@ use proto::{Event, SessionId, Todo, Tokens, TurnId};
 use providers::{Client, Registry};
 use store::{Blob, ChangeRecord};
 use tokio::sync::mpsc;
-use tools::{Formatters, Guides, Jobs, Limits, TodoStore, Tool};
+use tools::{Formatters, Guides, Jobs, Limits, TodoStore};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
 use crate::events::Bus;
@@ -22,6 +22,7 @@ use crate::prompts::Prompts;
 use crate::questions::Questions;
 use crate::saver::Saver;
 use crate::setup::Models;
+use crate::toolbox::Toolbox;
 use crate::weak::Verdicts;
 use crate::{Places, Recorded, StopReason};
 
@@ -41,8 +42,8 @@ pub struct Shared {
     pub verdicts: Verdicts,
     /// Asks them.
     pub client: Client,
-    /// The tools, by no order.
-    pub tools: Vec<Arc<dyn Tool>>,
+    /// The tools, ours and those of MCP servers.
+    pub tools: Toolbox,
     /// Background commands.
     pub jobs: Arc<Jobs>,
     /// AGENTS.md and the like, as they were when the last message was taken up.

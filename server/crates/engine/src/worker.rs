@@ -275,7 +275,7 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let limits = request::limits(&shared.config, &setup);
         let tokens = request::last_tokens(&self.state.history);
-        let classify = Box::new(move |tool: &str, raw: &str| calls::classify(&shared.tools, tool, raw));
+        let classify = Box::new(move |tool: &str, raw: &str| calls::classify(&shared.tools.all(), tool, raw));
         let mut run = Running {
             turn: Turn::new(limits, tokens, classify),
             id,
@@ -461,7 +461,7 @@ impl Worker {
             }
             Effect::CallWhole { call } => {
                 let whole = &run.turn.calls()[call];
-                let tool = calls::tool(&self.shared.tools, &whole.tool);
+                let tool = calls::tool(&self.shared.tools.all(), &whole.tool);
                 let input = calls::input(tool.as_deref(), &whole.raw, whole.cut).unwrap_or_default();
                 let state = ToolState::Pending { input, raw: String::new() };
                 self.state.call_state(call, None, Some(whole.metadata.clone()), state);
@@ -556,6 +556,10 @@ impl Worker {
             }
             run.asked_from = ask.place.or(run.asked_from.take());
             run.id = turn;
+        }
+        if without_tools.is_none() {
+            self.shared.tools.ready().await;
+            self.shared.tools.troubles().into_iter().filter(|words| self.shared.models.is_news(words)).for_each(|words| self.notice(words));
         }
         run.given = match without_tools {
             Some(_) => Some(tool_free::give(&self.shared, &self.state, &run.wanted, &run.setup).await),

@@ -15,14 +15,17 @@ const USER_AGENT: &str = concat!("interline/", env!("CARGO_PKG_VERSION"));
 
 /// The clients, each built once.
 #[derive(Debug, Default)]
-pub(crate) struct Clients {
+pub struct Clients {
     /// By `https` and loopback.
     built: [[OnceLock<reqwest::Client>; 2]; 2],
 }
 
 impl Clients {
     /// The client for `url`.
-    pub(crate) fn get(&self, url: &url::Url) -> Result<reqwest::Client, reqwest::Error> {
+    ///
+    /// # Errors
+    /// If no secure connection can be made on this machine.
+    pub fn get(&self, url: &url::Url) -> Result<reqwest::Client, reqwest::Error> {
         let (secure, loopback) = (url.scheme() == "https", is_loopback(url));
         let cell = &self.built[usize::from(secure)][usize::from(loopback)];
         if let Some(client) = cell.get() {

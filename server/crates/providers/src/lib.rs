@@ -38,6 +38,7 @@ mod samples;
 pub use catalogue::{Catalogue, RefreshError, Refreshed, known_provider};
 pub use client::{Client, ModelStream};
 pub use cost::cost;
+pub use http::Clients;
 pub use local::{LOCAL, LocalError, local_models};
 pub use model::{Api, Capabilities, ResolvedModel, Secret, Timeouts, Variant};
 pub use registry::{KeyOrigin, KeySource, ModelEntry, Registry, keys_in_environment};

@@ -70,16 +70,16 @@ impl ToolError {
 #[async_trait]
 pub trait Tool: Send + Sync {
     /// Its id, as the model calls it.
-    fn id(&self) -> &'static str;
+    fn id(&self) -> &str;
 
     /// For the model.
-    fn description(&self) -> &'static str;
+    fn description(&self) -> &str;
 
     /// JSON Schema of its arguments: an object with `properties` and `required`.
     fn parameters(&self) -> Value;
 
     /// The permission's name that it asks for; a blanket denial of it hides the tool.
-    fn permission(&self) -> &'static str {
+    fn permission(&self) -> &str {
         self.id()
     }
 

@@ -25,14 +25,14 @@ impl Worker {
         if run.started.len() <= call {
             run.started.resize(call + 1, (start, Value::Null));
         }
-        let tool = calls::tool(&self.shared.tools, &name);
+        let tool = calls::tool(&self.shared.tools.all(), &name);
         let input = calls::input(tool.as_deref(), &raw, cut);
         let shown = input.clone().unwrap_or_default();
         run.started[call] = (start, shown.clone());
         let title = tool.as_ref().map(|t| t.title(&shown));
         let state = ToolState::Running { input: shown, title, metadata: Value::Null, time: proto::PartTime { start, end: None } };
         self.state.call_state(call, tool.as_ref().map(|t| t.id()), None, state);
-        if calls::classify(&self.shared.tools, &name, &raw) == tools::Effect::Writes {
+        if calls::classify(&self.shared.tools.all(), &name, &raw) == tools::Effect::Writes {
             // What it does must not be forgotten: the call is on record before it begins.
             if let Err(why) = self.shared.saver.flush().await {
                 tracing::error!("{why}");

@@ -13,6 +13,7 @@ mod failover;
 mod families;
 mod faults;
 mod limits;
+mod mcp;
 mod model;
 mod permissions;
 mod recorder;
