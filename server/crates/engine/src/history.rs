@@ -20,7 +20,11 @@ pub fn messages(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessa
     let mut out: Vec<ChatMessage> = Vec::new();
     for message in relevant(history) {
         match &message.info {
-            Message::User(_) => user(message, &mut out),
+            Message::User(_) => {
+                // Pictures are shown for the turn that brought them: they are large, and one that a provider refuses must not stay.
+                out.retain(|said| !is_pictures(said));
+                user(message, &mut out);
+            }
             Message::Assistant(info) if info.summary == Some(true) => {
                 let text = words(message);
                 out.push(ChatMessage::User(vec![ChatPart::Text(format!(
@@ -164,6 +168,7 @@ fn user(message: &MessageWithParts, out: &mut Vec<ChatMessage>) {
 fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMessage>) {
     let mut said = Vec::new();
     let mut results = Vec::new();
+    let mut pictures = Vec::new();
     for Part { kind, .. } in &message.parts {
         match kind {
             PartKind::Text { text, .. } if !text.is_empty() => said.push(ChatPart::Text(text.clone())),
@@ -172,6 +177,7 @@ fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMes
             }
             PartKind::Tool { call_id, tool, state, metadata } => {
                 let (input, output, is_error) = result(state);
+                pictures.extend(pictures_of(state));
                 said.push(ChatPart::ToolCall {
                     id: call_id.clone(),
                     name: tool.clone(),
@@ -191,6 +197,24 @@ fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMes
     if !results.is_empty() {
         out.push(ChatMessage::Tool(results));
     }
+    if !pictures.is_empty() {
+        out.push(ChatMessage::User(pictures));
+    }
+}
+
+/// What a call brought besides text (`metadata.attachments`, as OpenCode's file parts): most APIs take it from the user alone.
+fn pictures_of(state: &ToolState) -> Vec<ChatPart> {
+    let ToolState::Completed { metadata, .. } = state else { return Vec::new() };
+    let picture = |attachment: &Value| {
+        let mime = attachment["mime"].as_str()?;
+        let data = attachment["url"].as_str()?.strip_prefix("data:")?.strip_prefix(mime)?.strip_prefix(";base64,")?;
+        Some(ChatPart::Media { mime: mime.to_owned(), data: data.to_owned() })
+    };
+    metadata["attachments"].as_array().into_iter().flatten().filter_map(picture).collect()
+}
+
+fn is_pictures(said: &ChatMessage) -> bool {
+    matches!(said, ChatMessage::User(parts) if parts.iter().any(|part| matches!(part, ChatPart::Media { .. })))
 }
 
 fn result(state: &ToolState) -> (Value, String, bool) {
@@ -308,6 +332,26 @@ mod tests {
         assert_eq!(out.len(), 3);
         let ChatMessage::Tool(results) = &out[2] else { panic!("{out:?}") };
         assert_eq!(results[0], ChatPart::ToolResult { id: "c1".into(), name: "read".into(), output: INTERRUPTED.into(), is_error: true });
+    }
+
+    #[test]
+    fn pictures_are_shown_in_their_turn() {
+        let attachments =
+            json!({"attachments": [{"type": "file", "mime": "image/png", "url": "data:image/png;base64,iVBORw0KGgo="}, {"mime": "x"}, 3]});
+        let state = ToolState::Completed {
+            input: json!({}),
+            output: "[image/png]".into(),
+            title: String::new(),
+            metadata: attachments,
+            time: ToolTime::default(),
+        };
+        let mut history = vec![user("look"), assistant(vec![tool(state)], false)];
+        let out = messages(&history, &model());
+        assert_eq!(out.last(), Some(&ChatMessage::User(vec![ChatPart::Media { mime: "image/png".into(), data: "iVBORw0KGgo=".into() }])));
+        history.push(user("thanks"));
+        let out = messages(&history, &model());
+        assert_eq!(out.len(), 4, "{out:?}");
+        assert!(!out.iter().any(is_pictures) && matches!(&out[2], ChatMessage::Tool(_)));
     }
 
     #[test]

@@ -100,12 +100,19 @@ fn output(title: String, content: Result<Content, CallError>, context: &ToolCont
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(&format!("[{}, {} bytes, which is not shown]", media.mime, media.data.len() / 4 * 3));
+        text.push_str(&format!("[{}, {} bytes: shown beside this where you can see such]", media.mime, media.data.len() / 4 * 3));
     }
+    let attachment =
+        |media: &mcp::Media| json!({ "type": "file", "mime": media.mime, "url": format!("data:{};base64,{}", media.mime, media.data) });
+    let attachments: Vec<Value> = content.media.iter().map(attachment).collect();
     let (output, truncated) = tools::truncate(text, context.limits, &context.output_dir)
         .map_err(|error| ToolError::model(format!("what came is too long, and cannot be kept: {error}")))?;
     if content.failed {
         return Err(ToolError::model(output));
     }
-    Ok(ToolOutput { title, output, metadata: json!({ "truncated": truncated }), changes: Vec::new() })
+    let mut metadata = json!({ "truncated": truncated });
+    if !attachments.is_empty() {
+        metadata["attachments"] = attachments.into();
+    }
+    Ok(ToolOutput { title, output, metadata, changes: Vec::new() })
 }

@@ -77,6 +77,16 @@ const FOLDER_NAMES: usize = 200;
 pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -> ModelRequest {
     let persona = setup.agent.prompt.as_deref().unwrap_or_else(|| profile(setup).family.prompt());
     let mut messages = history::messages(&state.history, &setup.author.model);
+    let can = &setup.model.capabilities;
+    for said in &mut messages {
+        if let ChatMessage::User(parts) = said {
+            // What it cannot take is named in the call's result.
+            parts.retain(
+                |part| !matches!(part, ChatPart::Media { mime, .. } if !(if mime == "application/pdf" { can.pdf } else { can.images })),
+            );
+        }
+    }
+    messages.retain(|said| !matches!(said, ChatMessage::User(parts) if parts.is_empty()));
     if last {
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
     }

@@ -8,10 +8,16 @@ use serde_json::Value;
 
 use crate::rpc::take;
 
-/// Most bytes (in base64) of all that is no text.
-const LARGEST: usize = 10 << 20;
-/// What models may take besides text.
-const SUPPORTED: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"];
+/// Most bytes (in base64) of all that is no text: what most providers take.
+const LARGEST: usize = 5 << 20;
+/// What models may take besides text, and how it begins in base64: what is none would be refused, and the conversation with it.
+const SUPPORTED: [(&str, &str); 5] = [
+    ("image/png", "iVBORw0KGgo"),
+    ("image/jpeg", "/9j/"),
+    ("image/gif", "R0lGOD"),
+    ("image/webp", "UklGR"),
+    ("application/pdf", "JVBERi0"),
+];
 
 /// What came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,7 +137,7 @@ impl Content {
         let all: usize = self.media.iter().map(|media| media.data.len()).sum();
         let fits =
             all + data.len() <= LARGEST && data.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-        if SUPPORTED.contains(&mime.as_str()) && fits && !data.is_empty() {
+        if fits && SUPPORTED.iter().any(|(known, start)| *known == mime && data.starts_with(start)) {
             return self.media.push(Media { mime, data });
         }
         let kind: String = mime.chars().take(100).collect();
@@ -154,7 +160,13 @@ mod tests {
         };
         check(json!({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}), "a\n\nb", 0, false);
         check(json!({"content": [{"type": "text", "text": "no"}], "isError": true}), "no", 0, true);
-        check(json!({"content": [{"type": "image", "mimeType": "image/png", "data": "QUJD"}]}), "", 1, false);
+        check(json!({"content": [{"type": "image", "mimeType": "image/png", "data": "iVBORw0KGgo="}]}), "", 1, false);
+        check(
+            json!({"content": [{"type": "image", "mimeType": "image/png", "data": "QUJD"}]}),
+            "[image/png, 3 bytes, which cannot be shown]",
+            0,
+            false,
+        );
         check(
             json!({"content": [{"type": "audio", "mimeType": "audio/wav", "data": "QUJD"}]}),
             "[audio/wav, 3 bytes, which cannot be shown]",

@@ -182,9 +182,6 @@ impl Live {
             http.speaks(answer["protocolVersion"].as_str().unwrap_or(VERSION));
         }
         self.peer.notify("notifications/initialized", &Value::Null);
-        if let Some(http) = &self.http {
-            http.listen();
-        }
         self.instructions = tame::words(answer["instructions"].as_str().unwrap_or_default(), INSTRUCTIONS);
         let about = |key: &str| tame::words(answer["serverInfo"][key].as_str().unwrap_or_default(), 100);
         self.about = format!("{} {}", about("name"), about("version")).trim().to_owned();
@@ -200,6 +197,13 @@ impl Live {
             Kind::Resources => "resources",
         };
         self.capabilities[key].is_object()
+    }
+
+    /// Listens to what it says by itself, where that needs a connection of its own.
+    pub fn listen(&self) {
+        if let Some(http) = &self.http {
+            http.listen();
+        }
     }
 
     /// Lists all that it has. Prompts and resources that cannot be listed, or not soon, are none: they hold no tools up.

@@ -206,6 +206,7 @@ impl Server {
         let changed = live.peer.changed();
         let lists = live.lists(self.config.start_limit).await;
         let lists = lists.map_err(|error| StartError::Failed(format!("its tools cannot be listed: {error}")))?;
+        live.listen();
         *self.known() = Known { lists, instructions: live.instructions.clone(), about: live.about.clone() };
         Ok((Arc::new(live), changed))
     }

@@ -64,7 +64,9 @@ async fn real_everything() {
     let folder = tempfile::tempdir().expect("a folder");
     let servers = started(json!({ "type": "local", "command": [program("mcp-server-everything")] }), folder.path()).await;
     let progress = std::sync::atomic::AtomicUsize::new(0);
-    let heard = |_: &Value| drop(progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let heard = |_: &Value| {
+        progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    };
     let cancel = CancellationToken::new();
     let long = servers.call("s", "trigger-long-running-operation", json!({ "duration": 1, "steps": 3 }), &cancel, &heard);
     assert!(!long.await.expect("an answer").failed);

@@ -109,7 +109,7 @@ async fn one_that_dies_is_explained_and_its_tools_stay() {
 #[tokio::test]
 async fn rules_hold_by_name() {
     let rules = json!({ "mcp": server("notes", json!({})), "permission": { "notes_*": "ask", "notes_fail": "deny" },
-        "agent": { "quiet": { "mode": "primary", "tools": { "notes_*": false } } } });
+        "agent": { "quiet": { "mode": "primary", "permission": { "notes_*": "deny" } } } });
     let mut world = World::with(rules).await;
     world.model.script([call("notes_say", json!({ "text": "x" })), Reply::Text("done")]);
     world.ask("go").await;

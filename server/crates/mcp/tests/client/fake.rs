@@ -93,7 +93,7 @@ fn call(params: &Value, tools: &mut Vec<Value>) -> Option<Value> {
         }
         "hang" => None,
         "big" => text("B".repeat(3 << 20)),
-        "image" => Some(json!({ "content": [{ "type": "image", "mimeType": "image/png", "data": "QUJD" }] })),
+        "image" => Some(json!({ "content": [{ "type": "image", "mimeType": "image/png", "data": "iVBORw0KGgo=" }] })),
         "change" => {
             tools.push(tool("newcomer", "New."));
             say(&json!({ "method": "notifications/tools/list_changed" }));
