@@ -229,3 +229,56 @@ fn setup_writes_only_what_was_agreed_to() {
     assert!(code == Some(1) && err.contains("languages.toml:1:12: "), "{err}");
     assert_eq!(home.read("config/helix/languages.toml"), "[[language]\n");
 }
+
+#[test]
+fn an_mcp_server_is_written_down_once_it_was_shown() {
+    let home = Home::new();
+    let add = ["mcp", "add", "files", "--env", "A=b", "--", "/nonexistent/program", "--flag"];
+    let (code, out, err) = home.run(&add, "n\n");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("+      \"type\": \"local\",") && !home.at("project/interline.json").exists(), "{out}");
+    home.write("project/opencode.jsonc", "{\n  // mine\n  \"model\": \"a/b\"\n}\n");
+    home.run(&add, "y\n");
+    assert!(!home.at("project/interline.json").exists(), "it would count instead of the other one");
+    let written = home.read("project/opencode.jsonc");
+    assert!(written.contains("// mine") && written.contains("\"--flag\"") && written.contains("\"A\": \"b\""), "{written}");
+    let (code, _, err) = home.run(&add, "y\n");
+    assert!(code == Some(1) && err.contains("mcp.files is there already"), "{err}");
+    let (code, out, _) = home.run(&["mcp", "list"], "");
+    assert!(code == Some(0) && out.starts_with("files\tfailed: `/nonexistent/program` cannot be started"), "{out}");
+    assert_eq!(home.run(&["mcp", "debug", "files"], "").0, Some(1));
+    assert_eq!(home.run(&["mcp", "logout", "files"], "").0, Some(1));
+    let (_, out, _) = home.run(&["doctor"], "");
+    assert!(out.contains("files: /nonexistent/program"), "{out}");
+}
+
+#[test]
+fn other_agents_may_look() {
+    let home = Home::new();
+    home.write("project/a.txt", "ALPHA\n");
+    home.write("project/.env", "KEY=SECRET\n");
+    let call = |id: u32, name: &str, arguments: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{name}","arguments":{arguments}}}}}"#)
+    };
+    let input = [
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#.to_owned(),
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_owned(),
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#.to_owned(),
+        "garbage".to_owned(),
+        "\"words\"".to_owned(),
+        call(3, "read", r#"{"filePath":"a.txt"}"#),
+        call(4, "read", r#"{"filePath":".env"}"#),
+        call(5, "grep", r#"{"pattern":"ALPHA"}"#),
+        call(6, "write", r#"{"filePath":"a.txt","content":"x"}"#),
+        r#"{"jsonrpc":"2.0","id":7,"method":"sampling/createMessage"}"#.to_owned(),
+    ];
+    let (code, out, err) = home.run(&["mcp", "serve"], &format!("{}\n", input.join("\n")));
+    assert_eq!(code, Some(0), "{err}");
+    let answer = |id: u32| out.lines().find(|line| line.contains(&format!("\"id\":{id},"))).unwrap_or_else(|| panic!("{id}: {out}"));
+    assert!(answer(1).contains("\"protocolVersion\":\"2025-06-18\""));
+    assert!(answer(2).contains("\"name\":\"grep\"") && !answer(2).contains("\"name\":\"edit\""));
+    assert!(answer(3).contains("ALPHA") && answer(5).contains("a.txt"));
+    assert!(answer(4).contains("permission denied") && !out.contains("SECRET"));
+    assert!(answer(6).contains("there is no tool `write`") && home.read("project/a.txt") == "ALPHA\n");
+    assert!(answer(7).contains("-32601") && out.contains("-32700"));
+}

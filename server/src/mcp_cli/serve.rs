@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use config::{Dirs, Env};
 use engine::Engine;
@@ -20,6 +21,8 @@ use crate::run;
 
 /// The versions of the protocol that are spoken; the newest is the last.
 const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// How long calls may go on when the input has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 const METHOD_NOT_FOUND: i64 = -32601;
 const INVALID_PARAMS: i64 = -32602;
 const PARSE_ERROR: i64 = -32700;
@@ -37,7 +40,7 @@ type Running = Arc<Mutex<HashMap<String, CancellationToken>>>;
 
 async fn talk(engine: &Engine, mut input: impl AsyncBufRead + Unpin, output: impl AsyncWrite + Unpin + Send + 'static) {
     let (out, lines) = mpsc::unbounded_channel();
-    let writing = tokio::spawn(write(output, lines));
+    let mut writing = tokio::spawn(write(output, lines));
     let running = Running::default();
     let mut line = Vec::new();
     while let Ok(1..) = input.read_until(b'\n', &mut line).await {
@@ -50,11 +53,10 @@ async fn talk(engine: &Engine, mut input: impl AsyncBufRead + Unpin, output: imp
         }
         line.clear();
     }
-    // Nobody waits for what still runs.
-    running.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(CancellationToken::cancel);
+    // What was asked is answered, if that does not take long.
     drop(out);
-    if let Err(error) = writing.await {
-        tracing::error!("the answers could not be written: {error}");
+    if tokio::time::timeout(LAST_WORDS, &mut writing).await.is_err() {
+        running.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(CancellationToken::cancel);
     }
 }
 

@@ -13,6 +13,7 @@ mod oauth;
 mod peer;
 mod process;
 mod rpc;
+mod schema;
 mod server;
 mod servers;
 mod settings;

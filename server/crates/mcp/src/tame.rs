@@ -1,4 +1,4 @@
-//! What a server says of what it has, made harmless: names that every model takes, words without hidden ones, schemas of a bounded size.
+//! What a server says of what it has, made harmless: names that every model takes, words without hidden ones.
 //!
 //! Must not know servers' processes or connections.
 //!
@@ -6,7 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::schema;
 
 /// The longest name that all providers take.
 const NAME: usize = 64;
@@ -14,8 +16,6 @@ const NAME: usize = 64;
 const SERVER: usize = 32;
 /// Most characters of a description.
 const DESCRIPTION: usize = 2000;
-/// Most bytes of a schema.
-const SCHEMA: usize = 16 << 10;
 /// Most tools, prompts or resources of one server.
 pub(crate) const MOST: usize = 256;
 
@@ -94,7 +94,7 @@ pub(crate) fn tools(server: &str, listed: &[Value], names: &mut Names) -> Vec<To
                 server: server.to_owned(),
                 tool: name.to_owned(),
                 description: description(tool),
-                parameters: parameters(&tool["inputSchema"]),
+                parameters: schema::of_arguments(&tool["inputSchema"]),
                 reads: tool["annotations"]["readOnlyHint"] == Value::Bool(true),
             })
         })
@@ -124,44 +124,6 @@ pub(crate) fn words(text: &str, most: usize) -> String {
 fn is_hidden(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
-}
-
-/// A schema that each provider takes as a tool's: an object without alternatives at the top, of a bounded size.
-fn parameters(schema: &Value) -> Value {
-    let mut object = schema.as_object().cloned().unwrap_or_default();
-    for word in ["$schema", "$id", "anyOf", "oneOf", "allOf", "enum", "not", "if", "then", "else"] {
-        object.shift_remove(word);
-    }
-    object.insert("type".into(), json!("object"));
-    if !object.get("properties").is_some_and(Value::is_object) {
-        object.insert("properties".into(), json!({}));
-    }
-    if object.get("required").is_some_and(|required| !required.as_array().is_some_and(|names| names.iter().all(Value::is_string))) {
-        object.shift_remove("required");
-    }
-    let mut schema = Value::Object(object);
-    if schema.to_string().len() > SCHEMA {
-        without_words(&mut schema);
-    }
-    if schema.to_string().len() > SCHEMA {
-        return json!({ "type": "object", "properties": {} });
-    }
-    schema
-}
-
-/// Descriptions are what a schema can do without.
-fn without_words(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            let is_words =
-                |(key, value): (&String, &Value)| matches!(key.as_str(), "description" | "title" | "examples") && !value.is_object();
-            let gone: Vec<String> = object.iter().filter(|pair| is_words(*pair)).map(|(key, _)| key.clone()).collect();
-            gone.iter().for_each(|key| drop(object.shift_remove(key)));
-            object.values_mut().for_each(without_words);
-        }
-        Value::Array(list) => list.iter_mut().for_each(without_words),
-        _ => {}
-    }
 }
 
 /// A prompt, which is a command of the user's.
@@ -235,6 +197,8 @@ pub(crate) fn prompt_arguments(prompt: &Prompt, given: &[String]) -> Map<String,
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -267,25 +231,6 @@ mod tests {
         check("  plain\ntext ", "plain\ntext");
         check("a\u{200B}b\u{E0041}\u{E0042}c\u{202E}d\u{7}", "abcd");
         check("Überlänge überall", "Überlänge …");
-    }
-
-    #[test]
-    fn schemas_are_objects_of_a_bounded_size() {
-        let check = |schema: Value, expect: Value| assert_eq!(parameters(&schema), expect, "{schema}");
-        let nothing = json!({"type": "object", "properties": {}});
-        check(Value::Null, nothing.clone());
-        check(json!("hello"), nothing.clone());
-        check(json!({"type": "array", "properties": 3, "required": "x", "anyOf": [{}]}), nothing.clone());
-        check(
-            json!({"$schema": "s", "type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}),
-            json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}),
-        );
-        let long = "x".repeat(SCHEMA);
-        check(
-            json!({"type": "object", "properties": {"a": {"type": "string", "description": long}, "title": {"type": "string"}}}),
-            json!({"type": "object", "properties": {"a": {"type": "string"}, "title": {"type": "string"}}}),
-        );
-        check(json!({"properties": {"a": {"const": long}}}), nothing);
     }
 
     #[test]

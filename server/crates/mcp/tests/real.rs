@@ -132,7 +132,11 @@ async fn real_fetch() {
             }
         }
     });
-    let servers = started(json!({ "type": "local", "command": [program("mcp-server-fetch"), "--ignore-robots-txt"] }), folder.path()).await;
+    let servers = started(
+        json!({ "type": "local", "command": [program("mcp-server-fetch"), "--ignore-robots-txt", "--allow-private-ips"] }),
+        folder.path(),
+    )
+    .await;
     let page = call(&servers, "fetch", json!({ "url": url })).await;
     assert!(page.text.contains("Words of the page."), "{page:?}");
     assert!(servers.prompts().iter().any(|prompt| prompt.name == "fetch"));

@@ -2,7 +2,12 @@
 //!
 //! **Invariant:** no test sleeps: each waits for what is to happen, and fails where it does not.
 
-#![expect(clippy::expect_used, reason = "a helper that cannot go on is a failed test; a server prints")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a helper that cannot go on is a failed test; a server prints"
+)]
 
 extern crate interline_mcp as mcp;
 
