@@ -56,6 +56,7 @@ cells! {
     real_neovim_stock_permit_always: "permit-always", stories::prompts::permit_always, "on the marked line `gra`: *Always allow*";
     real_neovim_stock_deny_with_reason: "deny-with-reason", stories::prompts::deny_with_reason, "in the chat `/deny reason`, *Send*";
     real_neovim_stock_question: "question-from-the-agent", stories::prompts::question, "in the chat `gra`: *Answer: …*";
+    real_neovim_stock_diagnostics: "diagnostics-fed-back", stories::diagnostics_of_own_edit, "told with the result of the edit";
     real_neovim_stock_shell_sees_saved: "shell-sees-the-saved-state", stories::shell_sees_saved, "the unsaved text is on the disk while the command runs; `:w` works afterwards";
     real_neovim_stock_completion: "slash-commands-and-mentions-complete", stories::completion, "omni completion (`<C-x><C-o>`) in the chat";
     real_neovim_stock_resume: "survives-quit-and-resumes", stories::resume, "the command `interline.session.open`";

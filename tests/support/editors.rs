@@ -133,6 +133,16 @@ impl Desk {
         self.write("home/.config/nvim/plugin/linter.lua", &own)
     }
 
+    /// Has the agent start such a server itself.
+    pub fn add_own_linter(&self, word: &str) -> &Self {
+        let mut config: Value = serde_json::from_str(&self.read("interline.json")).expect("the configuration");
+        let server = binary().with_file_name("fake-language-server");
+        config["lsp"] = json!({ "linter": {
+            "command": [server], "extensions": [".lua"], "env": { "FAKE_SERVER_COMPLAINS": word },
+        } });
+        self.write("interline.json", &config.to_string())
+    }
+
     /// The environment of a person who works here: `interline` is found on the PATH.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {

@@ -131,6 +131,17 @@ pub fn diagnostics(editor: Editor) {
     person.leave("qa!");
 }
 
+/// What is wrong with the agent's own edit is told with its result, by a language server that the agent has started.
+pub fn diagnostics_of_own_edit(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.desk.add_own_linter("tau");
+    stage.model.script([stage.edit(FILE, OLD, "tau / 2 * r * r"), Reply::Text("Indeed.")]);
+    let person = stage.person(editor);
+    person.ask("Make it exact.").see_last("Indeed.");
+    told(&stage.model.request(2), "this looks wrong");
+    person.leave("qa!");
+}
+
 /// A command sees what is on the screen, and the file can be saved afterwards.
 pub fn shell_sees_saved(editor: Editor) {
     let stage = Stage::new(editor, "allow");

@@ -84,3 +84,13 @@ same('the window is gone', #vim.api.nvim_list_wins(), 1)
 local reason = asked('3')
 prompt.permit('reject', 'because')
 same('reason', given(reason), { reply = 'reject', message = 'because' })
+
+-- A prompt that takes the focus by itself does not take a key that was on its way for an answer.
+require('interline.config').merge({ prompt = { idle = 0 } })
+local early = asked('4')
+same('the window has taken the focus', vim.bo.filetype, 'interline-prompt')
+vim.api.nvim_feedkeys('y', 'x', false)
+same('an early key', early.given, nil)
+prompt.permit()
+vim.api.nvim_feedkeys('y', 'x', false)
+same('and then', given(early), { reply = 'once' })
