@@ -3,11 +3,11 @@
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 
-use proto::PermissionReply;
+use proto::{Event, Part, PartKind, PermissionReply};
 use serde_json::{Value, json};
 
 use crate::model::{Reply, call};
-use crate::world::{World, all_said, outcome, tool_states, well_formed};
+use crate::world::{World, all_said, outcome, well_formed};
 
 /// A server by this name: this program again, as the test below, which is a server only where the environment says so.
 fn server(name: &str, more: Value) -> Value {
@@ -77,10 +77,19 @@ fn theirs(request: &Value) -> Vec<String> {
     names(request).into_iter().filter(|name| name.starts_with("notes_")).collect()
 }
 
+/// How the last call ended, as it was shown.
+fn ended(world: &World) -> String {
+    let state = |event: &Event| match event {
+        Event::PartUpdated { part: Part { kind: PartKind::Tool { state, .. }, .. } } => Some(outcome(state)),
+        _ => None,
+    };
+    world.seen.iter().rev().find_map(|event| state(&event.event)).unwrap()
+}
+
 async fn run(world: &mut World, tool: &'static str, args: Value) -> String {
     world.model.script([call(tool, args), Reply::Text("done")]);
     assert_eq!(world.turn("go").await, "done");
-    outcome(&tool_states(&world.stored()).pop().unwrap().1)
+    ended(world)
 }
 
 #[tokio::test]
@@ -121,7 +130,7 @@ async fn rules_hold_by_name() {
     assert!(prompt.metadata["title"].as_str().unwrap().contains("{\"text\":\"x\"}"), "{:?}", prompt.metadata);
     world.permit(PermissionReply::Reject);
     world.idle().await;
-    assert!(outcome(&tool_states(&world.stored())[0].1).contains("rejected"));
+    assert!(ended(&world).contains("rejected"));
     assert_eq!(theirs(&world.model.request(1).await), ["notes_die", "notes_say"]);
     world.engine.set_agent("quiet").unwrap();
     world.model.script([Reply::Text("done")]);
@@ -179,7 +188,7 @@ async fn what_is_wrong_is_told_once() {
         .seen
         .iter()
         .filter_map(|event| match &event.event {
-            proto::Event::SessionNotice { message, .. } => Some(message.clone()),
+            Event::SessionNotice { message, .. } => Some(message.clone()),
             _ => None,
         })
         .collect();
