@@ -19,6 +19,7 @@ use config::{Auth, Dirs, Env, Loaded, Severity};
 use providers::{KeyOrigin, LOCAL, LocalError, Registry};
 use store::Store;
 
+use crate::configuration;
 use crate::models_cli::local;
 use crate::setup::{self, Editor};
 use crate::{models_cli, output, paths};
@@ -40,7 +41,7 @@ const LOG_TAIL: usize = 64 * 1024;
 /// Reports; status 0 if nothing stands in the way of a turn.
 #[must_use]
 pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
-    let loaded = config::load(env, dirs, cwd);
+    let loaded = configuration::load(env, dirs, cwd);
     if let [permission, pattern] = args.revoke.as_slice() {
         return revoke(dirs, &folders(&loaded, cwd), permission, pattern);
     }

@@ -41,6 +41,7 @@ pub async fn run(env: Env) -> Ending {
         Backend::new(made, raw.clone())
     })
     .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
+    .custom_method("interline/diagnostics", Backend::diagnostics)
     .finish();
     let stop = async move {
         if let Some(face) = face {

@@ -3,6 +3,7 @@
 //! **Invariant:** as a language server nothing but LSP goes to standard output; logs go to standard error.
 
 mod auth_cli;
+mod configuration;
 mod demo;
 mod doctor;
 mod log;
@@ -47,6 +48,13 @@ enum Command {
     /// Stand between an editor and its language server, so that the agent can share it: `interline proxy -- rust-analyzer`
     #[cfg(unix)]
     Proxy(proxy::ProxyArgs),
+    /// Not supported here: servers are shared over Unix sockets
+    #[cfg(not(unix))]
+    Proxy {
+        /// The language server and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        server: Vec<String>,
+    },
     /// See the main job at work: no key, no editor, no network
     Demo(demo::DemoArgs),
     /// Tell an editor how to start Interline
@@ -97,6 +105,13 @@ fn main() -> ExitCode {
             let code = runtime.block_on(run::run(args, env, dirs, cwd));
             runtime.shutdown_background();
             code
+        }
+        #[cfg(not(unix))]
+        Some(Command::Proxy { .. }) => {
+            output::note(
+                "interline proxy: not supported here, since servers are shared over Unix sockets: let your editor start the server itself",
+            );
+            ExitCode::FAILURE
         }
         #[cfg(unix)]
         Some(Command::Proxy(args)) => {

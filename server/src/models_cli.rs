@@ -17,6 +17,7 @@ use config::{Auth, Dirs, Env, Loaded};
 use providers::{Catalogue, KeySource, LOCAL, ModelEntry, Registry};
 
 use self::listing::Row;
+use crate::configuration;
 use crate::{models_check, output};
 
 /// The command line's.
@@ -48,7 +49,7 @@ pub enum ModelsCommand {
 
 /// The models that are configured or built in; what is wrong in the configuration is told.
 pub fn registry(env: &Env, dirs: &Dirs, cwd: &Path) -> (Loaded, Registry) {
-    let loaded = config::load(env, dirs, cwd);
+    let loaded = configuration::load(env, dirs, cwd);
     for problem in &loaded.problems {
         output::note(&problem.to_string());
     }

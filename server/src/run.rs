@@ -20,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
+use crate::configuration;
 use crate::{models_cli, output, usage};
 
 /// What `run` takes.
@@ -106,7 +107,7 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
 
 /// An engine over the files on disk, with nobody to ask.
 pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
-    let loaded = config::load(env, dirs, &cwd);
+    let loaded = configuration::load(env, dirs, &cwd);
     for problem in &loaded.problems {
         output::note(&format!("interline: {problem}"));
     }
@@ -132,6 +133,7 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
         home: dirs.home.clone(),
         interactive: false,
         jobs: Arc::new(Jobs::default()),
+        editor: Arc::default(),
     })
 }
 

@@ -23,6 +23,9 @@ pub async fn list(face: &Face, params: CodeActionParams) -> Vec<CodeActionOrComm
         }
         None => (params.range.start.line as usize, params.range.end.line as usize),
     };
+    if let (Some(document), Ok(shown)) = (&document, serde_json::to_value(&params.context.diagnostics)) {
+        face.editor().seen(&document.key, document.version, &shown, face.client().caps().encoding);
+    }
     let mut out = prompts(face, &key, lines).await;
     if key == face.chat_key() {
         out.extend(chat(face));

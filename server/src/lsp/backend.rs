@@ -4,17 +4,20 @@
 //!
 //! **Invariant:** commands are carried out one after the other, in the order in which they came.
 
+use lsp_client::FileChange;
 use lsp_types::{
     CodeActionOptions, CodeActionParams, CodeActionProviderCapability, CodeActionResponse, CompletionOptions, CompletionParams,
-    CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
-    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams, SaveOptions, ServerCapabilities,
-    ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
-    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+    CompletionResponse, DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, ExecuteCommandOptions, ExecuteCommandParams, FileChangeType, FileEvent, InitializeParams, InitializeResult,
+    InitializedParams, SaveOptions, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities,
+    WorkspaceServerCapabilities,
 };
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tower_lsp::LanguageServer;
 use tower_lsp::jsonrpc::Result;
+use workspace::DocKey;
 
 use crate::lsp::commands::{self, COMMANDS};
 use crate::lsp::face::Face;
@@ -43,6 +46,18 @@ impl Backend {
         let session = params["token"].as_str().and_then(|token| started.progress.session(token));
         if !session.is_some_and(|session| started.engine.cancel(Some(&session))) {
             tracing::info!(token = %params["token"], "a progress was cancelled that no turn has");
+        }
+    }
+
+    /// `interline/diagnostics`: our plugin tells all that the editor shows of a version of a document.
+    pub async fn diagnostics(&self, params: Value) {
+        let version = params["version"].as_i64().and_then(|version| i32::try_from(version).ok());
+        match (params["uri"].as_str(), version) {
+            (Some(uri), Some(version)) => {
+                self.face.editor().pushed(&DocKey::from_uri(uri), version, &params["items"], self.face.client().caps().encoding);
+            }
+            // What is not said of a version counts for none.
+            _ => tracing::debug!("diagnostics without a document or its version"),
         }
     }
 }
@@ -106,11 +121,25 @@ impl LanguageServer for Backend {
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.face.editor().closed(&DocKey::from_uri(params.text_document.uri.as_str()));
         self.face.documents().did_close(params);
     }
 
     async fn did_save(&self, params: DidSaveTextDocumentParams) {
         self.face.documents().did_save(params);
+    }
+
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        let Some(started) = self.face.if_started() else { return };
+        let change = |event: FileEvent| {
+            let change = match event.typ {
+                FileChangeType::CREATED => FileChange::Created,
+                FileChangeType::DELETED => FileChange::Deleted,
+                _ => FileChange::Changed,
+            };
+            Some((DocKey::from_uri(event.uri.as_str()).path()?.to_owned(), change))
+        };
+        started.engine.disk_changed(&params.changes.into_iter().filter_map(change).collect::<Vec<_>>());
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {

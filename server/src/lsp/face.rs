@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use config::{Dirs, Env, Loaded, Severity};
 use engine::{Deps, Engine, Places};
+use lsp_client::EditorSays;
 use lsp_types::{MessageType, Position, Range, Url};
 use providers::Catalogue;
 use tokio::sync::OnceCell;
 use tools::Jobs;
 use workspace::{DocKey, Place};
 
+use crate::configuration;
 use crate::lsp::board::Board;
 use crate::lsp::chat::Chat;
 use crate::lsp::client::Client;
@@ -36,6 +38,7 @@ struct Inner {
     env: Env,
     dirs: Dirs,
     jobs: Arc<Jobs>,
+    editor: Arc<EditorSays>,
     board: Board,
     hunks: std::sync::OnceLock<Hunks>,
     workspace: OnceCell<Arc<EditorWorkspace>>,
@@ -62,8 +65,9 @@ impl Face {
     pub fn new(client: Client, documents: Documents, env: Env) -> Self {
         let dirs = Dirs::from_env(&env);
         let board = Board::new(client.clone(), documents.clone());
-        let (jobs, hunks, workspace, started) = (Arc::default(), std::sync::OnceLock::new(), OnceCell::new(), OnceCell::new());
-        Self(Arc::new(Inner { client, documents, env, dirs, jobs, board, hunks, workspace, started }))
+        let (jobs, editor) = (Arc::default(), Arc::default());
+        let (hunks, workspace, started) = (std::sync::OnceLock::new(), OnceCell::new(), OnceCell::new());
+        Self(Arc::new(Inner { client, documents, env, dirs, jobs, editor, board, hunks, workspace, started }))
     }
 
     /// The editor.
@@ -76,6 +80,12 @@ impl Face {
     #[must_use]
     pub fn documents(&self) -> &Documents {
         &self.0.documents
+    }
+
+    /// What the editor says of documents.
+    #[must_use]
+    pub fn editor(&self) -> &EditorSays {
+        &self.0.editor
     }
 
     /// The project's folders, absolute, at least one.
@@ -145,7 +155,7 @@ impl Face {
 
     async fn start(&self) -> Arc<Started> {
         let root = self.root();
-        let loaded = config::load(&self.0.env, &self.0.dirs, &root);
+        let loaded = configuration::load(&self.0.env, &self.0.dirs, &root);
         let (env, dirs) = (self.0.env.clone(), self.0.dirs.clone());
         let (config, cwd, top) = (loaded.config.clone(), root.clone(), loaded.root.clone());
         let instructions = move || {
@@ -164,6 +174,7 @@ impl Face {
             home: self.0.dirs.home.clone(),
             interactive: true,
             jobs: Arc::clone(&self.0.jobs),
+            editor: Arc::clone(&self.0.editor),
         });
         if let Some(model) = self.client().caps().options["model"].as_str()
             && let Err(error) = engine.set_model(model)

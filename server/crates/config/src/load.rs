@@ -43,6 +43,8 @@ pub struct Loaded {
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
     pub command_files: IndexMap<String, PathBuf>,
+    /// Where each entry of `lsp` stands: file, line and column. Where several files have one, in the last.
+    pub servers: IndexMap<String, (PathBuf, usize, usize)>,
 }
 
 /// Reads everything that counts for a session in `cwd`, which is absolute.
@@ -168,6 +170,10 @@ impl Loader<'_> {
                 return None;
             }
         };
+        for (name, offset) in node.names_in("lsp") {
+            let (line, column) = place(text, substituted.original(offset));
+            self.loaded.servers.insert(name.to_owned(), (label.to_path_buf(), line, column));
+        }
         let mut findings = Vec::new();
         let value = check(node, shape, &mut findings);
         for (_, message, _) in &mut findings {

@@ -70,6 +70,16 @@ impl Node {
         }
     }
 
+    /// The keys of the object at a key, and where they start.
+    pub(crate) fn names_in<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
+        let entries = |node: &'a Self| if let Kind::Object(entries) = &node.kind { entries.as_slice() } else { &[] };
+        entries(self)
+            .iter()
+            .filter(move |entry| entry.key == key)
+            .flat_map(move |entry| entries(&entry.value))
+            .map(|entry| (entry.key.as_str(), entry.at))
+    }
+
     /// A value all of whose parts stand at one place.
     pub(crate) fn at_one_place(value: Value, at: usize) -> Self {
         let kind = match value {

@@ -75,6 +75,8 @@ pub struct Config {
     pub username: Option<String>,
     /// What formats the agent's changes; nothing if absent.
     pub formatter: Option<FormatterConfig>,
+    /// Whether an edit is first tried out by a language server; where that is quick, if absent.
+    pub preflight: Option<bool>,
     /// Keys that are known to OpenCode and kept as they were written: `mcp`, `lsp`, `share`, `server`, `skills`, `references`, `experimental`, …
     #[serde(flatten)]
     pub other: Map<String, Value>,

@@ -46,7 +46,6 @@ const ANYS: Shape = List(&ANY);
 const MAP: Shape = Map(&ANY);
 const TEXT_MAP: Shape = Map(&TEXT);
 const SWITCHES: Shape = Map(&FLAG);
-const FLAG_OR_MAP: Shape = Either(&[Flag, Map(&ANY)]);
 
 const ACTION: Shape = Word(&["allow", "ask", "deny"]);
 /// `permission`.
@@ -183,6 +182,14 @@ const FORMATTER: Shape = Either(&[
     Map(&Object(&[("disabled", &FLAG), ("command", &TEXTS), ("environment", &TEXT_MAP), ("extensions", &TEXTS)], Rest::Warn)),
 ]);
 
+const LSP: Shape = Either(&[
+    Flag,
+    Map(&Object(
+        &[("disabled", &FLAG), ("command", &TEXTS), ("extensions", &TEXTS), ("env", &TEXT_MAP), ("initialization", &ANY)],
+        Rest::Warn,
+    )),
+]);
+
 /// The whole file.
 pub(crate) const CONFIG: Shape = Object(
     &[
@@ -217,7 +224,8 @@ pub(crate) const CONFIG: Shape = Object(
         ("providers", &Map(&PROVIDER)),
         ("mcp", &MAP),
         ("formatter", &FORMATTER),
-        ("lsp", &FLAG_OR_MAP),
+        ("lsp", &LSP),
+        ("preflight", &FLAG),
         ("instructions", &TEXTS),
         ("layout", &ANY),
         ("permission", &PERMISSION),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use config::{Config, Dirs, Env, Skill};
+use lsp_client::{EditorSays, FileChange};
 use permission::{Action, Rule};
 use proto::{NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
 use providers::{Client, Registry};
@@ -60,6 +61,8 @@ pub struct Deps {
     pub interactive: bool,
     /// Background commands; the face ends them with the process.
     pub jobs: Arc<Jobs>,
+    /// What the editor says of documents, if there is one.
+    pub editor: Arc<EditorSays>,
 }
 
 /// The engine. Cheap to clone.
@@ -128,7 +131,7 @@ impl Engine {
             instructions_now: deps.instructions,
             guides: Arc::new(guides),
             formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
-            siblings: Arc::new(Siblings::new(deps.config.other.get("lsp").cloned(), deps.places.directory.clone(), shared_servers)),
+            siblings: Arc::new(Siblings::new(&deps.config, deps.places.directory.clone(), shared_servers, deps.editor)),
             shell: usable_shell(shell),
             home: deps.home,
             interactive: deps.interactive,
@@ -183,6 +186,11 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.shared.config
+    }
+
+    /// Files have changed on the disk, as an editor tells that watches them.
+    pub fn disk_changed(&self, changes: &[(PathBuf, FileChange)]) {
+        self.0.shared.siblings.disk_changed(changes);
     }
 
     /// Takes a message. Returns when it is stored; its turn runs beside.

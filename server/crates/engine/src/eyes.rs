@@ -4,9 +4,12 @@
 //! the turn does with what is said.
 //!
 //! **Invariant:** what is told is the difference to what stood there before the turn's first change, and only where both are known; where one is not, that is said. The way
-//! of an edit into the editor never waits for a server.
+//! of an edit into the editor waits for a server only to be tried out, and no longer than a second.
 
 mod compare;
+mod disk;
+mod editor;
+mod preflight;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -14,14 +17,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use lsp_client::{Disk, Document, FileChange, Limits, Pool, Report, Servers};
+use config::Config;
+use lsp_client::{Disk, Document, EditorSays, FileChange, Limits, Pool, Report, Servers};
 use ropey::Rope;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use tools::Diagnostics;
+use tools::{Diagnostics, Proposed};
 use workspace::{Applied, Content, DocKey, Origin, Route, Snapshot, Workspace};
 
 use compare::{Seen, Told};
+use editor::Editor;
 
 /// How long a call waits for servers: half of it for what stood there before.
 const BUDGET: Duration = Duration::from_secs(4);
@@ -33,18 +38,23 @@ const OPEN: usize = 20;
 /// The project's language servers: made when the first document that one might take is looked at.
 pub struct Siblings {
     section: Option<Value>,
+    /// Whether changes are tried out first: where that is quick, if the user does not say.
+    preflight: Option<bool>,
     directory: PathBuf,
     /// Where servers are written down that editors share.
     shared: PathBuf,
     pool: OnceLock<Pool>,
+    /// What the editor itself says.
+    editor: Arc<EditorSays>,
+    disk: tokio::sync::Mutex<disk::Disk>,
 }
 
 impl Siblings {
-    /// With the configuration's `lsp` section, for the project in this folder. `shared` is where servers are written down that editors share. Starts and
-    /// reads nothing.
+    /// As `config` says, for the project in this folder. `shared` is where servers are written down that editors share. Starts and reads nothing.
     #[must_use]
-    pub fn new(section: Option<Value>, directory: PathBuf, shared: PathBuf) -> Self {
-        Self { section, directory, shared, pool: OnceLock::new() }
+    pub fn new(config: &Config, directory: PathBuf, shared: PathBuf, editor: Arc<EditorSays>) -> Self {
+        let section = config.other.get("lsp").cloned();
+        Self { section, preflight: config.preflight, directory, shared, pool: OnceLock::new(), editor, disk: tokio::sync::Mutex::default() }
     }
 
     /// The pool.
@@ -56,6 +66,20 @@ impl Siblings {
             }
             Pool::sharing(servers, self.directory.clone(), Limits::default(), self.shared.clone())
         })
+    }
+
+    /// Something else told that files have changed on the disk.
+    pub fn disk_changed(&self, changes: &[(PathBuf, FileChange)]) {
+        if let Some(pool) = self.pool.get() {
+            pool.disk_changed(changes);
+        }
+    }
+
+    /// What has happened to the project's files since the last look, besides what is known already.
+    async fn look_at_disk(&self, known: &[(PathBuf, FileChange)]) -> Vec<(PathBuf, FileChange)> {
+        let mut changes = self.disk.lock().await.look(&self.directory).await;
+        changes.retain(|(path, _)| !known.iter().any(|(other, _)| other == path));
+        changes
     }
 
     /// Ends all servers; after `limit` without ceremony.
@@ -71,8 +95,8 @@ pub struct Eyes {
     siblings: Arc<Siblings>,
     workspace: Arc<dyn Workspace>,
     me: Weak<Self>,
-    /// What was looked at and is not given to servers yet.
-    looked: Mutex<Vec<Snapshot>>,
+    /// What was looked at and is not given to servers yet, with what the editor said of it then.
+    looked: Mutex<Vec<(Snapshot, Option<Seen>)>>,
     work: tokio::sync::Mutex<Work>,
 }
 
@@ -95,6 +119,8 @@ struct Work {
     last: HashMap<(Server, DocKey), Seen>,
     /// What this session changed.
     touched: Vec<DocKey>,
+    /// Changes that the model was asked to think over.
+    refused: HashSet<preflight::Name>,
 }
 
 impl Eyes {
@@ -111,17 +137,34 @@ impl Eyes {
         if touched.is_empty() {
             return None;
         }
+        self.siblings.disk_changed(&self.siblings.look_at_disk(&[]).await);
         self.refresh(&mut work, &[]).await;
-        let reports = self.siblings.pool().wait(&touched, LAST_LOOK, cancel).await;
-        let told = compare::look(&mut work, &self.siblings.pool().known(), &reports, &touched);
-        (told.errors() > 0).then(|| told.words(&reports, &self.siblings.directory))
+        let (told, reports) = self.look(&mut work, &touched, LAST_LOOK, cancel).await;
+        let words = told.words(&reports, &self.siblings.directory);
+        (told.errors() > 0 && !words.is_empty()).then_some(words)
+    }
+
+    /// What is to be told of documents, once those who look at them have seen them, and by whom.
+    async fn look(&self, work: &mut Work, documents: &[DocKey], budget: Duration, cancel: &CancellationToken) -> (Told, Vec<Report>) {
+        let pool = self.siblings.pool();
+        let mut reports = pool.wait(documents, budget, cancel).await;
+        let mut editor = tokio::select! {
+            editor = self.ask_editor(documents, !reports.is_empty()) => editor,
+            () = cancel.cancelled() => Editor::default(),
+        };
+        let told = compare::look(work, &pool.known(), &reports, documents, &editor);
+        reports.append(&mut editor.reports);
+        (told, reports)
     }
 
     /// Whether there may be somebody to look at these changes. Reads nothing.
     #[must_use]
     pub fn may_look(&self, changes: &[Applied]) -> bool {
-        let pool = self.siblings.pool();
-        changes.iter().any(|change| pool.may_serve(&change.key)) || !pool.is_empty()
+        changes.iter().any(|change| self.is_looked_at(&change.key)) || !self.siblings.pool().is_empty()
+    }
+
+    fn is_looked_at(&self, key: &DocKey) -> bool {
+        self.siblings.pool().may_serve(key) || self.siblings.editor.covers(key)
     }
 
     /// The turn is over: servers need not hold its documents any more, and the next one begins anew.
@@ -141,11 +184,17 @@ impl Eyes {
     async fn get_ready(&self, work: &mut Work) {
         let looked = std::mem::take(&mut *self.looked.lock().unwrap_or_else(PoisonError::into_inner));
         let pool = self.siblings.pool();
-        for snapshot in looked {
+        for (snapshot, seen) in looked {
+            if let Some(seen) = seen {
+                // What it was before the turn's first change.
+                work.before.entry((editor::name(), snapshot.key.clone())).or_insert(seen);
+            }
             let first = work.given.is_empty();
             if give(pool, &snapshot) {
                 work.given.insert(snapshot.key.clone());
                 if first {
+                    // Whoever wrote since the turn before.
+                    self.siblings.disk_changed(&self.siblings.look_at_disk(&[]).await);
                     self.give_open(work, &snapshot.key).await;
                 }
             }
@@ -218,6 +267,10 @@ pub struct Blind;
 impl Diagnostics for Blind {
     fn looked_at(&self, _: &Snapshot) {}
 
+    async fn preflight(&self, _: &[Proposed<'_>], _: &CancellationToken) -> Option<String> {
+        None
+    }
+
     async fn changed(&self, _: &[Applied], _: &CancellationToken) -> String {
         String::new()
     }
@@ -226,10 +279,11 @@ impl Diagnostics for Blind {
 #[async_trait]
 impl Diagnostics for Eyes {
     fn looked_at(&self, snapshot: &Snapshot) {
-        if !self.siblings.pool().may_serve(&snapshot.key) {
+        let seen = self.shown(snapshot).map(|(seen, _)| seen);
+        if !self.siblings.pool().may_serve(&snapshot.key) && seen.is_none() {
             return;
         }
-        self.looked.lock().unwrap_or_else(PoisonError::into_inner).push(snapshot.clone());
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).push((snapshot.clone(), seen));
         if let Some(me) = self.me.upgrade() {
             tokio::spawn(async move {
                 let mut work = me.work.lock().await;
@@ -238,9 +292,20 @@ impl Diagnostics for Eyes {
         }
     }
 
+    async fn preflight(&self, changes: &[Proposed<'_>], cancel: &CancellationToken) -> Option<String> {
+        if self.siblings.preflight == Some(false) || self.siblings.pool().is_empty() {
+            return None;
+        }
+        tokio::select! {
+            refused = self.try_out(changes) => refused,
+            // The change itself will say that it is cancelled.
+            () = cancel.cancelled() => None,
+        }
+    }
+
     async fn changed(&self, changes: &[Applied], cancel: &CancellationToken) -> String {
         let pool = self.siblings.pool();
-        let looked_at: Vec<&Applied> = changes.iter().filter(|change| pool.may_serve(&change.key)).collect();
+        let looked_at: Vec<&Applied> = changes.iter().filter(|change| self.is_looked_at(&change.key)).collect();
         let on_disk = on_disk(changes);
         if looked_at.is_empty() {
             // Such as a manifest: no server opens it, but some watch it.
@@ -250,35 +315,39 @@ impl Diagnostics for Eyes {
         let begun = Instant::now();
         let mut work = self.work.lock().await;
         self.get_ready(&mut work).await;
-        self.take_base(&mut work, &looked_at, cancel).await;
-        pool.disk_changed(&on_disk);
+        let base = self.take_base(&mut work, &looked_at, cancel);
+        let (more_on_disk, ()) = tokio::join!(self.siblings.look_at_disk(&on_disk), base);
+        pool.disk_changed(&[on_disk, more_on_disk].concat());
         let mut keys: Vec<DocKey> = Vec::new();
         for change in looked_at {
             let disk = if change.route == Route::Disk { Disk::Written } else { Disk::Differs };
             let Some(text) = text(change.after.as_ref()) else { continue };
-            if pool.give(&document(&change.key, text, disk)) && !keys.contains(&change.key) {
+            let given = pool.give(&document(&change.key, text, disk));
+            if given {
+                work.given.insert(change.key.clone());
+            }
+            if (given || self.siblings.editor.covers(&change.key)) && !keys.contains(&change.key) {
                 keys.push(change.key.clone());
             }
         }
-        work.given.extend(keys.iter().cloned());
         let new: Vec<DocKey> = keys.iter().filter(|key| !work.touched.contains(key)).cloned().collect();
         work.touched.extend(new);
         self.refresh(&mut work, &keys).await;
-        let reports: Vec<Report> = pool.wait(&keys, BUDGET.saturating_sub(begun.elapsed()).max(BUDGET / 2), cancel).await;
-        if reports.is_empty() {
-            return String::new();
-        }
-        let told: Told = compare::look(&mut work, &pool.known(), &reports, &keys);
+        let budget = BUDGET.saturating_sub(begun.elapsed()).max(BUDGET / 2);
+        let (told, reports) = self.look(&mut work, &keys, budget, cancel).await;
         told.words(&reports, &self.siblings.directory)
     }
 }
 
 fn give(pool: &Pool, snapshot: &Snapshot) -> bool {
-    let disk = match snapshot.origin {
+    pool.give(&document(&snapshot.key, snapshot.text.clone(), seen_on_disk(snapshot)))
+}
+
+fn seen_on_disk(snapshot: &Snapshot) -> Disk {
+    match snapshot.origin {
         Origin::Buffer { dirty: true, .. } => Disk::Differs,
         Origin::Buffer { dirty: false, .. } | Origin::Disk { .. } => Disk::Same,
-    };
-    pool.give(&document(&snapshot.key, snapshot.text.clone(), disk))
+    }
 }
 
 fn document(key: &DocKey, text: Rope, disk: Disk) -> Document {

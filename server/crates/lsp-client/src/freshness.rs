@@ -54,6 +54,8 @@ pub(crate) struct Ledger {
     gaps: History,
     /// From a question to its answer.
     answers: History,
+    /// How often it said something about the text that it was given last.
+    heard: u64,
     stopped: Option<String>,
     /// The editor decides what the server has of the documents that it has open.
     shared: bool,
@@ -211,6 +213,7 @@ impl Ledger {
             && version.is_none_or(|version| version >= open.version)
         {
             open.took = Some(now.duration_since(open.changed_at));
+            self.heard += 1;
         }
         if let (Some(changed), Some(last)) = (self.changed_at, self.published_at)
             && last > changed
@@ -257,6 +260,7 @@ impl Ledger {
         }
         if result.is_ok() {
             self.answers.add(took);
+            self.heard += 1;
         }
         let found = self.found.entry(question.key.clone()).or_default();
         found.pull = Some(Pull { asked: question.asked, result: result.map(Into::into) });
@@ -323,6 +327,21 @@ impl Ledger {
     /// The server is gone.
     pub(crate) fn stopped(&mut self, why: &str) {
         self.stopped.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// How often it said something about the text that it was given last: grows with each answer, be it ever so late.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Within which time it nearly always says something about a text that it is given, if that is known.
+    pub(crate) fn usual(&self) -> Option<std::time::Duration> {
+        if self.pull.is_some() { self.answers.usual() } else { self.latency.usual() }
+    }
+
+    /// Whether the editor decides what the server has of the documents that it has open.
+    pub(crate) fn is_of_editor(&self) -> bool {
+        self.shared
     }
 
     /// Why the server is gone, if it is.

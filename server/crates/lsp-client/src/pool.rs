@@ -8,6 +8,7 @@
 mod launch;
 mod slot;
 mod sweep;
+mod trial;
 mod wait;
 
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,7 @@ use crate::{Diagnostic, Document};
 
 pub(crate) use launch::{Installed, Launch};
 use slot::{Phase, Slot};
+pub use trial::{Trial, Tried};
 
 /// How long it counts that a program was there, or was not.
 const LOOKED: Duration = Duration::from_secs(30);
@@ -51,6 +53,8 @@ pub struct Limits {
     pub backoff: Duration,
     /// Documents that one server has open.
     pub documents: usize,
+    /// How long a text may be tried out, and how quick a server must be for it.
+    pub trial: Duration,
 }
 
 impl Default for Limits {
@@ -65,6 +69,7 @@ impl Default for Limits {
             crash_time: Duration::from_secs(600),
             backoff: Duration::from_millis(500),
             documents: 64,
+            trial: Duration::from_secs(1),
         }
     }
 }
@@ -118,6 +123,8 @@ struct Inner {
     limits: Limits,
     launch: Arc<dyn Launch>,
     slots: Mutex<Slots>,
+    /// Held while texts are tried out: nobody must take what is said of them for the truth.
+    trials: tokio::sync::RwLock<()>,
 }
 
 #[derive(Debug, Default)]
@@ -144,7 +151,9 @@ impl Pool {
     }
 
     pub(crate) fn with(servers: Servers, project: PathBuf, limits: Limits, launch: Arc<dyn Launch>) -> Self {
-        Self { inner: Arc::new(Inner { servers, project, limits, launch, slots: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner { servers, project, limits, launch, slots: Mutex::default(), trials: tokio::sync::RwLock::default() }),
+        }
     }
 
     /// Whether there may be a server for this document. Reads nothing, starts nothing.
@@ -213,6 +222,7 @@ impl Pool {
     /// What each server says about these documents, once all of that is fresh, or cannot become it within the time that is left. Returns at once if `cancel` is set. Documents without a
     /// server have no report.
     pub async fn wait(&self, keys: &[DocKey], budget: Duration, cancel: &tokio_util::sync::CancellationToken) -> Vec<Report> {
+        let _no_trial = self.inner.trials.read().await;
         let slots = self.inner.all();
         let pairs = slots.iter().flat_map(|slot| keys.iter().filter(|key| slot.has(key)).map(move |key| (Arc::clone(slot), key.clone())));
         let start = Instant::now();

@@ -199,7 +199,7 @@ mod tests {
             reader.read_to_end(&mut rest).await.expect("the stream ends");
         };
         check(shell("(echo begun; sleep 1000) & exec sleep 1000"), drop).await;
-        check(shell("(echo begun; sleep 1000) & read line; exit 3"), std::mem::forget).await;
+        check(shell("echo begun; sleep 1000 & read line; exit 3"), std::mem::forget).await;
     }
 
     #[tokio::test]

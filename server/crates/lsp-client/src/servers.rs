@@ -10,6 +10,7 @@
 mod builtin;
 pub(crate) mod find;
 mod root;
+mod syntax;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,16 @@ use builtin::{BUILTIN, Builtin};
 #[derive(Clone, Debug, Default)]
 pub struct Servers {
     all: Vec<Arc<Server>>,
+}
+
+/// An entry of the configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("lsp{}{id}: {why}", if .id.is_empty() { "" } else { "." })]
+pub struct Unusable {
+    /// The server's id; empty where it is the whole section.
+    pub id: String,
+    /// Why.
+    pub why: String,
 }
 
 /// One server, as it is configured.
@@ -43,7 +54,7 @@ pub struct Server {
 impl Servers {
     /// The built-in ones with the user's `lsp` section, and what is wrong with that.
     #[must_use]
-    pub fn configured(lsp: Option<&Value>) -> (Self, Vec<String>) {
+    pub fn configured(lsp: Option<&Value>) -> (Self, Vec<Unusable>) {
         let local = matches!(lsp, Some(Value::Bool(true) | Value::Object(_)));
         let built_in = || BUILTIN.iter().map(|server| Arc::new(Server::built_in(server, local)));
         match lsp {
@@ -60,12 +71,15 @@ impl Servers {
                             None => all.insert(0, Arc::new(server)),
                         },
                         Ok(None) => drop(at.map(|at| all.remove(at))),
-                        Err(problem) => problems.push(format!("lsp.{id}: {problem}")),
+                        Err(why) => problems.push(Unusable { id: id.clone(), why }),
                     }
                 }
                 (Self { all }, problems)
             }
-            Some(other) => (Self { all: built_in().collect() }, vec![format!("lsp: expected true, false or an object, found {other}")]),
+            Some(other) => {
+                let why = format!("expected true, false or an object, found {other}");
+                (Self { all: built_in().collect() }, vec![Unusable { id: String::new(), why }])
+            }
         }
     }
 
@@ -185,6 +199,17 @@ impl Server {
 
     fn group(&self) -> Option<&'static str> {
         self.builtin.map(|builtin| builtin.group).filter(|group| !group.is_empty())
+    }
+
+    /// Whether it is known how it marks errors of syntax.
+    #[must_use]
+    pub fn knows_syntax(&self) -> bool {
+        self.builtin.is_some_and(|builtin| !builtin.syntax.is_empty())
+    }
+
+    /// Whether what it says is an error of syntax, by its own mark.
+    pub(crate) fn is_syntax(&self, item: &crate::Diagnostic) -> bool {
+        self.builtin.is_some_and(|builtin| syntax::is_marked(builtin.syntax, item))
     }
 
     pub(crate) fn section(&self) -> &'static str {

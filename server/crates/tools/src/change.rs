@@ -4,12 +4,13 @@
 //!
 //! **Invariant:** nothing is changed before the user or a rule allowed exactly the change that was shown, and either all of it is made or none.
 
+use permission::Action;
 use ropey::Rope;
 use serde_json::{Value, json};
 use workspace::{Applied, ApplyError, Change, ChangeKind, Content, DocKey, Edits, Place, ReadError, Snapshot, diff, merge3, unified};
 
 use crate::paths::Target;
-use crate::{Ask, ToolContext, ToolError};
+use crate::{Ask, Proposed, ToolContext, ToolError};
 
 /// Lines around a change in a diff.
 const CONTEXT: usize = 3;
@@ -129,6 +130,22 @@ pub(crate) async fn current(target: &Target, context: &ToolContext) -> Result<Op
     }
 }
 
+/// Shows the change to those who look at the code, unless a rule forbids it anyway.
+async fn preflight(proposals: &[Proposal], patterns: &[String], context: &ToolContext) -> Result<(), ToolError> {
+    if patterns.iter().any(|pattern| context.asker.evaluate("edit", pattern) == Action::Deny) {
+        return Ok(());
+    }
+    let proposed = proposals.iter().filter_map(|proposal| {
+        let (key, before, edits) = (&proposal.target.key, proposal.before.as_ref(), proposal.edits.as_ref());
+        Some(Proposed { key, before, after: proposal.after.as_ref()?, edits })
+    });
+    let proposed: Vec<_> = proposed.collect();
+    match context.diagnostics.preflight(&proposed, &context.cancel).await {
+        Some(words) => Err(ToolError::model(words)),
+        None => Ok(()),
+    }
+}
+
 /// Asks once for all, then changes all or nothing.
 pub(crate) async fn carry_out(proposals: &[Proposal], title: &str, context: &ToolContext) -> Result<Done, ToolError> {
     let diffs: Vec<String> = proposals.iter().map(Proposal::diff).collect();
@@ -137,6 +154,7 @@ pub(crate) async fn carry_out(proposals: &[Proposal], title: &str, context: &Too
     let mut patterns: Vec<String> = proposals.iter().flat_map(|proposal| proposal.target.patterns()).collect();
     patterns.dedup();
     proposals.iter().filter_map(|proposal| proposal.before.as_ref()).for_each(|before| context.diagnostics.looked_at(before));
+    preflight(proposals, &patterns, context).await?;
     let ask = Ask {
         permission: "edit".to_owned(),
         patterns,

@@ -39,7 +39,7 @@ use std::sync::Arc;
 pub use apply_patch::ApplyPatch;
 pub use bash::Bash;
 pub use context::{Ask, Asker, Denied, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
-pub use diagnostics::Diagnostics;
+pub use diagnostics::{Diagnostics, Proposed};
 pub use edit::Edit;
 pub use format::Formatters;
 pub use glob::Glob;

@@ -97,6 +97,10 @@ struct Looked;
 impl crate::Diagnostics for Looked {
     fn looked_at(&self, _: &Snapshot) {}
 
+    async fn preflight(&self, _: &[crate::Proposed<'_>], _: &CancellationToken) -> Option<String> {
+        None
+    }
+
     async fn changed(&self, _: &[Applied], _: &CancellationToken) -> String {
         String::new()
     }

@@ -2,13 +2,15 @@
 //!
 //! Pure. **Invariant:** a server that has not looked at the newest text is not compared; what nobody knew before is not called new.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use lsp_client::{Delta, Diagnostic, Known, Moment, Report, Severity, render};
+use lsp_client::{Delta, Diagnostic, Known, Moment, Point, Report, Severity, render};
 use ropey::Rope;
 use workspace::DocKey;
 
+use super::editor::{self, Editor};
 use super::{Server, Work};
 
 /// What a server said of a file at one moment.
@@ -34,9 +36,10 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// How many errors came.
+    /// How many errors came, or may have come.
     pub(super) fn errors(&self) -> usize {
-        self.changed.iter().map(|(_, delta)| delta.errors()).sum()
+        let unknown = self.unknown.iter().flat_map(|(_, items)| items).filter(|item| item.severity == Severity::Error).count();
+        self.changed.iter().map(|(_, delta)| delta.errors()).sum::<usize>() + unknown
     }
 
     /// For the model; empty if no server looks at the documents.
@@ -57,8 +60,19 @@ impl Told {
 }
 
 /// Compares what is known now with what was before the turn, and with what was told last. `documents` are those that were changed.
-pub(super) fn look(work: &mut Work, known: &[Known], reports: &[Report], documents: &[DocKey]) -> Told {
+pub(super) fn look(work: &mut Work, known: &[Known], reports: &[Report], documents: &[DocKey], editor: &Editor) -> Told {
     let mut told = Told::default();
+    let mut covered: HashMap<&DocKey, HashSet<Option<String>>> = HashMap::new();
+    for (key, now) in &editor.whole {
+        let name = (editor::name(), key.clone());
+        if let Some(before) = work.before.get(&name).cloned() {
+            let sources = before.items.iter().chain(now.items.iter()).map(|item| item.source.clone());
+            covered.insert(key, sources.collect());
+            let delta = delta(Some(&before), work.last.get(&name), now, true);
+            told.add(key, delta);
+        }
+        work.last.insert(name, now.clone());
+    }
     for one in known {
         let server: Server = (Arc::clone(&one.server), one.root.clone());
         let mut own = reports.iter().filter(|report| report.server == server.0 && report.root == server.1).peekable();
@@ -78,42 +92,81 @@ pub(super) fn look(work: &mut Work, known: &[Known], reports: &[Report], documen
             let now = file.map_or_else(Seen::default, |file| Seen { items: Arc::clone(&file.items), text: file.text.clone() });
             let before = work.before.get(&name).cloned();
             let nothing = work.created.contains(&key) || work.ready.contains(&server);
-            let last = work.last.get(&name).or(before.as_ref()).cloned();
             match before.or_else(|| nothing.then(Seen::default)) {
                 Some(before) => {
-                    let mut delta = Delta::between(before.moment(), now.moment());
-                    // While a check is running, what it said before is not gone.
-                    delta.resolved = match last.filter(|_| all_fresh) {
-                        Some(last) => Delta::between(last.moment(), now.moment()).resolved,
-                        None => Vec::new(),
-                    };
-                    if !delta.is_empty() {
-                        told.add(key.clone(), delta);
+                    let mut delta = delta(Some(&before), work.last.get(&name), &now, all_fresh);
+                    // What the editor says of the same source is what the user sees.
+                    if let Some(covered) = covered.get(&key) {
+                        let other = |item: &Diagnostic| !covered.contains(&item.source);
+                        delta.introduced.retain(other);
+                        delta.resolved.retain(other);
                     }
+                    told.add(&key, delta);
                 }
-                None if documents.contains(&key) => {
-                    let grave: Vec<Diagnostic> = now.items.iter().filter(|item| item.severity <= Severity::Warning).cloned().collect();
-                    if !grave.is_empty() {
-                        told.unknown.push((key.clone(), grave));
-                    }
-                }
+                None if documents.contains(&key) => told.add_unknown(work, &key, &now),
                 None => {}
             }
             work.last.insert(name, now);
         }
     }
+    for (key, now) in editor.parts.iter().filter(|(key, _)| documents.contains(key)) {
+        let ours = known.iter().flat_map(|one| &one.files).filter(|file| file.key == *key).flat_map(|file| file.items.iter());
+        let ours: HashSet<_> = ours.map(identity).collect();
+        let items: Vec<Diagnostic> = now.items.iter().filter(|item| !ours.contains(&identity(item))).cloned().collect();
+        told.add_unknown(work, key, &Seen { items: items.into(), text: now.text.clone() });
+    }
     told.changed.sort_by_key(|(key, delta)| (!documents.contains(key), std::cmp::Reverse(delta.errors())));
     told
 }
 
+/// What came since `before`, and what went since the last look. While a check is running, what it said before is not gone.
+fn delta(before: Option<&Seen>, last: Option<&Seen>, now: &Seen, all_fresh: bool) -> Delta {
+    let since = |seen: &Seen| Delta::between(seen.moment(), now.moment());
+    let introduced = before.map(since).unwrap_or_default().introduced;
+    let resolved = last.or(before).filter(|_| all_fresh).map(since).unwrap_or_default().resolved;
+    Delta { introduced, resolved }
+}
+
+/// What makes two of one document the same one, whoever says it.
+fn identity(item: &Diagnostic) -> (Option<&str>, Option<&str>, Point, Point, &str) {
+    (item.source.as_deref(), item.code.as_deref(), item.start, item.end, &item.message)
+}
+
+/// Those that are not there yet.
+fn join(all: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
+    for item in more {
+        if !all.iter().any(|other| identity(other) == identity(&item)) {
+            all.push(item);
+        }
+    }
+    all.sort_by_key(|item| (item.severity, item.start));
+}
+
 impl Told {
-    fn add(&mut self, key: DocKey, delta: Delta) {
-        match self.changed.iter_mut().find(|(other, _)| *other == key) {
+    fn add(&mut self, key: &DocKey, delta: Delta) {
+        if delta.is_empty() {
+            return;
+        }
+        match self.changed.iter_mut().find(|(other, _)| other == key) {
             Some((_, together)) => {
-                together.introduced.extend(delta.introduced);
-                together.resolved.extend(delta.resolved);
+                join(&mut together.introduced, delta.introduced);
+                join(&mut together.resolved, delta.resolved);
             }
-            None => self.changed.push((key, delta)),
+            None => self.changed.push((key.clone(), delta)),
+        }
+    }
+
+    /// What is said of a document of which it is not known what was said before; but that which the editor showed then was there.
+    fn add_unknown(&mut self, work: &Work, key: &DocKey, now: &Seen) {
+        let before = work.before.get(&(editor::name(), key.clone())).cloned().unwrap_or_default();
+        let mut grave = Delta::between(before.moment(), now.moment()).introduced;
+        grave.retain(|item| item.severity <= Severity::Warning);
+        if grave.is_empty() {
+            return;
+        }
+        match self.unknown.iter_mut().find(|(other, _)| other == key) {
+            Some((_, together)) => join(together, grave),
+            None => self.unknown.push((key.clone(), grave)),
         }
     }
 }

@@ -209,6 +209,7 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         home: "/nowhere".into(),
         interactive,
         jobs: Arc::default(),
+        editor: Arc::default(),
     })
 }
 

@@ -24,6 +24,13 @@ pub(crate) struct Judged {
     pub(crate) hopeless: bool,
 }
 
+impl Judged {
+    /// Whether what is known is about the newest text, though a slower check may follow.
+    pub(crate) fn is_current(&self) -> bool {
+        self.state.is_fresh() || matches!(self.state, State::Pending(Pending::Check(_)))
+    }
+}
+
 impl From<State> for Judged {
     fn from(state: State) -> Self {
         Self { state, again: None, likely: None, hopeless: false }

@@ -17,6 +17,11 @@ use crate::client::Client;
 use crate::servers::Server;
 use crate::{Disk, Document, Setup};
 
+/// Waits in vain after which a server is waited for shortly.
+const MISSES: u32 = 2;
+/// How long that is.
+const SHORT: Duration = Duration::from_millis(200);
+
 /// Where a server is in its life.
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
@@ -55,12 +60,15 @@ struct Work {
     used: Instant,
     /// How long it was waited for while it was starting or loading.
     waited: Duration,
+    /// Waits in a row that ended without an answer, and how often it had answered then.
+    missed: (u32, u64),
     why: String,
 }
 
 impl Slot {
     pub(super) fn new(server: Arc<Server>, root: PathBuf) -> Arc<Self> {
-        let work = Work { documents: HashMap::new(), uses: 0, used: Instant::now(), waited: Duration::ZERO, why: String::new() };
+        let (documents, why) = (HashMap::new(), String::new());
+        let work = Work { documents, uses: 0, used: Instant::now(), waited: Duration::ZERO, missed: (0, 0), why };
         Arc::new(Self {
             server,
             root,
@@ -114,6 +122,16 @@ impl Slot {
         if let Phase::Running(client) = self.phase() {
             client.give(document);
             oldest.iter().for_each(|key| client.close(key));
+        }
+    }
+
+    /// Gives back what was there before a trial: `before`, or nothing. A text that somebody else gave meanwhile stays.
+    pub(super) fn take_back(&self, trial: &Document, before: Option<&Document>, most: usize) {
+        let is_there = self.work().documents.get(&trial.key).is_some_and(|(_, now)| now.text == trial.text);
+        match before {
+            Some(before) if is_there => self.give(before, most),
+            None if is_there => self.close(&trial.key),
+            _ => {}
         }
     }
 
@@ -177,6 +195,20 @@ impl Slot {
     /// It was waited for while it was not ready.
     pub(super) fn add_wait(&self, waited: Duration) {
         self.work().waited += waited;
+    }
+
+    /// How long an answer is worth waiting for: a server that has missed its time again and again is waited for shortly, until it answers.
+    pub(super) fn patience(&self, heard: u64, whole: Duration) -> Duration {
+        let mut work = self.work();
+        if work.missed.1 != heard {
+            work.missed = (0, heard);
+        }
+        if work.missed.0 < MISSES { whole } else { whole.min(SHORT) }
+    }
+
+    /// It was waited for in vain.
+    pub(super) fn missed(&self) {
+        self.work().missed.0 += 1;
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {

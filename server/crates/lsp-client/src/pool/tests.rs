@@ -52,8 +52,12 @@ impl World {
     }
 
     fn with(limits: Limits, installed: bool, real: bool) -> Self {
+        Self::named("fake", limits, installed, real)
+    }
+
+    fn named(id: &str, limits: Limits, installed: bool, real: bool) -> Self {
         let (sender, made) = mpsc::unbounded_channel();
-        let section = json!({ "fake": { "command": ["fake"], "extensions": [".f"] } });
+        let section = json!({ id: { "command": ["fake"], "extensions": [".f"] } });
         let servers = Servers::configured(Some(&section)).0;
         let pool = Pool::with(servers, "/p".into(), limits, Arc::new(Fakes { made: sender, installed, real }));
         Self { pool, made, cancel: CancellationToken::new() }
@@ -272,4 +276,114 @@ async fn the_pool_ends_its_servers() {
     server.expect("textDocument/didOpen").await;
     drop(world.pool);
     assert_eq!(server.next().await, None);
+}
+
+/// A world with a server whose marks of syntax are known, which has said that the text `one` is fine.
+async fn trial_world(limits: Limits) -> (World, Fake) {
+    let mut world = World::named("ruff", limits, true, true);
+    world.give("one");
+    let mut server = world.server().await;
+    server.expect("textDocument/didOpen").await;
+    server.publish("a.f", Some(1), &[]).await;
+    assert!(world.wait(LONG).await.is_fresh());
+    (world, server)
+}
+
+fn trial(text: &str) -> Trial {
+    Trial { after: document("a.f", text), before: Some(document("a.f", "one")), open: true }
+}
+
+/// The server is given this text, and says that a line of it cannot be read.
+async fn objects(server: &mut Fake, text: &str, code: &str) {
+    let params = server.expect("textDocument/didChange").await;
+    assert_eq!(params["contentChanges"][0]["text"], text);
+    let mut error = crate::client::fake::item(0);
+    (error["source"], error["code"]) = ("Ruff".into(), code.into());
+    let params = json!({ "uri": params["textDocument"]["uri"], "version": params["textDocument"]["version"], "diagnostics": [error] });
+    server.say("textDocument/publishDiagnostics", params).await;
+}
+
+#[tokio::test]
+async fn a_text_is_tried_out_and_taken_back() {
+    let (world, mut server) = trial_world(Limits { trial: LONG, ..Limits::default() }).await;
+    assert_eq!(world.pool.try_out(&[trial("two")], true).await, [], "it has not shown yet that it is quick");
+    for (code, errors) in [("invalid-syntax", 1), ("F821", 0)] {
+        let work = async {
+            objects(&mut server, "two", code).await;
+            assert_eq!(server.expect("textDocument/didChange").await["contentChanges"][0]["text"], "one");
+        };
+        let trials = [trial("two")];
+        let (tried, ()) = tokio::join!(world.pool.try_out(&trials, false), work);
+        assert_eq!(tried.iter().map(|tried| tried.syntax.len()).sum::<usize>(), errors, "{code}");
+        // Nothing that was said of the other text is known any more.
+        server.publish("a.f", None, &[]).await;
+        assert!(world.wait(LONG).await.is_fresh());
+    }
+    let new = Trial { after: document("new.f", "x"), before: None, open: false };
+    let work = async {
+        server.expect("textDocument/didOpen").await;
+        server.publish("new.f", Some(99), &[]).await;
+        server.expect("textDocument/didClose").await;
+    };
+    let trials = [new];
+    assert_eq!(tokio::join!(world.pool.try_out(&trials, false), work), (vec![], ()));
+}
+
+#[tokio::test]
+async fn a_trial_that_is_given_up_is_taken_back_and_newer_texts_stay() {
+    let (world, mut server) = trial_world(Limits { trial: LONG, ..Limits::default() }).await;
+    let text = async |server: &mut Fake| {
+        let params = server.expect("textDocument/didChange").await;
+        let version = params["textDocument"]["version"].as_i64().and_then(|version| i32::try_from(version).ok());
+        (params["contentChanges"][0]["text"].clone(), version)
+    };
+    let trials = [trial("two")];
+    for _ in 0..2 {
+        tokio::select! {
+            _ = world.pool.try_out(&trials, false) => panic!("nobody has answered"),
+            given = text(&mut server) => assert_eq!(given.0, "two"),
+        }
+        let (given, version) = text(&mut server).await;
+        assert_eq!(given, "one");
+        server.publish("a.f", version, &[]).await;
+    }
+    let world = &world;
+    let typed = async {
+        assert_eq!(text(&mut server).await.0, "two");
+        world.give("typed");
+        objects(&mut server, "typed", "F821").await;
+    };
+    assert_eq!(tokio::join!(world.pool.try_out(&trials, false), typed), (vec![], ()));
+    world.pool.close(&HashSet::from([document("a.f", "").key]));
+    server.expect("textDocument/didClose").await;
+}
+
+#[tokio::test]
+async fn a_trial_ends_in_time() {
+    let (world, mut server) = trial_world(Limits { trial: SHORT, ..Limits::default() }).await;
+    assert_eq!(world.pool.try_out(&[trial("two")], false).await, []);
+    server.expect("textDocument/didChange").await;
+    assert_eq!(server.expect("textDocument/didChange").await["contentChanges"][0]["text"], "one");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_waited_for_shortly() {
+    let mut world = World::new(Limits::default());
+    world.give("one");
+    let mut server = world.server().await;
+    let slot = world.pool.inner.all().remove(0);
+    let patience = |slot: &Slot| match slot.phase() {
+        Phase::Running(client) => slot.patience(client.ledger().heard(), LONG),
+        phase => panic!("{phase:?}"),
+    };
+    for text in ["two", "three"] {
+        assert_eq!(patience(&slot), LONG);
+        world.give(text);
+        assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
+    }
+    assert!(patience(&slot) < LONG);
+    // Late, but it has answered.
+    server.publish("a.f", Some(4), &[]).await;
+    assert!(world.wait(LONG).await.is_fresh());
+    assert_eq!(patience(&slot), LONG);
 }

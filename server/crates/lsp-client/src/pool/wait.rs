@@ -35,13 +35,16 @@ pub(super) struct Budget {
 /// One document of one server. None where the server turns out not to be there.
 pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &CancellationToken) -> Option<Report> {
     slot.touch();
-    let deadline = budget.start + budget.whole;
+    let mut deadline = budget.start + budget.whole;
     let ready_by = deadline.min(budget.start + budget.starting.saturating_sub(slot.waited()));
     let mut phases = slot.phases();
     let mut news = None;
     let state = loop {
         let phase = phases.borrow_and_update().clone();
         if let Phase::Running(client) = &phase {
+            if news.is_none() {
+                deadline = budget.start + slot.patience(client.ledger().heard(), budget.whole);
+            }
             news.get_or_insert_with(|| client.news()).mark_unchanged();
         }
         let (state, again) = match look(&phase, &key, deadline) {
@@ -65,6 +68,9 @@ pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &C
         }
     };
     slot.touch();
+    if state == State::Pending(Pending::Checking) && Instant::now() >= deadline {
+        slot.missed();
+    }
     if is_unready(&state) {
         slot.add_wait(budget.start.elapsed());
     }

@@ -26,6 +26,8 @@ pub(super) struct Builtin {
     pub(super) check: &'static str,
     /// Its program may be a stand-in that only says that it is not installed.
     pub(super) probe: bool,
+    /// How it marks errors of syntax: see `syntax`.
+    pub(super) syntax: &'static [&'static str],
 }
 
 const NONE: Builtin = Builtin {
@@ -40,6 +42,7 @@ const NONE: Builtin = Builtin {
     options: "null",
     check: "",
     probe: false,
+    syntax: &[],
 };
 
 const LOCKS: &[&str] = &["package-lock.json", "bun.lockb", "bun.lock", "pnpm-lock.yaml", "yarn.lock"];
@@ -75,6 +78,7 @@ pub(super) const BUILTIN: &[Builtin] = &[
         section: "rust-analyzer",
         check: "flycheck",
         probe: true,
+        syntax: &["rust-analyzer syntax-error"],
         ..NONE
     },
     Builtin {
@@ -85,6 +89,7 @@ pub(super) const BUILTIN: &[Builtin] = &[
         commands: &["deno lsp"],
         section: "deno",
         options: r#"{"enable":true}"#,
+        syntax: &["deno-ts 1000-1999"],
         ..NONE
     },
     Builtin {
@@ -95,6 +100,7 @@ pub(super) const BUILTIN: &[Builtin] = &[
         commands: &["typescript-language-server --stdio"],
         // Or it would fetch types from the network.
         options: r#"{"disableAutomaticTypingAcquisition":true}"#,
+        syntax: &["typescript 1000-1999"],
         ..NONE
     },
     Builtin { id: "vue", files: &["vue"], roots: &[LOCKS, PACKAGE], commands: &["vue-language-server --stdio"], ..NONE },
@@ -141,6 +147,8 @@ pub(super) const BUILTIN: &[Builtin] = &[
         commands: &["pyright-langserver --stdio"],
         group: "python types",
         section: "python",
+        // Whatever the type checker finds has a rule's name.
+        syntax: &["Pyright none"],
         ..NONE
     },
     Builtin {
@@ -150,6 +158,7 @@ pub(super) const BUILTIN: &[Builtin] = &[
         commands: &["basedpyright-langserver --stdio"],
         group: "python types",
         section: "python",
+        syntax: &["basedpyright none"],
         ..NONE
     },
     Builtin {
@@ -159,6 +168,7 @@ pub(super) const BUILTIN: &[Builtin] = &[
         commands: &["ty server"],
         group: "python types",
         section: "ty",
+        syntax: &["ty invalid-syntax"],
         ..NONE
     },
     Builtin {
@@ -166,14 +176,24 @@ pub(super) const BUILTIN: &[Builtin] = &[
         files: PYTHON,
         roots: &[&["ruff.toml", ".ruff.toml", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile"]],
         commands: &["ruff server"],
+        syntax: &["Ruff invalid-syntax"],
         ..NONE
     },
-    Builtin { id: "gopls", files: &["go"], roots: &[&["go.work"], &["go.mod", "go.sum"]], commands: &["gopls"], section: "gopls", ..NONE },
+    Builtin {
+        id: "gopls",
+        files: &["go"],
+        roots: &[&["go.work"], &["go.mod", "go.sum"]],
+        commands: &["gopls"],
+        section: "gopls",
+        syntax: &["syntax any"],
+        ..NONE
+    },
     Builtin {
         id: "clangd",
         files: &["c", "cpp", "cc:cpp", "cxx:cpp", "c++:cpp", "h:c", "hpp:cpp", "hh:cpp", "hxx:cpp", "h++:cpp"],
         roots: &[&["compile_commands.json", "compile_flags.txt", ".clangd"]],
         commands: &["clangd --background-index --clang-tidy"],
+        syntax: &["clang expected*", "clang missing_param", "clang extraneous_closing_brace", "clang unterminated*"],
         ..NONE
     },
     Builtin {

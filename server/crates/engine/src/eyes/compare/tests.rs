@@ -51,7 +51,7 @@ fn work(a: &Seen, b: &Seen) -> Work {
 }
 
 fn told(work: &mut Work, files: &[(&str, &Seen)], reports: &[Report]) -> String {
-    look(work, &known(files), reports, &[key("a")]).words(reports, Path::new("/p"))
+    look(work, &known(files), reports, &[key("a")], &Editor::default()).words(reports, Path::new("/p"))
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn who_has_not_looked_is_not_compared() {
     let pending = "<diagnostics>\nrust: pending: still checking after 1.0 s\n</diagnostics>";
     assert_eq!(told(&mut work, &[("a", &seen("other\nx\n", &[error(0, "of the older text")]))], std::slice::from_ref(&stale)), pending);
     let stopped = report("a", State::Pending(Pending::Stopped("it exited with code 1".to_owned())), false);
-    let words = look(&mut work, &[], std::slice::from_ref(&stopped), &[key("a")]).words(&[stopped], Path::new("/p"));
+    let words = look(&mut work, &[], std::slice::from_ref(&stopped), &[key("a")], &Editor::default()).words(&[stopped], Path::new("/p"));
     assert_eq!(words, "<diagnostics>\nrust: pending: server stopped: it exited with code 1\n</diagnostics>");
     // What the server says itself counts, but nothing is gone while a check is running.
     let check = report("a", State::Pending(Pending::Check("cargo check".to_owned())), true);
@@ -106,4 +106,46 @@ fn what_nobody_knew_before_is_not_called_new() {
     let mut work = Work { created: [key("a")].into(), ..Work::default() };
     let words = told(&mut work, &[("a", &now)], &[fresh("a")]);
     assert_eq!(words, "<diagnostics>\na: introduced 1 error\n  ERROR [1:1] bad\nrust: fresh\n</diagnostics>");
+}
+
+/// What two servers of ours and the editor say of one file, at three moments: before, and after an edit that makes the first line longer.
+#[test]
+fn what_the_editor_says_counts_once_and_first() {
+    let by = |source: &str, line: usize, message: &str| Diagnostic { source: Some(source.to_owned()), ..error(line, message) };
+    let server: Server = ("rust".into(), "/p".into());
+    let check = |ours: [&[&Diagnostic]; 2], editor: [&[&Diagnostic]; 2], expect: &str| {
+        let all = |items: &[&Diagnostic]| items.iter().map(|&item| item.clone()).collect::<Vec<_>>();
+        let mut work = Work::default();
+        work.ready.insert(server.clone());
+        work.before.insert((server.clone(), key("a")), seen("x\ny\n", &all(ours[0])));
+        work.before.insert((editor::name(), key("a")), seen("x\ny\n", &all(editor[0])));
+        let says = Editor { whole: vec![(key("a"), seen("xx\ny\n", &all(editor[1])))], ..Editor::default() };
+        let told = look(&mut work, &known(&[("a", &seen("xx\ny\n", &all(ours[1])))]), &[fresh("a")], &[key("a")], &says);
+        assert_eq!(render::deltas(&told.changed, Path::new("/p")), expect, "{ours:?} {editor:?}");
+    };
+    let (one, two, strict) = (by("pyright", 0, "one"), by("ruff", 1, "two"), by("pyright", 1, "too strict"));
+    let (one, two, strict) = (&one, &two, &strict);
+    check([&[], &[one]], [&[], &[one]], "a: introduced 1 error\n  ERROR [1:1] one (pyright)\n");
+    check([&[], &[one]], [&[], &[two]], "a: introduced 2 errors\n  ERROR [1:1] one (pyright)\n  ERROR [2:1] two (ruff)\n");
+    // Its server has other settings.
+    check([&[], &[one, strict]], [&[], &[one]], "a: introduced 1 error\n  ERROR [1:1] one (pyright)\n");
+    check([&[one], &[]], [&[one], &[]], "a: resolved 1 error\n  ERROR [1:1] one (pyright)\n");
+    check([&[], &[two]], [&[one], &[one]], "a: introduced 1 error\n  ERROR [2:1] two (ruff)\n");
+}
+
+#[test]
+fn what_the_editor_shows_in_part_is_not_called_new() {
+    let by = |source: &str, line: usize, message: &str| Diagnostic { source: Some(source.to_owned()), ..error(line, message) };
+    let (old, new) = (by("x", 0, "was there"), by("x", 1, "may be new"));
+    let now = seen("a\nb\n", &[old.clone(), new.clone()]);
+    let mut work = Work::default();
+    work.before.insert((editor::name(), key("a")), seen("a\n", &[old]));
+    let says = Editor { parts: vec![(key("a"), now.clone()), (key("b"), now)], ..Editor::default() };
+    let told = look(&mut work, &[], &[], &[key("a")], &says);
+    assert_eq!((told.errors(), told.unknown.clone()), (1, vec![(key("a"), vec![new.clone()])]));
+    // One of ours knows it, too.
+    let ours = seen("a\nb\n", &[new]);
+    work.before.insert((("rust".into(), "/p".into()), key("a")), ours.clone());
+    let told = look(&mut work, &known(&[("a", &ours)]), &[fresh("a")], &[key("a")], &says);
+    assert_eq!(told.errors(), 0);
 }

@@ -1,0 +1,47 @@
+//! The configuration as faces read it: with what only those who use a part of it can find wrong.
+//!
+//! **Invariant:** what is wrong is told with its place; nothing is started to find it.
+
+use std::path::Path;
+
+use config::{Dirs, Env, Loaded, Problem, Severity};
+use lsp_client::Servers;
+
+/// Reads everything that counts for a session in `cwd`, which is absolute.
+#[must_use]
+pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
+    let mut loaded = config::load(env, dirs, cwd);
+    for unusable in Servers::configured(loaded.config.other.get("lsp")).1 {
+        let (file, line, column) = loaded.servers.get(&unusable.id).cloned().unwrap_or_else(|| ("configuration".into(), 1, 1));
+        let message = format!("\"lsp.{}\": {}; it is left out", unusable.id, unusable.why);
+        loaded.problems.push(Problem { file, line, column, message, severity: Severity::Error });
+    }
+    loaded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_cannot_be_used_are_told_with_their_place() {
+        let temp = tempfile::tempdir().unwrap();
+        let home = temp.path().display().to_string();
+        std::fs::write(
+            temp.path().join("interline.json"),
+            "{\n  \"lsp\": {\n    \"rust\": { \"command\": \"x\" },\n    \"mine\": { \"extensions\": [\".m\"] },\n    \"gopls\": { \"extension\": [] }\n  }\n}\n",
+        )
+        .unwrap();
+        let env = Env::from_pairs([("HOME", home.as_str())]);
+        let loaded = load(&env, &Dirs { managed: Vec::new(), ..Dirs::from_env(&env) }, temp.path());
+        let problems: Vec<String> = loaded.problems.iter().map(|problem| problem.to_string().replace(&format!("{home}/"), "")).collect();
+        assert_eq!(
+            problems,
+            [
+                "interline.json:3:26: \"lsp.rust.command\": expected a list (text each), found text; it is left out",
+                "interline.json:5:16: warning: unknown key \"lsp.gopls.extension\"",
+                "interline.json:4:5: \"lsp.mine\": no built-in server has this name, so `command` is needed; it is left out",
+            ]
+        );
+    }
+}
