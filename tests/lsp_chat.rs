@@ -197,3 +197,25 @@ fn a_cancelled_progress_ends_its_own_turn_alone() {
     editor.idle_after(before);
     editor.wait_holds(CHAT, "The second is whole.");
 }
+
+#[test]
+fn an_editor_with_a_chat_of_its_own_gets_history_and_completion() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    let command = |name: &str, argument: Value| editor.command(name, argument).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let labels = |text: &str| {
+        let offered = command("interline.complete", json!({ "text": text }));
+        offered.as_array().into_iter().flatten().map(|item| item["label"].clone()).collect::<Vec<_>>()
+    };
+    assert!(labels("/").contains(&json!("compact")) && labels("see @a.").contains(&json!("a.txt")) && labels("see").is_empty());
+    model.script([Reply::Text("An answer.")]);
+    let before = editor.begun();
+    let session = command("interline.ask", json!({ "text": "A question." }))["session"].clone();
+    editor.idle_after(before);
+    let told = command("interline.session.messages", json!({ "session": session }));
+    assert_eq!(told["session"]["id"], session);
+    let messages = told["messages"].to_string();
+    assert!(messages.contains("A question.") && messages.contains("An answer."), "{messages}");
+    assert!(editor.command("interline.session.messages", json!({ "session": "ses_none" })).is_err());
+}

@@ -85,6 +85,26 @@ fn our_plugin_is_told_which_lines_and_what_stood_there() {
 }
 
 #[test]
+fn lenses_stand_above_the_changes_and_the_old_text_is_told() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, "allow");
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    editor.open("a.txt", None);
+    let turn = changed(&desk, &model, &editor);
+    editor.wait_marks("a.txt", "hunk", &[1, 4]);
+    let lenses = editor.request("textDocument/codeLens", json!({ "textDocument": { "uri": editor.uri("a.txt") } })).expect("code lenses");
+    let all: Vec<_> = lenses.as_array().into_iter().flatten().collect();
+    let lines: Vec<_> = all.iter().map(|lens| (lens["range"]["start"]["line"].clone(), lens["command"]["title"].clone())).collect();
+    assert_eq!(lines, [(json!(1), json!("Accept")), (json!(1), json!("Reject")), (json!(4), json!("Accept")), (json!(4), json!("Reject"))]);
+    command(&editor, "interline.hunk.accept", all[0]["command"]["arguments"][0].clone());
+    editor.wait_marks("a.txt", "hunk", &[4]);
+    let listed = command(&editor, "interline.hunks.list", json!({ "turn": turn }));
+    assert_eq!(listed["files"][0]["uri"], editor.uri("a.txt"));
+    assert_eq!(listed["files"][0]["old"], TEXT.replace("two", "TWO"));
+    assert_eq!(command(&editor, "interline.hunks.list", json!({ "turn": "another" })), json!({ "files": [] }));
+}
+
+#[test]
 fn accepting_clears_marks_alone() {
     let model = ScriptedModel::start();
     let desk = desk(&model, "allow");

@@ -15,6 +15,7 @@ pub mod documents;
 pub mod editor_workspace;
 mod face;
 mod hunks;
+mod lenses;
 mod marks;
 mod progress;
 mod pump;

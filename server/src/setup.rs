@@ -6,6 +6,7 @@
 
 mod helix;
 mod neovim;
+mod vscode;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ pub enum Editor {
     /// Neovim 0.10 or newer: a file in `plugin/`.
     #[value(alias = "nvim")]
     Neovim,
-    /// Visual Studio Code.
+    /// Visual Studio Code, VSCodium, code-server: an extension; this says how to install it.
     #[value(alias = "code")]
     Vscode,
 }
@@ -77,7 +78,7 @@ pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
         (Editor::Helix, Some(file)) => helix::plan(&file, &command),
         (Editor::Neovim, Some(file)) => neovim::plan(&file, &command),
         (Editor::Vscode, _) | (_, None) => {
-            output::line(VSCODE);
+            output::line(&vscode::steps(env, &command));
             return ExitCode::SUCCESS;
         }
     };
@@ -89,11 +90,6 @@ pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
         }
     }
 }
-
-const VSCODE: &str = "\
-VS Code starts language servers through extensions, and Interline's extension is not part of this version yet.
-Until it is: an extension that starts any language server can start `interline` (no arguments, standard input and output) for all files.
-Helix and Neovim need no extension: `interline setup helix`, `interline setup neovim`.";
 
 /// Shows a change, and makes it once the user agrees.
 ///

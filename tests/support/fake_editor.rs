@@ -161,6 +161,7 @@ impl FakeEditor {
         }
         if self.mode == Mode::Plugin {
             capabilities["experimental"] = json!({ "interline": {} });
+            capabilities["textDocument"]["codeLens"] = json!({});
         }
         let result = self.request(
             "initialize",

@@ -1,14 +1,16 @@
-//! Real, unmodified editors for the tests, in `.editors` (ignored by git): `.editors/bin/nvim`, `.editors/bin/hx`.
+//! Real, unmodified editors for the tests, in `.editors` (ignored by git): `.editors/bin/nvim`, `.editors/bin/hx`, `.editors/bin/code-server`.
 //!
 //! Owns what is installed and how it is checked. Must not know the tests that use it.
 //!
-//! **Invariant:** after [`install`] returns both programs start and have the version that the tests were written for.
+//! **Invariant:** after [`install`] returns the programs start and have the version that the tests were written for.
 
 mod helix;
 mod neovim;
+mod vscode;
 
 use std::path::{Path, PathBuf};
 
+use crate::packages::node::Node;
 use crate::packages::replace;
 use crate::run::{Result, command, on_path, output, root, say, step};
 
@@ -18,7 +20,10 @@ pub fn install() -> Result {
         let home = root().join(".editors");
         std::fs::create_dir_all(home.join("bin"))?;
         editor(&home, "nvim", "NVIM v0.11", neovim::install)?;
-        editor(&home, "hx", "helix 25.", helix::install)
+        editor(&home, "hx", "helix 25.", helix::install)?;
+        editor(&home, "node", "v2", |home| Ok(Node::find(home)?.program))?;
+        editor(&home, "code-server", vscode::VERSION, vscode::install)?;
+        editor(&home, "chromium", "Chromium ", vscode::install_browser)
     })
 }
 

@@ -53,7 +53,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Install Neovim and Helix into .editors, for the tests.
+    /// Install Neovim, Helix and VS Code into .editors, for the tests.
     Editors,
     /// Install real language servers and MCP servers into .servers, for the tests.
     Servers,

@@ -5,6 +5,7 @@
 //! **Invariant:** nothing outside of the folder that is given is changed; packages are asked for by name, from where the machine's own clients have them.
 
 pub mod debian;
+pub mod node;
 
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use crate::{
     editors, matrix,
-    run::{Result, cargo, root, run, say, step},
+    packages::node::Node,
+    run::{Result, cargo, output, root, run, say, step},
     servers, tidy, tools,
 };
 
@@ -20,6 +21,7 @@ pub fn all(fast: bool, filters: &[String]) -> Result {
     if !fast {
         editors::install()?;
         servers::install()?;
+        extension()?;
     }
     // The end-to-end tests start this very program.
     step("build", || run(cargo(["build", "--locked", "--package", "interline"])))?;
@@ -52,6 +54,24 @@ pub fn screens() -> Result {
         std::fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// VS Code's extension: its packages, types, unit tests, and its own package, which the tests in the real editor install.
+fn extension() -> Result {
+    step("VS Code's extension", || {
+        let folder = root().join("editors/vscode");
+        let node = Node::find(&root().join(".editors"))?;
+        let lock = std::fs::read(folder.join("package-lock.json"))?;
+        // npm takes its time to find that nothing has to be done.
+        let installed = folder.join("node_modules/.installed");
+        if std::fs::read(&installed).ok().as_ref() != Some(&lock) {
+            run(node.npm(&folder, &["ci"]))?;
+            std::fs::write(&installed, lock)?;
+        }
+        output(node.npm(&folder, &["test"])).map_err(|error| format!("{error}\n(`npm test` in editors/vscode says more)"))?;
+        output(node.npm(&folder, &["run", "package"]))?;
+        Ok(())
+    })
 }
 
 /// The product's own demonstration.

@@ -6,12 +6,12 @@
 
 use lsp_client::FileChange;
 use lsp_types::{
-    CodeActionOptions, CodeActionParams, CodeActionProviderCapability, CodeActionResponse, CompletionOptions, CompletionParams,
-    CompletionResponse, DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, ExecuteCommandOptions, ExecuteCommandParams, FileChangeType, FileEvent, InitializeParams, InitializeResult,
-    InitializedParams, SaveOptions, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities,
-    WorkspaceServerCapabilities,
+    CodeActionOptions, CodeActionParams, CodeActionProviderCapability, CodeActionResponse, CodeLens, CodeLensOptions, CodeLensParams,
+    CompletionOptions, CompletionParams, CompletionResponse, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandOptions, ExecuteCommandParams,
+    FileChangeType, FileEvent, InitializeParams, InitializeResult, InitializedParams, SaveOptions, ServerCapabilities, ServerInfo,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
+    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -22,7 +22,7 @@ use workspace::DocKey;
 use crate::lsp::commands::{self, COMMANDS};
 use crate::lsp::face::Face;
 use crate::lsp::serve::RawInitialize;
-use crate::lsp::{actions, completion};
+use crate::lsp::{actions, completion, lenses};
 
 /// The service's backend.
 pub struct Backend {
@@ -85,6 +85,7 @@ impl LanguageServer for Backend {
                     resolve_provider: Some(false),
                     ..CodeActionOptions::default()
                 })),
+                code_lens_provider: caps.code_lens.then_some(CodeLensOptions { resolve_provider: Some(false) }),
                 completion_provider: Some(CompletionOptions {
                     trigger_characters: Some(vec!["/".into(), "@".into()]),
                     ..CompletionOptions::default()
@@ -144,6 +145,10 @@ impl LanguageServer for Backend {
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
         Ok(Some(actions::list(&self.face, params).await))
+    }
+
+    async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
+        Ok(Some(lenses::list(&self.face, params).await))
     }
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {

@@ -59,6 +59,9 @@ impl Board {
         if *mine == diagnostics {
             return;
         }
+        let subject = |diagnostic: &Diagnostic| diagnostic.data.as_ref().map(|data| data["id"].clone());
+        let subjects = |list: &[Diagnostic]| list.iter().map(subject).collect::<Vec<_>>();
+        let others = subjects(mine) != subjects(&diagnostics);
         *mine = diagnostics;
         let all: Vec<_> = both.prompts.iter().chain(&both.hunks).cloned().collect();
         if all.is_empty() {
@@ -67,7 +70,13 @@ impl Board {
         let spelled = self.documents.find(key).await.map_or_else(|| key.to_uri(), |document| document.uri.to_string());
         match Url::parse(&spelled) {
             // Without a version: Helix drops what is not of its very own, and a keystroke may be on its way.
-            Ok(uri) => self.client.publish_diagnostics(uri, all, None).await,
+            Ok(uri) => {
+                self.client.publish_diagnostics(uri, all, None).await;
+                // Those that only move with the text move with it in the editor too.
+                if others {
+                    self.client.refresh_code_lenses();
+                }
+            }
             Err(error) => tracing::error!("diagnostics cannot be shown at {spelled}: {error}"),
         }
     }

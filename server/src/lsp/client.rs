@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lsp_types::notification::{Notification, Progress, PublishDiagnostics, ShowMessage};
-use lsp_types::request::{Request, ShowDocument, ShowMessageRequest, WorkDoneProgressCreate};
+use lsp_types::request::{CodeLensRefresh, Request, ShowDocument, ShowMessageRequest, WorkDoneProgressCreate};
 use lsp_types::{
     Diagnostic, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams,
     ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressCreateParams,
@@ -162,6 +162,18 @@ impl Client {
     /// All our diagnostics of a document.
     pub async fn publish_diagnostics(&self, uri: Url, diagnostics: Vec<Diagnostic>, version: Option<i32>) {
         self.notify::<PublishDiagnostics>(PublishDiagnosticsParams { uri, diagnostics, version }).await;
+    }
+
+    /// What code lenses show has changed. Nothing is waited for.
+    pub fn refresh_code_lenses(&self) {
+        if self.caps().code_lens_refresh {
+            let client = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = client.request::<CodeLensRefresh>((), Duration::from_secs(5)).await {
+                    tracing::info!("the code lenses were not refreshed: {error}");
+                }
+            });
+        }
     }
 
     /// A message that the user sees. Helix shows one line and drops line breaks.

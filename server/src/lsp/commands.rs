@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::lsp::chat::text;
+use crate::lsp::completion;
 use crate::lsp::face::{Face, Started};
 use crate::lsp::hunks;
 use crate::usage;
@@ -29,16 +30,19 @@ pub const COMMANDS: &[&str] = &[
     "interline.hunk.reject",
     "interline.hunks.accept",
     "interline.hunks.reject",
+    "interline.hunks.list",
     "interline.undo",
     "interline.redo",
     "interline.session.new",
     "interline.session.list",
+    "interline.session.messages",
     "interline.session.open",
     "interline.session.fork",
     "interline.session.compact",
     "interline.session.share",
     "interline.model",
     "interline.agent",
+    "interline.complete",
 ];
 
 /// Slash commands of the chat that are ours, with what they do.
@@ -104,6 +108,13 @@ struct OfTurn {
     turn: Option<TurnId>,
 }
 
+/// What stands before the cursor in a message that is being written.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    text: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Name {
@@ -132,9 +143,11 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
         }
         "interline.permit" => permit(face, parse(argument)?).await,
         "interline.answer" => answer(face, parse(argument)?),
-        "interline.hunk.accept" | "interline.hunk.reject" | "interline.hunks.accept" | "interline.hunks.reject" => {
-            hunks::commands::execute(face, command, argument).await
-        }
+        "interline.hunk.accept"
+        | "interline.hunk.reject"
+        | "interline.hunks.accept"
+        | "interline.hunks.reject"
+        | "interline.hunks.list" => hunks::commands::execute(face, command, argument).await,
         "interline.undo" => undo(face, parse(argument)?, false).await,
         "interline.redo" => undo(face, parse(argument)?, true).await,
         "interline.session.new" => {
@@ -144,6 +157,13 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
         "interline.session.list" => {
             let sessions = face.started().await.engine.sessions().map_err(failed)?;
             Ok(Some(serde_json::to_value(sessions).map_err(|e| sentence(&e.to_string()))?))
+        }
+        "interline.session.messages" => {
+            let of: OfSession = parse(argument)?;
+            let engine = face.started().await.engine.clone();
+            let session = of.session.or_else(|| engine.current()).ok_or_else(|| sentence("There is no session yet."))?;
+            let (session, messages) = engine.messages(&session).await.map_err(failed)?;
+            Ok(Some(json!({"session": session, "messages": messages})))
         }
         "interline.session.open" => {
             let of: OfSession = parse(argument)?;
@@ -168,6 +188,10 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
             Ok(None)
         }
         "interline.session.share" => Err(sentence("Sharing is not available: sessions stay on this machine.")),
+        "interline.complete" => {
+            let line: Line = parse(argument)?;
+            Ok(Some(json!(completion::offer(face, &line.text).await)))
+        }
         "interline.model" | "interline.agent" => choose(face, command, parse(argument)?).await,
         other => Err(Error::invalid_params(format!("There is no command `{other}`."))),
     }

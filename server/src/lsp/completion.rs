@@ -4,6 +4,7 @@
 
 use ignore::WalkBuilder;
 use lsp_types::{CompletionItem, CompletionItemKind, CompletionParams, CompletionTextEdit, Range, TextEdit};
+use serde::Serialize;
 use workspace::DocKey;
 
 use crate::lsp::commands::SLASH;
@@ -27,12 +28,42 @@ pub async fn list(face: &Face, params: CompletionParams) -> Vec<CompletionItem> 
     let line = document.text.try_byte_to_line(cursor).unwrap_or(0);
     let start = document.text.try_line_to_byte(line).unwrap_or(0);
     let Some(before) = document.text.get_byte_slice(start..cursor).map(|s| s.to_string()) else { return Vec::new() };
-    let Some((mark, typed)) = token(&before) else { return Vec::new() };
-    let from = cursor - typed.len();
-    let range = positions::lsp_range(&document.text, &(from..cursor), encoding);
-    match mark {
-        '/' => commands(face, range).await,
-        _ => files(face, typed, range).await,
+    let Some((_, typed)) = token(&before) else { return Vec::new() };
+    let range = positions::lsp_range(&document.text, &(cursor - typed.len()..cursor), encoding);
+    offer(face, &before).await.into_iter().map(|offered| offered.item(range)).collect()
+}
+
+/// What can follow `before`, a line of a message as far as it is written; the typed beginning is part of what is offered.
+pub async fn offer(face: &Face, before: &str) -> Vec<Offered> {
+    match token(before) {
+        Some(('/', _)) => commands(face).await,
+        Some((_, typed)) => files(face, typed).await,
+        None => Vec::new(),
+    }
+}
+
+/// A command, an agent or a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Offered {
+    label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    kind: CompletionItemKind,
+}
+
+impl Offered {
+    fn new(label: &str, kind: CompletionItemKind, detail: Option<String>) -> Self {
+        Self { label: label.to_owned(), detail, kind }
+    }
+
+    fn item(self, range: Range) -> CompletionItem {
+        CompletionItem {
+            text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: self.label.clone() })),
+            label: self.label,
+            kind: Some(self.kind),
+            detail: self.detail,
+            ..CompletionItem::default()
+        }
     }
 }
 
@@ -47,31 +78,21 @@ fn token(before: &str) -> Option<(char, &str)> {
     (at == 0).then_some(('/', typed))
 }
 
-fn item(label: &str, kind: CompletionItemKind, detail: Option<String>, range: Range) -> CompletionItem {
-    CompletionItem {
-        label: label.to_owned(),
-        kind: Some(kind),
-        detail,
-        text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: label.to_owned() })),
-        ..CompletionItem::default()
-    }
-}
-
-async fn commands(face: &Face, range: Range) -> Vec<CompletionItem> {
+async fn commands(face: &Face) -> Vec<Offered> {
     let started = face.started().await;
-    let own = SLASH.iter().map(|(name, what)| item(name, CompletionItemKind::FUNCTION, Some((*what).to_owned()), range));
-    let users =
-        started.loaded.config.command.iter().map(|(name, c)| item(name, CompletionItemKind::FUNCTION, c.description.clone(), range));
+    let offered = |name: &str, what: Option<String>| Offered::new(name, CompletionItemKind::FUNCTION, what);
+    let own = SLASH.iter().map(|(name, what)| offered(name, Some((*what).to_owned())));
+    let users = started.loaded.config.command.iter().map(|(name, c)| offered(name, c.description.clone()));
     let servers = started.engine.server_prompts();
-    let servers = servers.iter().map(|(name, what)| item(name, CompletionItemKind::FUNCTION, Some(what.clone()), range));
+    let servers = servers.iter().map(|(name, what)| offered(name, Some(what.clone())));
     own.chain(users).chain(servers).collect()
 }
 
-async fn files(face: &Face, typed: &str, range: Range) -> Vec<CompletionItem> {
+async fn files(face: &Face, typed: &str) -> Vec<Offered> {
     let agents = face.started().await.engine.agents();
-    let mut out: Vec<_> = agents.iter().map(|name| item(name, CompletionItemKind::CLASS, Some("agent".into()), range)).collect();
+    let mut out: Vec<_> = agents.iter().map(|name| Offered::new(name, CompletionItemKind::CLASS, Some("agent".into()))).collect();
     let resources = face.started().await.engine.server_resources();
-    out.extend(resources.into_iter().map(|(name, what)| item(&name, CompletionItemKind::REFERENCE, Some(what), range)));
+    out.extend(resources.into_iter().map(|(name, what)| Offered::new(&name, CompletionItemKind::REFERENCE, Some(what))));
     let (root, typed) = (face.root(), typed.to_ascii_lowercase());
     let walk = move || {
         let mut found = Vec::new();
@@ -91,7 +112,7 @@ async fn files(face: &Face, typed: &str, range: Range) -> Vec<CompletionItem> {
         found
     };
     match tokio::task::spawn_blocking(walk).await {
-        Ok(found) => out.extend(found.iter().map(|name| item(name, CompletionItemKind::FILE, None, range))),
+        Ok(found) => out.extend(found.iter().map(|name| Offered::new(name, CompletionItemKind::FILE, None))),
         Err(error) => tracing::error!("the files could not be listed: {error}"),
     }
     out

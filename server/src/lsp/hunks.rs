@@ -19,9 +19,11 @@ use crate::lsp::documents::{DocEvent, Documents};
 use crate::lsp::marks::SOURCE;
 use crate::lsp::positions::{self, Encoding};
 use kept::Kept;
+use listing::Listed;
 
 pub mod commands;
 mod kept;
+pub mod listing;
 
 /// A handle. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +62,7 @@ enum Order {
     /// A turn's changes come from here.
     Connect(mpsc::UnboundedReceiver<Recorded>),
     At(DocKey, (usize, usize), oneshot::Sender<Vec<String>>),
+    List(Which, oneshot::Sender<Vec<Listed>>),
     Accept(Which, oneshot::Sender<usize>),
     Reject(Which, oneshot::Sender<Rejection>),
     Reviewed(Vec<(DocKey, HashSet<u64>)>),
@@ -105,6 +108,13 @@ impl Hunks {
     pub async fn at(&self, key: &DocKey, lines: (usize, usize)) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
         self.order(Order::At(key.clone(), lines, reply));
+        answer.await.unwrap_or_default()
+    }
+
+    /// The documents with such hunks, each with its text as it would be without them.
+    pub async fn list(&self, which: Which) -> Vec<Listed> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::List(which, reply));
         answer.await.unwrap_or_default()
     }
 
@@ -281,6 +291,17 @@ impl Reviewer {
                 // The one who asked may be gone.
                 let _ = reply.send(self.at(&key, lines));
             }
+            Order::List(which, reply) => {
+                let mut found = Vec::new();
+                for (key, hunks) in self.chosen(&which).await {
+                    let ids = self.ids(&which, &key, &hunks, false);
+                    let serial = self.docs.get(&key).map(|doc| doc.serial);
+                    found.extend(listing::listed(key, &hunks, &ids, serial, self.encoding));
+                }
+                found.sort_by(|a, b| a.key.cmp(&b.key));
+                // The one who asked may be gone.
+                let _ = reply.send(found);
+            }
             Order::Accept(which, reply) => {
                 let mut count = 0;
                 for (key, mut hunks) in self.chosen(&which).await {
@@ -444,11 +465,16 @@ fn id(serial: u64, hunk: &Hunk) -> String {
     format!("{serial}.{}", hunk.id)
 }
 
+/// Where a hunk is marked. Its last line's end belongs to it, but a mark there would reach into the next line.
+fn mark_range(text: &Rope, hunk: &Hunk) -> std::ops::Range<usize> {
+    let now = text.get_byte_slice(hunk.range.clone()).map(|slice| slice.to_string()).unwrap_or_default();
+    hunk.range.start..hunk.range.start + now.trim_end_matches(['\r', '\n']).len()
+}
+
 fn diagnostic(doc: &Doc, hunk: &Hunk, encoding: Encoding, plugin: bool) -> Diagnostic {
     let text = doc.hunks.text();
     let now = text.get_byte_slice(hunk.range.clone()).map(|slice| slice.to_string()).unwrap_or_default();
-    // The last line's end belongs to it, but a mark there would reach into the next line.
-    let range = hunk.range.start..hunk.range.start + now.trim_end_matches(['\r', '\n']).len();
+    let range = mark_range(text, hunk);
     let (added, removed) = (now.lines().count(), hunk.old.lines().count());
     let mut data = serde_json::json!({"id": id(doc.serial, hunk), "turn": hunk.turn});
     if plugin {

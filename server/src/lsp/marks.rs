@@ -55,6 +55,14 @@ pub struct Mark {
     lines: (usize, usize),
 }
 
+impl Mark {
+    /// The line of the document at which it begins, zero-based.
+    #[must_use]
+    pub fn first_line(&self) -> usize {
+        self.lines.0
+    }
+}
+
 /// A handle. Cheap to clone.
 #[derive(Clone)]
 pub struct Marks {

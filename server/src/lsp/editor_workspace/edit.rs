@@ -25,6 +25,11 @@ const REPLY_LIMIT: Duration = Duration::from_secs(30);
 /// How long after the answer the `didChange` may come. Neovim takes up to 150 ms.
 const CONFIRM_LIMIT: Duration = Duration::from_millis(400);
 
+/// How often an edit is begun anew once the user's hands rest, how long they must rest for it, and how long that is waited for.
+const ROUNDS: u32 = 2;
+const REST: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What edits need. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Editing {
@@ -63,6 +68,45 @@ impl Editing {
 
     /// Makes edits of `base` in an open document, over what the user changed since. The document's lock must be held.
     pub async fn edit(&self, key: &DocKey, base: &Rope, edits: &Edits, cancel: &CancellationToken) -> Result<Made, ApplyError> {
+        let mut rounds = 0;
+        loop {
+            let version = self.version(key).await;
+            match self.try_edit(key, base, edits, cancel).await {
+                // A slow editor comes too late each time while somebody types fast.
+                Err(ApplyError::Refused { tries, .. }) if tries > 0 && rounds < ROUNDS && self.version(key).await != version => {
+                    rounds += 1;
+                    tokio::select! {
+                        () = self.rest(key) => {}
+                        () = cancel.cancelled() => return Err(ApplyError::Cancelled { key: key.clone() }),
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn version(&self, key: &DocKey) -> Option<i32> {
+        self.documents.get(key).await.map(|document| document.version)
+    }
+
+    /// Returns when the document was not changed for a moment, or after a while in any case.
+    async fn rest(&self, key: &DocKey) {
+        let mut events = self.documents.subscribe();
+        let still = async {
+            let mut until = Instant::now() + REST;
+            loop {
+                match tokio::time::timeout_at(until, events.recv()).await {
+                    Ok(Some(event)) if event.key() == key => until = Instant::now() + REST,
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return,
+                }
+            }
+        };
+        // Typed on all the time: it is tried all the same.
+        let _ = tokio::time::timeout(PATIENCE, still).await;
+    }
+
+    async fn try_edit(&self, key: &DocKey, base: &Rope, edits: &Edits, cancel: &CancellationToken) -> Result<Made, ApplyError> {
         let refused = |reason: String| ApplyError::Refused { key: key.clone(), tries: 0, reason };
         // First the events, then the text: nothing comes between.
         let mut events = self.documents.subscribe();

@@ -79,6 +79,22 @@ async fn typing_that_crosses_the_edit_stays() {
 }
 
 #[tokio::test]
+async fn an_edit_that_comes_too_late_again_and_again_is_made_when_the_hands_rest() {
+    let editor = Editor::start(Like::Code).await;
+    editor.write("a.txt", "head\nmiddle\n");
+    editor.open("a.txt").await;
+    let (uri, mut left) = (editor.uri("a.txt"), 6);
+    editor.on_apply(move |screen| {
+        if left > 0 {
+            left -= 1;
+            screen.replace(&uri, "head", "xhead");
+        }
+    });
+    editor.edit("a.txt", "middle", "MIDDLE").await.unwrap();
+    assert_eq!((editor.text("a.txt").as_str(), editor.steps("a.txt")), ("xxxxxxhead\nMIDDLE\n", 1));
+}
+
+#[tokio::test]
 async fn an_editor_that_never_agrees_is_given_up() {
     let editor = Editor::start(Like::Helix).await;
     editor.write("a.txt", "head\nmiddle\n");

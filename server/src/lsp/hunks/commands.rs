@@ -1,4 +1,4 @@
-//! Accepting and rejecting, as commands.
+//! Accepting, rejecting and listing, as commands.
 //!
 //! **Invariant:** a command replies at once, with what will be done; what the user wrote in a rejected change stays, and is named.
 
@@ -28,7 +28,7 @@ struct Many {
     turn: Option<String>,
 }
 
-/// `interline.hunk.accept|reject` and `interline.hunks.accept|reject`.
+/// `interline.hunk.accept|reject` and `interline.hunks.accept|reject|list`.
 ///
 /// # Errors
 /// In one sentence for the user.
@@ -40,6 +40,13 @@ pub async fn execute(face: &Face, command: &str, argument: Value) -> Result<Opti
         let one: One = parse(argument)?;
         one.id.map_or(Which::Here, Which::Id)
     };
+    if command.ends_with(".list") {
+        let listed = match face.if_hunks() {
+            Some(hunks) => hunks.list(which).await,
+            None => Vec::new(),
+        };
+        return Ok(Some(json!({"files": listed.iter().map(super::listing::Listed::to_json).collect::<Vec<_>>()})));
+    }
     let Some(hunks) = face.if_hunks() else { return Err(sentence(NOTHING)) };
     if command.ends_with(".accept") {
         let count = hunks.accept(which).await;
