@@ -219,3 +219,62 @@ fn an_editor_with_a_chat_of_its_own_gets_history_and_completion() {
     assert!(messages.contains("A question.") && messages.contains("An answer."), "{messages}");
     assert!(editor.command("interline.session.messages", json!({ "session": "ses_none" })).is_err());
 }
+
+#[test]
+fn sessions_are_named_found_and_written_down_from_the_chat() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    model.script([Reply::Text("The parser fails on <b>.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.ask("What is wrong?");
+    open_chat(&editor);
+    for (command, words) in [
+        ("/help", "- `/export` write this session to a file"),
+        ("/rename The bug", "called \"The bug\" now"),
+        ("/sessions PARSER", "` The bug (… The parser fails on <b>. …)"),
+        ("/sessions nowhere", "/sessions: there are none."),
+        ("/export", ".md`."),
+        ("/share", ".html`. It is a page for any browser"),
+        ("/fork", "The session is `ses_"),
+    ] {
+        send_next(&editor, command);
+        editor.wait_holds(CHAT, words);
+    }
+    let folder = desk.at("project/.interline/exports");
+    let mut written: Vec<_> = std::fs::read_dir(&folder).expect("exports").map(|entry| entry.expect("a file").path()).collect();
+    written.sort();
+    let [page, text] = written.try_into().expect("two files");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("text");
+    assert!(read(&page).contains("fails on &lt;b&gt;.") && read(&text).starts_with("# The bug\n"));
+}
+
+#[test]
+fn a_second_editor_sees_what_the_first_one_is_told_and_goes_on_afterwards() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let first = FakeEditor::start(&desk, Mode::Strict);
+    let before = first.begun();
+    let barrier = half_an_answer(&model, &first);
+    // It is the last one of the project.
+    let second = FakeEditor::start(&desk, Mode::Strict);
+    second.open(CHAT, Some("## You\n\n"));
+    second.command("interline.session.open", Value::Null).expect("the session is opened");
+    second.wait_holds(CHAT, "> This session runs in another process");
+    let text = second.text(CHAT);
+    second.replace(CHAT, &text, &format!("{text}Me too.\n"));
+    let refused = second.command("interline.send", Value::Null).expect_err("it runs elsewhere");
+    assert!(refused.to_string().contains("another process"), "{refused}");
+    barrier.wait();
+    first.idle_after(before);
+    second.wait_holds(CHAT, "First half, second half.");
+    second.wait_holds(CHAT, "you can go on here");
+    model.script([Reply::Text("To both.")]);
+    let before = second.begun();
+    second.command("interline.ask", json!({ "text": "And now?" })).expect("ask");
+    second.idle_after(before);
+    let asked = model.request(2).to_string();
+    assert!(
+        asked.contains("Question.") && asked.contains("second half.") && asked.contains("And now?") && !asked.contains("Me too."),
+        "{asked}"
+    );
+}

@@ -3,9 +3,11 @@
 //! **Invariant:** as a language server nothing but LSP goes to standard output; logs go to standard error.
 
 mod auth_cli;
+mod builtin;
 mod configuration;
 mod demo;
 mod doctor;
+mod export;
 mod log;
 mod lsp;
 mod mcp_cli;
@@ -69,9 +71,9 @@ enum Command {
     /// The MCP servers of the configuration: add one, see how they are, log in to them
     #[command(subcommand)]
     Mcp(mcp_cli::McpCommand),
-    /// List this project's sessions
+    /// List, search, rename, fork, delete and import sessions
     Sessions(sessions_cli::SessionsArgs),
-    /// Print a session as OpenCode's JSON
+    /// Print a session: as OpenCode's JSON, as Markdown, or as a page for a browser
     Export(sessions_cli::ExportArgs),
 }
 
@@ -148,7 +150,7 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             code
         }
-        Some(Command::Sessions(args)) => sessions_cli::sessions(&args, &dirs, &cwd),
+        Some(Command::Sessions(args)) => sessions_cli::sessions(args, env, dirs, cwd),
         Some(Command::Export(args)) => sessions_cli::export(&args, &dirs, &cwd),
     }
 }

@@ -1,8 +1,11 @@
 //! `interline run`: one prompt, without an editor, on the files on disk.
 //!
-//! Owns what is printed: the answer on standard output, everything else on standard error. Must not ask anybody anything: what would ask is refused.
+//! Owns what is printed: the answer on standard output, everything else on standard error. Must not ask anybody anything: what would ask is refused, or,
+//! in the background, waits for somebody who attaches.
 //!
 //! **Invariant:** it ends with the turn; its status is 0 only if the turn ended well.
+
+mod background;
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
@@ -20,8 +23,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
-use crate::configuration;
-use crate::{models_cli, output, usage};
+use crate::{builtin, configuration, models_cli, output, usage};
 
 /// What `run` takes.
 #[derive(Args)]
@@ -43,12 +45,46 @@ pub struct RunArgs {
     /// Go on with this session
     #[arg(short, long)]
     session: Option<String>,
+    /// A file that goes with the prompt: a text, or an image for models that see; may be repeated
+    #[arg(short, long)]
+    file: Vec<String>,
+    /// Most steps: requests to the model
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    max_steps: Option<u32>,
+    /// Most dollars that it may cost; a smaller one in the configuration counts
+    #[arg(long, value_name = "DOLLARS", value_parser = amount)]
+    budget: Option<f64>,
+    /// Run on in the background, print the session, and write the rest to a log; what would ask waits for `interline sessions attach`
+    #[arg(long)]
+    background: bool,
+    /// The process that does so
+    #[arg(long, hide = true, conflicts_with = "background")]
+    detached: bool,
     /// Say at the end what it used and cost, also where standard error is no terminal
     #[arg(long)]
     cost: bool,
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+impl RunArgs {
+    /// Everything but the prompt, as it is written on a command line.
+    fn options(&self) -> Vec<String> {
+        let mut options = Vec::new();
+        let mut add = |name: &str, value: Option<String>| options.extend(value.map(|value| format!("--{name}={value}")));
+        add("model", self.model.clone());
+        add("variant", self.variant.clone());
+        add("agent", self.agent.clone());
+        add("session", self.session.clone());
+        self.file.iter().for_each(|file| add("file", Some(file.clone())));
+        add("max-steps", self.max_steps.map(|steps| steps.to_string()));
+        add("budget", self.budget.map(|budget| budget.to_string()));
+        add("format", self.format.to_possible_value().map(|format| format.get_name().to_owned()));
+        options.extend(self.resume.then(|| "--continue".to_owned()));
+        options.extend(self.cost.then(|| "--cost".to_owned()));
+        options
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,7 +125,14 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
             return ExitCode::from(2);
         }
     };
-    let engine = engine(&env, &dirs, cwd);
+    if args.background {
+        return background::start(&prompt, &args.options(), &dirs);
+    }
+    if args.detached {
+        background::detach();
+    }
+    // In the background somebody may come who can be asked.
+    let engine = engine(&env, &dirs, cwd, &Bounds { budget: args.budget }, args.detached);
     let cost = args.cost || std::io::stderr().is_terminal();
     let printer = Printer { format: args.format, cost, session: None, text: None, open: false };
     let mut events = engine.events();
@@ -100,14 +143,46 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
             return ExitCode::FAILURE;
         }
     };
-    let code = printer.show(&engine, &asked, &mut events).await;
+    if args.detached {
+        background::say_session(asked.session.as_str());
+    }
+    let (code, reason) = printer.show(&engine, &asked, &mut events).await;
+    if args.detached {
+        tell_end(&engine, &asked, &reason).await;
+    }
     engine.shutdown().await;
     code
 }
 
-/// An engine over the files on disk, with nobody to ask.
-pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
-    let loaded = configuration::load(env, dirs, &cwd);
+/// Says in the log what became of a run in the background, and tells the user where that is configured.
+async fn tell_end(engine: &Engine, asked: &engine::Asked, reason: &str) {
+    let session = engine.session(&asked.session);
+    let (Ok(Some(session)), Ok(messages)) = (session, engine.messages(&asked.session).await) else { return };
+    let from = messages.iter().position(|message| *message.info.id() == asked.turn).unwrap_or(0);
+    let summary = background::summary(&session, &messages[from..], reason);
+    output::note(&summary);
+    background::notify(engine.config().other.get("notify"), &summary);
+}
+
+/// What bounds a run beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// In US dollars.
+    pub budget: Option<f64>,
+}
+
+fn amount(text: &str) -> Result<f64, String> {
+    let amount = text.trim_start_matches('$').parse::<f64>().ok().filter(|amount| amount.is_finite() && *amount > 0.0);
+    amount.ok_or_else(|| format!("`{text}` is no amount: write dollars, such as 0.50"))
+}
+
+/// An engine over the files on disk. `interactive`: somebody can answer what it asks.
+pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive: bool) -> Engine {
+    let mut loaded = configuration::load(env, dirs, &cwd);
+    if let Some(budget) = bounds.budget {
+        let turn = &mut loaded.config.budget.turn;
+        *turn = Some(turn.map_or(budget, |own| own.min(budget)));
+    }
     for problem in &loaded.problems {
         output::note(&format!("interline: {problem}"));
     }
@@ -131,7 +206,7 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf) -> Engine {
         env: env.clone(),
         places: Places { data: dirs.data.clone(), directory: cwd },
         home: dirs.home.clone(),
-        interactive: false,
+        interactive,
         jobs: Arc::new(Jobs::default()),
         editor: Arc::default(),
     })
@@ -185,7 +260,9 @@ async fn ask(engine: &Engine, args: &RunArgs, text: String) -> Result<engine::As
         None => None,
     };
     let (agent, model, variant) = (args.agent.clone(), args.model.clone(), args.variant.clone());
-    engine.ask(AskRequest { text, session, agent, model, variant, ..AskRequest::default() }).await
+    let (files, steps) = (args.file.clone(), args.max_steps);
+    let text = builtin::expand(engine.config(), text);
+    engine.ask(AskRequest { text, session, agent, model, variant, files, steps, ..AskRequest::default() }).await
 }
 
 struct Printer {
@@ -200,7 +277,12 @@ struct Printer {
 }
 
 impl Printer {
-    async fn show(mut self, engine: &Engine, asked: &engine::Asked, events: &mut UnboundedReceiver<Arc<NumberedEvent>>) -> ExitCode {
+    async fn show(
+        mut self,
+        engine: &Engine,
+        asked: &engine::Asked,
+        events: &mut UnboundedReceiver<Arc<NumberedEvent>>,
+    ) -> (ExitCode, String) {
         self.session = Some(asked.session.clone());
         let mut failed = false;
         let mut interrupted = None;
@@ -215,14 +297,15 @@ impl Printer {
                 status = signal(), if interrupted.is_none() => {
                     interrupted = Some(status);
                     if !engine.cancel(Some(&asked.session)) {
-                        return ExitCode::from(status);
+                        return (ExitCode::from(status), "cancelled".into());
                     }
                     continue;
                 }
             };
-            let Some(event) = event else { return ExitCode::FAILURE };
-            // What subagents do is told by the call that started them.
-            if *event.event.session_id() != asked.session {
+            let Some(event) = event else { return (ExitCode::FAILURE, "error".into()) };
+            // What subagents do is told by the call that started them; what they ask, by themselves.
+            let asks = matches!(event.event, Event::PermissionAsked(_) | Event::QuestionAsked(_));
+            if *event.event.session_id() != asked.session && !asks {
                 continue;
             }
             match &event.event {
@@ -235,13 +318,14 @@ impl Printer {
                     if word != "done" && !failed {
                         self.error(if words.is_empty() { word } else { words });
                     }
-                    return if let Some(status) = interrupted {
+                    let code = if let Some(status) = interrupted {
                         ExitCode::from(status)
                     } else if word == "done" && !failed {
                         ExitCode::SUCCESS
                     } else {
                         ExitCode::FAILURE
                     };
+                    return (code, reason.clone());
                 }
                 Event::SessionError { error, .. } => {
                     failed = true;
@@ -251,6 +335,16 @@ impl Printer {
                 Event::SessionNotice { message, .. } => {
                     self.end_line();
                     output::note(&format!("interline: {message}"));
+                }
+                Event::PermissionAsked(request) => {
+                    self.end_line();
+                    let title = request.metadata["title"].as_str().map_or_else(|| request.patterns.join(", "), str::to_owned);
+                    output::note(&format!("interline: waits for permission: {} {title}", request.permission));
+                }
+                Event::QuestionAsked(request) => {
+                    self.end_line();
+                    let first = request.questions.first().map_or("", |question| question.question.as_str());
+                    output::note(&format!("interline: waits for an answer: {first}"));
                 }
                 Event::SessionStatus { status: proto::SessionStatus::Retry { attempt, message, next }, .. } => {
                     let seconds = (next - now_ms()).max(0) / 1000 + 1;

@@ -505,6 +505,26 @@ impl FakeEditor {
         status.code().unwrap_or_else(|| panic!("{status}"))
     }
 
+    /// `kill -9`. What the server was about to say, and what it was asked, does not count any more.
+    ///
+    /// # Panics
+    /// If it cannot be killed.
+    pub fn kill(&self) {
+        let mut child = lock(&self.child);
+        child.kill().and_then(|()| child.wait()).expect("it is killed");
+        drop(child);
+        let mut state = self.wait("the server's end", |state| state.ended);
+        state.violations.clear();
+        state.messages.clear();
+        state.replies.clear();
+    }
+
+    /// Waits until that many of the plugin's events have come that nobody took, or one of that type.
+    pub fn wait_events(&self, count: usize, kind: &str) {
+        let came = |state: &State| state.events.len() >= count || state.events.iter().any(|event| event["event"]["type"] == kind);
+        drop(self.wait("events", came));
+    }
+
     /// The process.
     #[must_use]
     pub fn process_id(&self) -> u32 {

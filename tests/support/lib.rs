@@ -6,6 +6,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails with the reason")]
 
+pub mod day_model;
 pub mod editors;
 pub mod fake_editor;
 pub mod faulty_model;

@@ -92,6 +92,21 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// Let three editors work all day in five conversations, and kill their servers now and then.
+    Day {
+        /// How many turns.
+        #[arg(long, default_value_t = 2000)]
+        turns: u32,
+        /// How many times a process is killed.
+        #[arg(long, default_value_t = 50)]
+        kills: u32,
+        /// When that is.
+        #[arg(long, default_value_t = 1)]
+        seed: u32,
+        /// With the release binary.
+        #[arg(long)]
+        release: bool,
+    },
     /// Measure a small model on tiny tasks, with tools and without.
     SmallModel(small_model::SmallModelArgs),
     /// Check the repository's own rules (also a part of `test`).
@@ -114,6 +129,7 @@ fn main() -> ExitCode {
         Task::Interleavings { cases } => test::interleavings(cases),
         Task::Catalogue { source } => catalogue::write(&source),
         Task::Soak { turns, seed, release } => test::soak(turns, seed, release),
+        Task::Day { turns, kills, seed, release } => test::day(turns, kills, seed, release),
         Task::SmallModel(args) => small_model::measure(&args),
         Task::Tidy => tidy::check(),
     };

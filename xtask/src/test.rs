@@ -95,6 +95,18 @@ pub fn interleavings(cases: u32) -> Result {
 
 /// The soak, for longer.
 pub fn soak(turns: u32, seed: u32, release: bool) -> Result {
+    let variables = [("INTERLINE_SOAK_TURNS", turns), ("INTERLINE_SOAK_SEED", seed)];
+    long(&format!("{turns} turns of soak, seed {seed}"), "soak", &variables, release)
+}
+
+/// The working day, for longer.
+pub fn day(turns: u32, kills: u32, seed: u32, release: bool) -> Result {
+    let variables = [("INTERLINE_DAY_TURNS", turns), ("INTERLINE_DAY_KILLS", kills), ("INTERLINE_DAY_SEED", seed)];
+    long(&format!("a day of {turns} turns and {kills} kills, seed {seed}"), "day", &variables, release)
+}
+
+/// One of the end-to-end tests, as long as its variables say.
+fn long(what: &str, test: &str, variables: &[(&str, u32)], release: bool) -> Result {
     step("test runner", || tools::NEXTEST.start_install()?.wait())?;
     let profile: &[&str] = if release { &["--release"] } else { &[] };
     step("build", || {
@@ -102,10 +114,10 @@ pub fn soak(turns: u32, seed: u32, release: bool) -> Result {
         build.args(profile);
         run(build)
     })?;
-    step(&format!("{turns} turns of soak, seed {seed}"), || {
-        let args = ["run", "--locked", "--profile", "long", "--no-capture", "--package", "interline-tests", "--test", "soak"];
+    step(what, || {
+        let args = ["run", "--locked", "--profile", "long", "--no-capture", "--package", "interline-tests", "--test", test];
         let mut nextest = tools::NEXTEST.command(&args)?;
-        nextest.args(profile).env("INTERLINE_SOAK_TURNS", turns.to_string()).env("INTERLINE_SOAK_SEED", seed.to_string());
+        nextest.args(profile).envs(variables.iter().map(|(name, value)| (*name, value.to_string())));
         run(nextest)
     })
 }
@@ -117,6 +129,7 @@ pub fn bench() -> Result {
     let size = std::fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
     say(&format!("   {}: {:.1} MB (budget 25)", binary.display(), size as f64 / 1e6));
     say("   start: time it with `interline --version`; a whole turn without a network: `time interline demo`");
+    say("   a session of 100,000 messages: `cargo run --release --package interline-store --example long_session`");
     say("   side by side with other agents: point that benchmark's INTERLINE at the binary above");
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use engine::{AskRequest, EngineError};
 use lsp_types::{MessageType, Range};
-use proto::{PermissionId, PermissionReply, QuestionId, SessionId, TurnId, TurnUsage};
+use proto::{MessageId, PermissionId, PermissionReply, QuestionId, SessionId, TurnId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ use tower_lsp::jsonrpc::{Error, Result};
 use crate::lsp::chat::text;
 use crate::lsp::completion;
 use crate::lsp::face::{Face, Started};
-use crate::lsp::hunks;
-use crate::usage;
+use crate::lsp::{hunks, slash};
+use crate::{builtin, export, usage};
 
 /// All commands, as they are announced.
 pub const COMMANDS: &[&str] = &[
@@ -43,20 +43,6 @@ pub const COMMANDS: &[&str] = &[
     "interline.model",
     "interline.agent",
     "interline.complete",
-];
-
-/// Slash commands of the chat that are ours, with what they do.
-pub const SLASH: &[(&str, &str)] = &[
-    ("new", "begin a new session"),
-    ("undo", "take the last turn back"),
-    ("redo", "make the last undone turn again"),
-    ("compact", "summarise the conversation"),
-    ("cancel", "stop the running turn"),
-    ("deny", "refuse what asks for permission, and say why: /deny reason"),
-    ("model", "choose the model: /model provider/model"),
-    ("agent", "choose the agent: /agent name"),
-    ("cost", "say what this session has used and cost"),
-    ("sessions", "list this project's sessions"),
 ];
 
 #[derive(Default, Deserialize)]
@@ -100,6 +86,14 @@ enum Labels {
 #[serde(default)]
 struct OfSession {
     session: Option<SessionId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fork {
+    session: Option<SessionId>,
+    /// Without this message and what follows it.
+    message: Option<MessageId>,
 }
 
 #[derive(Default, Deserialize)]
@@ -178,8 +172,8 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
             Ok(Some(json!({"session": session.id})))
         }
         "interline.session.fork" => {
-            let of: OfSession = parse(argument)?;
-            let session = face.started().await.engine.fork(of.session.as_ref()).await.map_err(failed)?;
+            let of: Fork = parse(argument)?;
+            let session = face.started().await.engine.fork(of.session.as_ref(), of.message.as_ref()).await.map_err(failed)?;
             Ok(Some(json!({"session": session.id})))
         }
         "interline.session.compact" => {
@@ -187,7 +181,10 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
             face.started().await.engine.compact(of.session.as_ref()).await.map_err(failed)?;
             Ok(None)
         }
-        "interline.session.share" => Err(sentence("Sharing is not available: sessions stay on this machine.")),
+        "interline.session.share" => {
+            let started = face.started().await;
+            slash::share(&started, face, export::Format::Html).await
+        }
         "interline.complete" => {
             let line: Line = parse(argument)?;
             Ok(Some(json!(completion::offer(face, &line.text).await)))
@@ -214,15 +211,25 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     if ask.show {
         face.show_chat().await;
     }
-    if let Some(done) = slash(face, &started, &text).await {
+    if let Some(done) = slash::carry_out(face, &started, &text).await {
         return done;
     }
     let variant = ask.variant;
-    let request = AskRequest { text, place, context: Vec::new(), session: ask.session, agent: ask.agent, model: ask.model, variant };
+    let request = AskRequest {
+        text,
+        place,
+        context: Vec::new(),
+        session: ask.session,
+        agent: ask.agent,
+        model: ask.model,
+        variant,
+        ..AskRequest::default()
+    };
     if ask.show {
         wait_for_chat(face).await;
     }
     started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()), ask.show);
+    let request = AskRequest { text: builtin::expand(&started.loaded.config, request.text), ..request };
     let asked = started.engine.ask(request).await.map_err(failed)?;
     Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
 }
@@ -236,11 +243,11 @@ async fn send(face: &Face) -> Result<Option<Value>> {
     };
     let draft = text::draft(&document.text).filter(|draft| !draft.is_empty());
     let Some(text) = draft else { return Err(sentence("Nothing is written under the last \"## You\" of the chat.")) };
-    let is_slash = is_own_slash(&text);
+    let is_slash = slash::is_own(&text);
     if !started.chat.close_draft(started.engine.is_busy(None)).await {
         return Err(sentence("The chat could not be written, so nothing was sent. Try again."));
     }
-    if is_slash && let Some(done) = slash(face, &started, &text).await {
+    if is_slash && let Some(done) = slash::carry_out(face, &started, &text).await {
         return done;
     }
     // What is said while a question waits is its answer.
@@ -253,6 +260,7 @@ async fn send(face: &Face) -> Result<Option<Value>> {
         Some((name, lines)) => face.lines(&workspace::DocKey::file(face.root().join(name)), lines).await,
         None => None,
     };
+    let text = builtin::expand(&started.loaded.config, text);
     let request = AskRequest { text, place, ..AskRequest::default() };
     let asked = started.engine.ask(request).await.map_err(|error| {
         started.chat.words(format!("\n\n> **Error:** {error}"));
@@ -286,79 +294,6 @@ async fn wait_for_chat(face: &Face) {
     };
     // Where it does not come the answer is told all the same, by progress and messages.
     let _ = tokio::time::timeout(MOMENT, opened).await;
-}
-
-fn is_own_slash(text: &str) -> bool {
-    config::parse_slash(text).is_some_and(|(name, _)| SLASH.iter().any(|(own, _)| *own == name))
-}
-
-/// Carries out a slash command of ours; none if the text is none.
-async fn slash(face: &Face, started: &Started, text: &str) -> Option<Result<Option<Value>>> {
-    if !is_own_slash(text) {
-        return None;
-    }
-    let (name, rest) = config::parse_slash(text)?;
-    if started.loaded.config.command.contains_key(name) {
-        return None;
-    }
-    let rest = rest.to_owned();
-    let command = |command: &'static str, argument: Value| Box::pin(execute(face, command, vec![argument]));
-    let result = match name {
-        "new" => command("interline.session.new", Value::Null).await,
-        "undo" => command("interline.undo", Value::Null).await,
-        "redo" => command("interline.redo", Value::Null).await,
-        "compact" => command("interline.session.compact", Value::Null).await,
-        "cancel" => command("interline.cancel", Value::Null).await,
-        "deny" => command("interline.permit", json!({"reply": "reject", "message": rest})).await,
-        "model" => command("interline.model", json!({"model": (!rest.is_empty()).then_some(rest)})).await,
-        "agent" => command("interline.agent", json!({"agent": (!rest.is_empty()).then_some(rest)})).await,
-        "cost" => cost(started),
-        _ => command("interline.session.list", Value::Null).await,
-    };
-    let told = match &result {
-        Ok(value) => told(name, value.as_ref().unwrap_or(&Value::Null)),
-        Err(error) => error.message.to_string(),
-    };
-    started.chat.reply(told);
-    Some(result)
-}
-
-/// What the session has used and cost so far.
-fn cost(started: &Started) -> Result<Option<Value>> {
-    let sessions = started.engine.sessions().map_err(failed)?;
-    let session = started.engine.current().and_then(|id| sessions.into_iter().find(|session| session.id == id));
-    let used = session.and_then(|s| usage::all(&TurnUsage { tokens: s.tokens, cost: s.cost, session_cost: s.cost }));
-    Ok(Some(used.map_or_else(|| "Nothing was counted in this session yet.".into(), |used| format!("This session: {used}.").into())))
-}
-
-/// What a slash command gave, in the chat's words.
-fn told(name: &str, value: &Value) -> String {
-    const MOST: usize = 50;
-    let names = |value: &Value, separator| {
-        let names: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        names.join(separator)
-    };
-    match value {
-        Value::String(words) => words.clone(),
-        Value::Array(items) => {
-            let line = |item: &Value| match item {
-                Value::String(name) => Some(format!("- `{name}`")),
-                session => Some(format!("- `{}` {}", session["id"].as_str()?, session["title"].as_str()?)),
-            };
-            let mut lines: Vec<_> = items.iter().filter_map(line).take(MOST).collect();
-            if items.len() > MOST {
-                lines.push(format!("- … {} more", items.len() - MOST));
-            }
-            if lines.is_empty() { format!("/{name}: there are none.") } else { lines.join("\n") }
-        }
-        Value::Object(report) if report.contains_key("changed") => {
-            let word = if name == "redo" { "Redone" } else { "Undone" };
-            let (changed, kept) = (names(&value["changed"], ", "), names(&value["kept"], "; "));
-            let changed = if changed.is_empty() { "nothing had to be changed".to_owned() } else { changed };
-            if kept.is_empty() { format!("{word}: {changed}.") } else { format!("{word}: {changed}. Kept as it is: {kept}") }
-        }
-        _ => format!("/{name}: done."),
-    }
 }
 
 async fn permit(face: &Face, permit: Permit) -> Result<Option<Value>> {
@@ -460,7 +395,8 @@ pub fn parse<T: DeserializeOwned + Default>(argument: Value) -> Result<T> {
     }
 }
 
-fn failed(error: EngineError) -> Error {
+/// Why the engine did not do what a command asked for.
+pub fn failed(error: EngineError) -> Error {
     sentence(&error.to_string())
 }
 

@@ -7,9 +7,10 @@ use lsp_types::{CompletionItem, CompletionItemKind, CompletionParams, Completion
 use serde::Serialize;
 use workspace::DocKey;
 
-use crate::lsp::commands::SLASH;
+use crate::builtin::BUILTIN;
 use crate::lsp::face::Face;
 use crate::lsp::positions;
+use crate::lsp::slash::SLASH;
 
 /// Most files that are looked at, and most that are offered.
 const LOOKED_AT: usize = 20_000;
@@ -85,7 +86,8 @@ async fn commands(face: &Face) -> Vec<Offered> {
     let users = started.loaded.config.command.iter().map(|(name, c)| offered(name, c.description.clone()));
     let servers = started.engine.server_prompts();
     let servers = servers.iter().map(|(name, what)| offered(name, Some(what.clone())));
-    own.chain(users).chain(servers).collect()
+    let builtin = BUILTIN.iter().map(|(name, what, _)| offered(name, Some((*what).to_owned())));
+    own.chain(builtin).chain(users).chain(servers).collect()
 }
 
 async fn files(face: &Face, typed: &str) -> Vec<Offered> {

@@ -39,8 +39,8 @@ pub fn start(face: Face, started: Arc<Started>) {
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
-    let pump =
-        Pump { face: face.clone(), started, turns, texts, shown, user, answered, told, parents, stale, waits, memory: GiveBack::default() };
+    let (memory, relayed) = (GiveBack::default(), false);
+    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered, told, parents, stale, waits, memory, relayed };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -74,6 +74,8 @@ struct Pump {
     /// Waits for a provider.
     waits: Countdown,
     memory: GiveBack,
+    /// What is being shown was said in another process.
+    relayed: bool,
 }
 
 impl Pump {
@@ -95,6 +97,7 @@ impl Pump {
             {
                 self.face.client().event(params).await;
             }
+            self.relayed = event.relayed;
             self.show(&event.event).await;
         }
     }
@@ -142,6 +145,11 @@ impl Pump {
             Event::MessageRemoved { .. } => self.started.chat.take_back(),
             Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
             Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
+            Event::PartUpdated { part } if self.relayed => {
+                if let PartKind::Text { text, synthetic: None, .. } = &part.kind {
+                    self.started.chat.question(text.clone(), false, false);
+                }
+            }
             Event::PermissionAsked(request) => self.asked(request),
             Event::QuestionAsked(request) => self.question(request),
             Event::PermissionReplied { .. } | Event::QuestionReplied { .. } | Event::QuestionRejected { .. } => {
@@ -238,7 +246,10 @@ impl Pump {
         match &part.kind {
             PartKind::Text { text, synthetic: None, time: Some(time) } => {
                 if time.end.is_some() {
-                    self.texts.remove(&part.id);
+                    // What another process said comes whole.
+                    if !self.texts.remove(&part.id) && self.relayed {
+                        self.started.chat.words(format!("\n\n{text}"));
+                    }
                 } else if text.is_empty() && self.texts.insert(part.id.clone()) {
                     self.started.chat.words("\n\n".into());
                 }

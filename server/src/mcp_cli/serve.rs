@@ -29,7 +29,7 @@ const PARSE_ERROR: i64 = -32700;
 
 /// Serves until the input ends.
 pub(super) async fn serve(env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
-    let engine = run::engine(env, dirs, cwd.to_owned());
+    let engine = run::engine(env, dirs, cwd.to_owned(), &run::Bounds::default(), false);
     talk(&engine, BufReader::new(tokio::io::stdin()), tokio::io::stdout()).await;
     engine.shutdown().await;
     ExitCode::SUCCESS

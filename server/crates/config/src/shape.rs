@@ -195,6 +195,7 @@ pub(crate) const CONFIG: Shape = Object(
     &[
         ("$schema", &TEXT),
         ("shell", &TEXT),
+        ("notify", &TEXTS),
         ("logLevel", &Word(&["DEBUG", "INFO", "WARN", "ERROR"])),
         ("server", &MAP),
         ("command", &Map(&Needs(&["template"], &COMMAND))),

@@ -24,6 +24,10 @@ pub struct AskRequest {
     pub model: Option<String>,
     /// How much the model is to think for this message, by a name of its own.
     pub variant: Option<String>,
+    /// Files that go with it: texts, folders, images. Paths, absolute or relative to the project.
+    pub files: Vec<String>,
+    /// Most steps of its turn, where the agent is not bound more closely.
+    pub steps: Option<u32>,
 }
 
 /// A message was taken: it is stored, and its turn runs or waits for the one that runs.
@@ -135,6 +139,9 @@ pub enum EngineError {
     /// A turn runs.
     #[error("a turn is running: cancel it first")]
     Busy,
+    /// Another process has the session.
+    #[error("the session cannot be used here now: {0}")]
+    Elsewhere(#[from] crate::running::Held),
     /// The store failed.
     #[error("the session could not be saved: {0}")]
     Store(String),

@@ -18,6 +18,7 @@ use crate::prompts::CallAsker;
 use crate::request;
 use crate::setup::Setup;
 use crate::shared::{SessionTodos, Shared};
+use crate::shown::Window;
 use crate::subagents::{Origin, Starter};
 use crate::worker::CallEnd;
 
@@ -136,6 +137,7 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         questions: Arc::clone(&shared.questions),
         rules: Arc::new(job.setup.agent.rules.clone()),
         from: job.origin.as_ref().map(|origin| origin.name.clone()),
+        window: Window::new(Arc::clone(&shared.saver), shared.places.directory.to_string_lossy().into_owned()),
         session: job.session.clone(),
         tool: ToolRef { message_id: job.message.clone(), call_id: job.id.clone() },
         asked_from: job.asked_from.clone(),

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the newest message of the user is never summarised away, and a summary that is empty or failed changes nothing.
 
-use proto::{Message, MessageId, MessageWithParts, SessionId, Tokens};
+use proto::{Message, MessageId, MessageWithParts, SessionId, Todo, Tokens};
 use providers::{ChatMessage, ChatPart, Client, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind};
 
 use crate::calls::jitter;
@@ -37,6 +37,45 @@ impl Plan {
     pub fn size(&self) -> usize {
         PROMPT.len() + self.earlier.len() + self.transcript.len()
     }
+}
+
+/// Begins what is added to a summary by rule.
+const RECORD: &str = "## From the record";
+/// Most files that are named there.
+const FILES: usize = 60;
+/// A summary may be this much longer than a short conversation, in bytes.
+const SLACK: usize = 2000;
+
+/// The summary with what is on record, whatever the model wrote of it: files that were changed (the newest first), and what is still to be done.
+#[must_use]
+pub fn with_record(text: &str, files: &[String], todos: &[Todo]) -> String {
+    // One that the model copied from the summary before.
+    let text = text.split(RECORD).next().unwrap_or_default().trim_end();
+    let open: Vec<_> = todos.iter().filter(|todo| matches!(todo.status.as_str(), "pending" | "in_progress")).collect();
+    if files.is_empty() && open.is_empty() {
+        return text.to_owned();
+    }
+    let mut out = format!("{text}\n\n{RECORD}\n");
+    if !files.is_empty() {
+        let more = if files.len() > FILES { format!(" … and {} more", files.len() - FILES) } else { String::new() };
+        out.push_str(&format!(
+            "Files changed so far: {}{more}\n",
+            files.iter().take(FILES).map(String::as_str).collect::<Vec<_>>().join(", ")
+        ));
+    }
+    for todo in open {
+        out.push_str(&format!("- [{}] {} ({})\n", if todo.status == "pending" { " " } else { "…" }, todo.content, todo.priority));
+    }
+    out
+}
+
+/// Whether what is told a model gets shorter by a summary, or is short.
+#[must_use]
+pub fn shrinks(history: &[MessageWithParts], summary: &Summary) -> bool {
+    let planned = summary.planned.min(history.len());
+    let kept = summary.tail.as_ref().and_then(|tail| history[..planned].iter().position(|m| m.info.id() == tail)).unwrap_or(planned);
+    let gone: usize = relevant(&history[..planned]).map(size).sum::<usize>().saturating_sub(history[kept..planned].iter().map(size).sum());
+    summary.text.len() < gone.max(SLACK)
 }
 
 /// A summary, or why there is none.
@@ -195,6 +234,22 @@ fn newest_part(text: &str, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_on_record_is_added_once() {
+        let todo = |content: &str, status: &str| Todo { content: content.into(), status: status.into(), priority: "high".into() };
+        let todos = [todo("write tests", "pending"), todo("read", "completed"), todo("mend", "in_progress")];
+        let files = ["b.rs".to_owned(), "a.rs".to_owned()];
+        let first = with_record("The summary.\n", &files, &todos);
+        assert_eq!(
+            first,
+            "The summary.\n\n## From the record\nFiles changed so far: b.rs, a.rs\n- [ ] write tests (high)\n- […] mend (high)\n"
+        );
+        assert_eq!(with_record(&first, &files, &todos), first);
+        assert_eq!(with_record(&first, &[], &[]), "The summary.");
+        let many: Vec<_> = (0..70).map(|n| n.to_string()).collect();
+        assert!(with_record("", &many, &[]).contains("59 … and 10 more"));
+    }
 
     #[test]
     fn the_newest_part_begins_at_a_line_and_inside_no_character() {

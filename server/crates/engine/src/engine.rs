@@ -12,7 +12,9 @@ use std::time::Duration;
 use config::{Config, Dirs, Env, Skill};
 use lsp_client::{EditorSays, FileChange};
 use permission::{Action, Rule};
-use proto::{NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId};
+use proto::{
+    MessageId, MessageWithParts, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId,
+};
 use providers::{Client, Registry};
 use tokio::sync::{mpsc, oneshot};
 use tools::{Formatters, Guides, Jobs};
@@ -32,7 +34,7 @@ use crate::toolbox::{self, Toolbox};
 use crate::undo::{self, Undo};
 use crate::weak::Verdicts;
 use crate::worker::{Command, Worker};
-use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting};
+use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting, files, running, watch};
 
 /// How many sessions stay in memory while nothing runs in them. Those that were used before are read from the store again.
 const KEPT: usize = 4;
@@ -145,6 +147,7 @@ impl Engine {
             todos: Mutex::default(),
             reviewers: Mutex::default(),
             busy: Mutex::default(),
+            watched: Mutex::default(),
             spent: Mutex::default(),
             undoing: Arc::default(),
         };
@@ -198,13 +201,22 @@ impl Engine {
     /// # Errors
     /// If the session, agent or model is unknown.
     pub async fn ask(&self, mut request: AskRequest) -> Result<Asked, EngineError> {
-        let mentions = crate::commands::expand(&self.0.shared, &mut request).await?;
-        let setup = self.setup(request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?;
+        let mut mentions = crate::commands::expand(&self.0.shared, &mut request).await?;
+        let setup = self.setup(request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?.within(request.steps);
+        let media = files::gather(&self.0.shared, &request.files, &mut mentions).await?;
+        let named = request.session.is_some();
         let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
         let (reply, answer) = oneshot::channel();
         let gone = || EngineError::Store("the session's worker has ended".into());
-        worker.send(Command::Ask { request: Box::new(request), mentions, setup, reply }).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        worker.send(Command::Ask { request: Box::new(request), mentions, media, setup, reply }).map_err(|_| gone())?;
+        let answer = answer.await.map_err(|_| gone())?;
+        match &answer {
+            // It was deleted elsewhere: the next message begins a new one.
+            Err(EngineError::UnknownSession(_)) if !named => self.new_session(),
+            Err(EngineError::Elsewhere(held)) => watch::follow(&self.0.shared, held),
+            _ => {}
+        }
+        answer
     }
 
     /// Stops the turn of a session; of the current one if none is named. False if none runs.
@@ -271,12 +283,15 @@ impl Engine {
         self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).session = None;
     }
 
-    /// Goes back to a session.
+    /// Goes back to a session. Where it runs in another process, it is followed from here until it ends there.
     ///
     /// # Errors
     /// If there is none of that id.
     pub async fn open_session(&self, session: &SessionId) -> Result<Session, EngineError> {
         self.worker(Some(session.clone()), "").await?;
+        if let Some(held) = running::holder(&self.0.shared.places.data, session) {
+            watch::follow(&self.0.shared, &held);
+        }
         self.find(session)?.ok_or_else(|| EngineError::UnknownSession(session.to_string()))
     }
 
@@ -286,6 +301,42 @@ impl Engine {
     /// If the store cannot be read.
     pub fn sessions(&self) -> Result<Vec<Session>, EngineError> {
         self.0.shared.saver.store().map_err(EngineError::Store)?.sessions(Some(&self.directory()), 200).map_err(store_error)
+    }
+
+    /// A session of the project.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn session(&self, session: &SessionId) -> Result<Option<Session>, EngineError> {
+        self.find(session)
+    }
+
+    /// All that was said in a session, what was summarised away included.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn messages(&self, session: &SessionId) -> Result<Vec<MessageWithParts>, EngineError> {
+        self.0.shared.saver.flush().await.map_err(EngineError::Store)?;
+        let (store, session) = (self.0.shared.saver.store().map_err(EngineError::Store)?, session.clone());
+        let read = tokio::task::spawn_blocking(move || store.messages(&session)).await;
+        read.map_err(|error| EngineError::Store(error.to_string()))?.map_err(store_error)
+    }
+
+    /// The project's sessions that hold all these words, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn search(&self, words: &[String]) -> Result<Vec<store::Hit>, EngineError> {
+        self.0.shared.saver.store().map_err(EngineError::Store)?.search(Some(&self.directory()), words, 50).map_err(store_error)
+    }
+
+    /// Gives a session a title that stays.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub fn rename(&self, session: &SessionId, title: &str) -> Result<(), EngineError> {
+        let renamed = self.0.shared.saver.store().map_err(EngineError::Store)?.rename(session, title).map_err(store_error)?;
+        if renamed { Ok(()) } else { Err(EngineError::UnknownSession(session.to_string())) }
     }
 
     /// The project's newest session.
@@ -307,11 +358,11 @@ impl Engine {
         Ok((info, store.messages(session).map_err(store_error)?))
     }
 
-    /// Makes a second session with the same history, and goes on in it.
+    /// Makes a second session with the same history, without the message `until` and what follows it, and goes on in it.
     ///
     /// # Errors
-    /// If there is no session to fork.
-    pub async fn fork(&self, session: Option<&SessionId>) -> Result<Session, EngineError> {
+    /// If there is no session to fork, or no such message in it.
+    pub async fn fork(&self, session: Option<&SessionId>, until: Option<&MessageId>) -> Result<Session, EngineError> {
         let nothing = || EngineError::Nothing("There is no session to fork yet.".into());
         let id = session.cloned().or_else(|| self.current()).ok_or_else(nothing)?;
         self.0.shared.saver.flush().await.map_err(EngineError::Store)?;
@@ -319,7 +370,7 @@ impl Engine {
         let time = SessionTime { created: now(), updated: now() };
         let new = Session { id: SessionId::new(), parent_id: None, time, ..old };
         let store = self.0.shared.saver.store().map_err(EngineError::Store)?;
-        store.fork(&id, &new).map_err(store_error)?;
+        store.fork(&id, &new, until).map_err(store_error)?;
         self.worker(Some(new.id.clone()), "").await?;
         Ok(new)
     }

@@ -69,12 +69,22 @@ pub fn estimate(setup: &Setup, size: usize, last: Option<&Measured>) -> Estimate
     }
 }
 
+/// Most that an image counts as, in bytes of text.
+const IMAGE: usize = 32_000;
+
 /// A request's text, in bytes.
 #[must_use]
 pub fn size(request: &ModelRequest) -> usize {
     let part = |part: &ChatPart| match part {
         ChatPart::Text(text) | ChatPart::Reasoning { text, .. } => text.len(),
-        ChatPart::Media { data, .. } => data.len(),
+        // An image costs some thousand tokens at most, however many bytes it has; a PDF file as many as it has pages.
+        ChatPart::Media { mime, data } => {
+            if mime.starts_with("image/") {
+                data.len().min(IMAGE)
+            } else {
+                data.len()
+            }
+        }
         ChatPart::ToolCall { name, input, .. } => name.len() + input.to_string().len(),
         ChatPart::ToolResult { output, .. } => output.len(),
     };

@@ -1,8 +1,8 @@
 //! The bus: events are numbered as they are published, and every face gets the same ones in the same order.
 //!
-//! **Invariant:** a session's numbers grow by one with each event, over restarts too.
+//! **Invariant:** a session's numbers grow by one with each event, over restarts too; only where another process had it in between some are left out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::{Event, NumberedEvent, SessionId};
@@ -15,6 +15,7 @@ pub struct Bus(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     last: HashMap<SessionId, u64>,
+    foreign: HashSet<SessionId>,
     faces: Vec<UnboundedSender<Arc<NumberedEvent>>>,
 }
 
@@ -33,6 +34,24 @@ impl Bus {
         *entry = (*entry).max(last);
     }
 
+    /// Gives an event of another process to every face, with the number that it has there.
+    pub fn relay(&self, mut event: NumberedEvent) {
+        event.relayed = true;
+        let mut inner = self.lock();
+        let session = event.event.session_id().clone();
+        let last = inner.last.entry(session.clone()).or_default();
+        *last = (*last).max(event.seq);
+        inner.foreign.insert(session);
+        let event = Arc::new(event);
+        inner.faces.retain(|face| face.send(Arc::clone(&event)).is_ok());
+    }
+
+    /// Whether events of another process were relayed for a session since that was asked last.
+    #[must_use]
+    pub fn take_foreign(&self, session: &SessionId) -> bool {
+        self.lock().foreign.remove(session)
+    }
+
     /// The number of a session's last event.
     pub fn last(&self, session: &SessionId) -> u64 {
         self.lock().last.get(session).copied().unwrap_or(0)
@@ -42,7 +61,7 @@ impl Bus {
     pub fn publish(&self, event: Event) -> u64 {
         let mut inner = self.lock();
         let seq = inner.last.entry(event.session_id().clone()).and_modify(|n| *n += 1).or_insert(1);
-        let numbered = Arc::new(NumberedEvent { seq: *seq, event });
+        let numbered = Arc::new(NumberedEvent { seq: *seq, event, relayed: false });
         inner.faces.retain(|face| face.send(Arc::clone(&numbered)).is_ok());
         numbered.seq
     }

@@ -9,6 +9,8 @@ use proto::{Message, MessageWithParts, ModelRef, Part, PartKind, ToolState};
 use providers::{ChatMessage, ChatPart};
 use serde_json::Value;
 
+use crate::files;
+use crate::pruning::PRUNED;
 use crate::turn::TEXT_EDIT;
 
 /// What the model is told of a call that has no result, since the process ended before it had one.
@@ -124,6 +126,12 @@ pub fn told(history: &[MessageWithParts]) -> HashSet<PathBuf> {
     paths.filter_map(|path| path.as_str().map(PathBuf::from)).collect()
 }
 
+/// Where the messages begin that still count.
+#[must_use]
+pub fn first_relevant(history: &[MessageWithParts]) -> usize {
+    history.iter().rposition(is_summary).map_or(0, |at| tail_start(history, at).min(at))
+}
+
 /// Where what a summary left as it was begins.
 fn tail_start(history: &[MessageWithParts], summary: usize) -> usize {
     let id = history[summary].parts.iter().find_map(|part| match &part.kind {
@@ -152,14 +160,18 @@ pub fn words(message: &MessageWithParts) -> String {
 }
 
 fn user(message: &MessageWithParts, out: &mut Vec<ChatMessage>) {
-    let parts: Vec<_> = message
-        .parts
-        .iter()
-        .filter_map(|part| match &part.kind {
-            PartKind::Text { text, .. } if !text.is_empty() => Some(ChatPart::Text(text.clone())),
-            _ => None,
-        })
-        .collect();
+    let mut parts = Vec::new();
+    for part in &message.parts {
+        match &part.kind {
+            PartKind::Text { text, .. } if !text.is_empty() => parts.push(ChatPart::Text(text.clone())),
+            PartKind::File { filename, url, .. } => {
+                let Some((mime, data)) = files::data(url) else { continue };
+                parts.push(ChatPart::Text(format!("<attached file=\"{}\" type=\"{mime}\"/>", filename.as_deref().unwrap_or_default())));
+                parts.push(ChatPart::Media { mime: mime.to_owned(), data: data.to_owned() });
+            }
+            _ => {}
+        }
+    }
     if !parts.is_empty() {
         out.push(ChatMessage::User(parts));
     }
@@ -213,18 +225,23 @@ fn pictures_of(state: &ToolState) -> Vec<ChatPart> {
     metadata["attachments"].as_array().into_iter().flatten().filter_map(picture).collect()
 }
 
+/// What the user attached has a text beside it, and stays.
 fn is_pictures(said: &ChatMessage) -> bool {
-    matches!(said, ChatMessage::User(parts) if parts.iter().any(|part| matches!(part, ChatPart::Media { .. })))
+    matches!(said, ChatMessage::User(parts) if parts.iter().all(|part| matches!(part, ChatPart::Media { .. })))
 }
 
 fn result(state: &ToolState) -> (Value, String, bool) {
     let object = |input: &Value| if input.is_object() { input.clone() } else { Value::Object(serde_json::Map::new()) };
     match state {
+        ToolState::Completed { input, time, .. } if time.compacted.is_some() => (object(input), PRUNED.to_owned(), false),
         ToolState::Completed { input, output, .. } => (object(input), output.clone(), false),
         ToolState::Error { input, error, .. } => (object(input), error.clone(), true),
         ToolState::Pending { input, .. } | ToolState::Running { input, .. } => (object(input), INTERRUPTED.to_owned(), true),
     }
 }
+
+/// What an image counts as, in bytes of text.
+const MEDIA: usize = 6000;
 
 /// How much of a request a message takes, in bytes.
 #[must_use]
@@ -235,6 +252,7 @@ pub fn size(message: &MessageWithParts) -> usize {
             let (input, output, _) = result(state);
             input.to_string().len() + output.len()
         }
+        PartKind::File { .. } => MEDIA,
         _ => 0,
     };
     message.parts.iter().map(part).sum()
@@ -260,6 +278,9 @@ pub fn transcript<'a>(history: impl Iterator<Item = &'a MessageWithParts>) -> St
                     let (input, output, _) = result(state);
                     let cut = output.char_indices().nth(RESULT).map_or(output.as_str(), |(at, _)| &output[..at]);
                     writeln!(out, "Assistant called {tool} {input}\nResult: {cut}\n")
+                }
+                PartKind::File { filename, mime, .. } => {
+                    writeln!(out, "{who} attached {} ({mime})\n", filename.as_deref().unwrap_or("a file"))
                 }
                 _ => Ok(()),
             };

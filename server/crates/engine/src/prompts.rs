@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use permission::{Action, Rule};
 use proto::{Event, PermissionId, PermissionReply, PermissionRequest, Question, SessionId, ToolRef};
 use serde_json::Value;
+use store::PromptReply;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tools::{Ask, Asker, Denied};
@@ -18,6 +19,7 @@ use workspace::Place;
 use crate::events::Bus;
 use crate::questions::Questions;
 use crate::rules::Rules;
+use crate::shown::Window;
 use crate::{EngineError, Waiting};
 
 type Answer = Result<(), Denied>;
@@ -165,6 +167,8 @@ pub struct CallAsker {
     pub rules: Arc<Rules>,
     /// What the user is told of a caller that is a subagent.
     pub from: Option<String>,
+    /// Where another process can answer.
+    pub window: Window,
     /// Whose call.
     pub session: SessionId,
     /// Which call.
@@ -228,16 +232,28 @@ impl Asker for CallAsker {
             // Nobody can answer before all have heard of it.
             let mut table = self.prompts.lock();
             table.push(Pending { waiting, always_ask: ask.always_ask, rules: Arc::clone(&self.rules), answer: tx });
-            self.prompts.bus.publish(Event::PermissionAsked(request));
+            self.prompts.bus.publish(Event::PermissionAsked(request.clone()));
         }
+        let shown = self.window.permission(&request);
+        let elsewhere = async {
+            if let PromptReply::Permission(reply, message) = shown.reply().await {
+                match self.prompts.settle(Some(&request.id), reply, message) {
+                    Ok(rules) => self.window.keep(rules),
+                    Err(error) => tracing::info!("a late answer to {}: {error}", request.id),
+                }
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             answer = rx => answer.unwrap_or(Err(Denied::Withdrawn)),
             () = self.cancel.cancelled() => Err(Denied::Withdrawn),
+            () = elsewhere => Err(Denied::Withdrawn),
         }
     }
 
     async fn question(&self, questions: Vec<Question>) -> Result<Vec<Vec<String>>, Denied> {
-        self.questions.ask(self.session.clone(), self.tool.clone(), questions, self.asked_from.clone(), &self.cancel).await
+        let asked = (self.session.clone(), self.tool.clone(), questions);
+        self.questions.ask(asked, self.asked_from.clone(), &self.window, &self.cancel).await
     }
 
     fn evaluate(&self, permission: &str, pattern: &str) -> Action {

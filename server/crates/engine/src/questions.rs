@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::{Event, Question, QuestionId, QuestionRequest, SessionId, ToolRef};
+use store::PromptReply;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tools::Denied;
@@ -14,6 +15,7 @@ use workspace::Place;
 
 use crate::EngineError;
 use crate::events::Bus;
+use crate::shown::Window;
 
 /// A question that waits for the user.
 #[derive(Clone, Debug)]
@@ -89,10 +91,9 @@ impl Questions {
     /// Asks, and waits for the answers.
     pub(crate) async fn ask(
         &self,
-        session: SessionId,
-        tool: ToolRef,
-        questions: Vec<Question>,
+        (session, tool, questions): (SessionId, ToolRef, Vec<Question>),
         place: Option<Place>,
+        window: &Window,
         cancel: &CancellationToken,
     ) -> Answer {
         if cancel.is_cancelled() {
@@ -106,11 +107,21 @@ impl Questions {
             // Nobody can answer before all have heard of it.
             let mut table = self.lock();
             table.push(Pending { waiting, answer: tx });
-            self.bus.publish(Event::QuestionAsked(request));
+            self.bus.publish(Event::QuestionAsked(request.clone()));
         }
+        let shown = window.question(&request);
+        let elsewhere = async {
+            if let PromptReply::Question(answers) = shown.reply().await
+                && let Err(error) = self.settle(Some(&request.id), answers)
+            {
+                tracing::info!("a late answer to {}: {error}", request.id);
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             answer = rx => answer.unwrap_or(Err(Denied::Withdrawn)),
             () = cancel.cancelled() => Err(Denied::Withdrawn),
+            () = elsewhere => Err(Denied::Withdrawn),
         }
     }
 
@@ -161,7 +172,7 @@ mod tests {
         let one = Question { question: "Which?".into(), header: String::new(), options: Vec::new(), multiple: None };
         let tool = ToolRef { message_id: "msg_1".into(), call_id: "c".into() };
         let all = vec![one; count];
-        let call = tokio::spawn(async move { table.ask("ses_1".into(), tool, all, None, &token).await });
+        let call = tokio::spawn(async move { table.ask(("ses_1".into(), tool, all), None, &Window::nowhere(), &token).await });
         (questions, cancel, call)
     }
 

@@ -6,7 +6,7 @@
 //! silence; what failed for the disk or a lock is tried again with the next write.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use store::{Store, StoreError, Tx};
@@ -17,10 +17,30 @@ type Opened = Result<(Arc<Store>, mpsc::UnboundedSender<Message>), String>;
 
 type Job = Box<dyn Fn(&Tx<'_>) -> Result<(), StoreError> + Send>;
 
-enum Message {
+/// What the thread is told.
+pub(crate) enum Message {
     Write(Job),
     Flush(oneshot::Sender<Result<(), String>>),
+    Upkeep,
+    /// What follows belongs together, up to the `End`.
+    Begin,
+    End,
 }
+
+/// What is written while this lives is stored together or not at all, whenever the process ends. Must not live over a `flush`.
+pub struct Together(Option<mpsc::UnboundedSender<Message>>);
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        if let Some(tx) = &self.0 {
+            // The thread ends with the process.
+            let _ = tx.send(Message::End);
+        }
+    }
+}
+
+/// From this size on the user is told how large the store is, in bytes.
+const LARGE: u64 = 1 << 30;
 
 /// The store and the thread that writes to it. Opened at the first use.
 pub struct Saver {
@@ -29,23 +49,25 @@ pub struct Saver {
     failures: mpsc::UnboundedSender<String>,
     /// That nothing can be written at all is told once.
     told: AtomicBool,
+    /// Its size as it was found last, in bytes.
+    size: Arc<AtomicU64>,
 }
 
 impl Saver {
     /// Nothing is opened yet. `failures` gets the words of each write that failed.
     #[must_use]
     pub fn new(path: PathBuf, failures: mpsc::UnboundedSender<String>) -> Self {
-        Self { path, opened: OnceLock::new(), failures, told: AtomicBool::new(false) }
+        Self { path, opened: OnceLock::new(), failures, told: AtomicBool::new(false), size: Arc::default() }
     }
 
     fn open(&self) -> &Opened {
         self.opened.get_or_init(|| {
             let store = Arc::new(Store::open(&self.path).map_err(|e| e.to_string())?);
             let (tx, rx) = mpsc::unbounded_channel();
-            let (thread_store, failures) = (Arc::clone(&store), self.failures.clone());
+            let (thread_store, failures, size) = (Arc::clone(&store), self.failures.clone(), Arc::clone(&self.size));
             std::thread::Builder::new()
                 .name("store".into())
-                .spawn(move || write_all(&thread_store, rx, &failures))
+                .spawn(move || write_all(&thread_store, rx, &failures, &size))
                 .map_err(|e| e.to_string())?;
             Ok((store, tx))
         })
@@ -71,6 +93,12 @@ impl Saver {
         }
     }
 
+    /// What is written until that is dropped is stored together.
+    pub fn together(&self) -> Together {
+        let tx = self.open().as_ref().ok().map(|(_, tx)| tx.clone());
+        Together(tx.filter(|tx| tx.send(Message::Begin).is_ok()))
+    }
+
     /// Waits until all that was written before is stored.
     ///
     /// # Errors
@@ -90,6 +118,27 @@ impl Saver {
         if self.opened.get().is_none() { Ok(()) } else { self.flush().await }
     }
 
+    /// Gives free pages back, later, beside what is to be written.
+    pub fn upkeep(&self) {
+        if let Some(Ok((_, tx))) = self.opened.get() {
+            // The thread ends with the process; then there is nothing to keep up.
+            let _ = tx.send(Message::Upkeep);
+        }
+    }
+
+    /// What the user is to know of the store's size, once it is large.
+    #[must_use]
+    pub fn too_large(&self) -> Option<String> {
+        let bytes = self.size.load(Ordering::Relaxed);
+        (bytes > LARGE).then(|| {
+            let gigabytes = bytes as f64 / f64::from(1 << 30);
+            format!(
+                "{} takes {gigabytes:.1} GiB: `interline sessions --all` lists what is in it, `interline sessions delete` removes it",
+                self.path.display()
+            )
+        })
+    }
+
     fn report(&self, why: String) {
         tracing::error!("{why}");
         if !self.told.swap(true, Ordering::Relaxed) {
@@ -100,19 +149,23 @@ impl Saver {
 }
 
 /// What is waiting is written in one transaction, and then acknowledged.
-fn write_all(store: &Store, mut messages: mpsc::UnboundedReceiver<Message>, failures: &mpsc::UnboundedSender<String>) {
+fn write_all(store: &Store, mut messages: mpsc::UnboundedReceiver<Message>, failures: &mpsc::UnboundedSender<String>, size: &AtomicU64) {
     let mut jobs: Vec<Job> = Vec::new();
     let mut lost: Option<String> = None;
     let mut reported = false;
     while let Some(first) = messages.blocking_recv() {
         let mut waiting = Vec::new();
+        let (mut upkeep, mut together) = (false, 0_usize);
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
                 Message::Write(job) => jobs.push(job),
                 Message::Flush(done) => waiting.push(done),
+                Message::Upkeep => upkeep = true,
+                Message::Begin => together += 1,
+                Message::End => together = together.saturating_sub(1),
             }
-            next = messages.try_recv().ok();
+            next = if together > 0 { messages.blocking_recv() } else { messages.try_recv().ok() };
         }
         let error = if jobs.is_empty() { None } else { write(store, &mut jobs).err().map(|error| error.to_string()) };
         match &error {
@@ -129,13 +182,18 @@ fn write_all(store: &Store, mut messages: mpsc::UnboundedReceiver<Message>, fail
         if jobs.is_empty() {
             lost = lost.or(error.clone());
         }
-        if waiting.is_empty() {
-            continue;
+        if !waiting.is_empty() {
+            let outcome = if jobs.is_empty() { lost.take() } else { error }.map_or(Ok(()), Err);
+            for done in waiting {
+                // The one who waited may be gone.
+                let _ = done.send(outcome.clone());
+            }
         }
-        let outcome = if jobs.is_empty() { lost.take() } else { error }.map_or(Ok(()), Err);
-        for done in waiting {
-            // The one who waited may be gone.
-            let _ = done.send(outcome.clone());
+        if upkeep {
+            match store.shrink().and_then(|_| store.size()) {
+                Ok(bytes) => size.store(bytes, Ordering::Relaxed),
+                Err(error) => tracing::warn!("free pages could not be given back: {error}"),
+            }
         }
     }
 }

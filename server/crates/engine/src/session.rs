@@ -15,9 +15,10 @@ use store::StoreError;
 use tools::{SeenFiles, ToolOutput};
 
 use crate::events::Bus;
+use crate::files::Media;
 use crate::saver::Saver;
 use crate::shared::Shared;
-use crate::{EngineError, history};
+use crate::{EngineError, history, pruning};
 
 /// Milliseconds since 1970.
 pub fn now() -> i64 {
@@ -49,7 +50,7 @@ pub struct SummaryText {
 pub struct SessionState {
     /// Its record.
     pub info: Session,
-    /// All messages, in order.
+    /// The messages that still count, in order: those before the last summary are in the store alone.
     pub history: Vec<MessageWithParts>,
     /// What the model has seen.
     pub seen: Arc<SeenFiles>,
@@ -95,14 +96,14 @@ impl SessionState {
         Self::new(info, Vec::new(), Arc::clone(&shared.bus), Arc::clone(&shared.saver))
     }
 
-    /// A stored session.
+    /// A stored session, as far as a model is told of it.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub fn load(shared: &Shared, info: Session) -> Result<Self, EngineError> {
         let failed = |error: StoreError| EngineError::Store(error.to_string());
         let store = shared.saver.store().map_err(EngineError::Store)?;
-        let history = store.messages(&info.id).map_err(failed)?;
+        let history = store.recent_messages(&info.id).map_err(failed)?;
         let todos = store.todos(&info.id).map_err(failed)?;
         shared.todos.lock().unwrap_or_else(PoisonError::into_inner).insert(info.id.clone(), todos);
         shared.bus.resume(&info.id, store.next_seq(&info.id).map_err(failed)?.saturating_sub(1));
@@ -129,20 +130,22 @@ impl SessionState {
         }
     }
 
-    /// Takes over what another process added to this session since.
+    /// Takes over what another process added to this session since, its title and its cost.
     ///
     /// # Errors
-    /// If the store cannot be read.
-    pub fn catch_up(&mut self) -> Result<(), String> {
-        let store = self.saver.store()?;
-        let words = |error: StoreError| error.to_string();
+    /// If it was deleted; or the store cannot be read.
+    pub async fn catch_up(&mut self) -> Result<(), EngineError> {
+        // What this process wrote is on its way.
+        self.saver.flush().await.map_err(EngineError::Store)?;
+        let store = self.saver.store().map_err(EngineError::Store)?;
+        let words = |error: StoreError| EngineError::Store(error.to_string());
+        let info = store.session(self.id()).map_err(words)?.ok_or_else(|| EngineError::UnknownSession(self.id().to_string()))?;
         let last = store.next_seq(self.id()).map_err(words)?.saturating_sub(1);
-        if last <= self.bus.last(self.id()) {
+        self.info = info;
+        if !self.bus.take_foreign(self.id()) && last <= self.bus.last(self.id()) {
             return Ok(());
         }
-        let Some(info) = store.session(self.id()).map_err(words)? else { return Ok(()) };
-        self.history = store.messages(self.id()).map_err(words)?;
-        self.info = info;
+        self.history = store.recent_messages(self.id()).map_err(words)?;
         self.seen.told_only(history::told(&self.history));
         self.bus.resume(self.id(), last);
         Ok(())
@@ -198,6 +201,25 @@ impl SessionState {
         }
     }
 
+    /// Adds an image to what the user said.
+    pub fn add_file(&mut self, turn: &TurnId, media: Media) {
+        if let Some(at) = self.position(turn) {
+            self.add_part(at, media.part());
+        }
+    }
+
+    /// Leaves old outputs out of the requests from now on. How many tokens that spares, about; 0 if there is nothing to leave out.
+    pub fn prune(&mut self) -> usize {
+        let found = pruning::plan(&self.history);
+        for (message, part) in found.parts {
+            if let PartKind::Tool { state: ToolState::Completed { time, .. }, .. } = &mut self.history[message].parts[part].kind {
+                time.compacted = Some(now());
+            }
+            self.put_part(message, part);
+        }
+        found.tokens
+    }
+
     /// Adds a finished message of the model: a summary.
     pub fn add_summary(&mut self, turn: &TurnId, author: &Author, summary: SummaryText, auto: bool) {
         self.end_step();
@@ -213,6 +235,8 @@ impl SessionState {
         self.add_part(at, PartKind::Compaction { auto, tail_start_id: summary.tail });
         self.end_step();
         self.seen.told_only(history::told(&self.history));
+        // What was summarised is in the store.
+        self.history.drain(..history::first_relevant(&self.history));
         self.info.cost += summary.cost;
         self.info.tokens += summary.tokens;
         self.touch();

@@ -77,6 +77,16 @@ impl Setup {
         self.names.get(self.at).map_or("", String::as_str)
     }
 
+    /// With a turn of at most so many steps; the agent may be bound more closely.
+    #[must_use]
+    pub fn within(mut self, steps: Option<u32>) -> Self {
+        if let Some(steps) = steps {
+            let agent = Arc::make_mut(&mut self.agent);
+            agent.steps = Some(agent.steps.map_or(steps, |own| own.min(steps)));
+        }
+        self
+    }
+
     /// Another agent with the same models.
     #[must_use]
     pub fn with_agent(&self, agent: Agent) -> Self {

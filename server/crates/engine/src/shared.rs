@@ -80,6 +80,8 @@ pub struct Shared {
     pub reviewers: Mutex<Vec<mpsc::UnboundedSender<Recorded>>>,
     /// Sessions that a turn runs in.
     pub busy: Mutex<HashSet<SessionId>>,
+    /// Sessions that run in another process and are shown here.
+    pub watched: Mutex<HashSet<SessionId>>,
     /// What subagents used, by the session that it is still to be added to.
     pub spent: Mutex<HashMap<SessionId, (f64, Tokens)>>,
     /// Held from an undo's plan until it is carried out: the next one is planned over what the first leaves.

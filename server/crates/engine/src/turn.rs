@@ -26,8 +26,8 @@ use crate::StopReason;
 const EMPTY_TRIES: u32 = 2;
 /// How often a model without tools is asked to mend edits that could not be made, in a row.
 const REPAIRS: u32 = 2;
-/// How often a conversation that does not fit is summarised before one step.
-const COMPACTIONS: u32 = 2;
+/// How often a conversation that does not fit is made shorter before one step: old outputs left out, then summarised.
+const COMPACTIONS: u32 = 3;
 
 /// The key in a call's metadata that marks an edit out of an answer's text.
 pub const TEXT_EDIT: &str = "textEdit";

@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use workspace::{Applied, Change, DocKey};
 
+use crate::running::{self, Claim};
 use crate::shared::{Shared, applied};
 use crate::{EngineError, KeptText, UndoReport};
 
@@ -21,6 +22,8 @@ pub struct Undo {
     changes: Vec<Change>,
     report: UndoReport,
     _alone: OwnedMutexGuard<()>,
+    /// No turn begins in the session meanwhile, in any process.
+    _claim: Option<Claim>,
 }
 
 impl Undo {
@@ -60,6 +63,10 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
         Some(session) => Some(session),
         None => store.last_session(&shared.places.directory.to_string_lossy()).map_err(failed)?.map(|session| session.id),
     };
+    let claim = match &session {
+        Some(session) => Some(running::claim_soon(&shared.places.data, session).await?),
+        None => None,
+    };
     let blind = match (&session, shared.workspace.blind_to_commands()) {
         (Some(session), Some(why)) => Some((store.messages(session).map_err(failed)?, why)),
         _ => None,
@@ -98,7 +105,7 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     changed.dedup();
     let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
     let report = UndoReport { changed, kept, unknown: unknown(Some(&turn)) };
-    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report, _alone: alone })
+    Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report, _alone: alone, _claim: claim })
 }
 
 /// What may have been changed without our knowing, if commands ran: since a turn, or in the whole session.

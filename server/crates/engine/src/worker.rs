@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** a turn's inputs are taken one at a time, and its effects are performed in order before the next input.
 
+mod holding;
 mod naming;
 mod spending;
 mod summaries;
@@ -27,7 +28,9 @@ use self::naming::{Naming, named};
 use crate::calls::{self, CallNews};
 use crate::estimate::Measured;
 use crate::eyes::Eyes;
+use crate::files::Media;
 use crate::ledger::Hold;
+use crate::running::Claim;
 use crate::session::{SessionState, now};
 use crate::setup::Setup;
 use crate::shared::Shared;
@@ -44,6 +47,8 @@ pub enum Command {
         request: Box<AskRequest>,
         /// The names that it mentions by `@`.
         mentions: Vec<String>,
+        /// The images that go with it.
+        media: Vec<Media>,
         /// Who is to answer.
         setup: Setup,
         /// Where the reply goes, when the message is stored.
@@ -76,6 +81,8 @@ struct Fresh {
     turn: TurnId,
     request: Box<AskRequest>,
     mentions: Vec<String>,
+    /// The names of images that come with it.
+    media: Vec<String>,
 }
 
 /// A session's worker.
@@ -105,6 +112,8 @@ pub struct Worker {
     title: Option<Naming>,
     /// Looks at what is changed.
     eyes: Arc<Eyes>,
+    /// The session is this process', while something is to be done in it.
+    claim: Option<Claim>,
 }
 
 /// What runs while a turn runs.
@@ -165,6 +174,7 @@ impl Worker {
             measured: None,
             untitled,
             title: None,
+            claim: None,
         }
     }
 
@@ -185,7 +195,7 @@ impl Worker {
     pub async fn once(mut self, request: AskRequest, setup: Setup) -> (SessionState, StopReason) {
         let answer = async {
             let (reply, _) = oneshot::channel();
-            self.take(Box::new(request), Vec::new(), setup, reply).await;
+            self.take(Box::new(request), (Vec::new(), Vec::new()), setup, reply).await;
             while let Some(setup) = self.waiting.take() {
                 self.turn(setup).await;
             }
@@ -214,19 +224,30 @@ impl Worker {
                 biased;
                 command = self.commands.recv() => command,
                 title = named(&mut self.title), if self.title.is_some() => {
-                    self.keep_title(title);
+                    let held = self.take_hold().await;
+                    self.keep_title(title, held.is_ok());
+                    self.let_go().await;
                     continue;
                 }
             };
-            let Some(command) = command else { return };
-            if let Err(why) = self.state.catch_up() {
-                tracing::error!("{why}");
-            }
             match command {
-                Command::Ask { request, mentions, setup, reply } => self.take(request, mentions, setup, reply).await,
-                Command::Compact(setup) => self.summarise = Some(setup),
-                Command::Cancel => {}
-                Command::End => return,
+                Some(Command::Ask { request, mentions, media, setup, reply }) => match self.take_hold().await {
+                    Ok(()) => self.take(request, (mentions, media), setup, reply).await,
+                    Err(why) => {
+                        let is_gone = matches!(why, EngineError::UnknownSession(_));
+                        // The face may be gone.
+                        let _ = reply.send(Err(why));
+                        if is_gone {
+                            return;
+                        }
+                    }
+                },
+                Some(Command::Compact(setup)) => match self.take_hold().await {
+                    Ok(()) => self.summarise = Some(setup),
+                    Err(why) => self.notice(format!("The conversation is not summarised: {why}.")),
+                },
+                Some(Command::Cancel) => {}
+                Some(Command::End) | None => return,
             }
             // What came amid a turn, and was no part of it, is done after it.
             loop {
@@ -238,6 +259,7 @@ impl Worker {
                     break;
                 }
             }
+            self.let_go().await;
         }
     }
 
@@ -251,18 +273,20 @@ impl Worker {
     async fn take(
         &mut self,
         request: Box<AskRequest>,
-        mentions: Vec<String>,
+        (mentions, media): (Vec<String>, Vec<Media>),
         setup: Setup,
         reply: oneshot::Sender<Result<Asked, EngineError>>,
     ) {
         let turn = self.state.add_user(&request.text, &setup.author);
+        let names = media.iter().map(|media| media.name.clone()).collect();
+        media.into_iter().for_each(|media| self.state.add_file(&turn, media));
         self.state.touch();
         let stored = self.shared.saver.flush().await;
         if let Err(why) = stored {
             // The turn runs all the same: the user's words are in memory, and the failure is told.
             tracing::error!("{why}");
         }
-        self.fresh.push_back(Fresh { turn: turn.clone(), request, mentions });
+        self.fresh.push_back(Fresh { turn: turn.clone(), request, mentions, media: names });
         self.waiting = Some(setup);
         // What is acknowledged can be cancelled.
         self.shared.turn_began(self.state.id());
@@ -333,8 +357,8 @@ impl Worker {
                 self.cancelled();
                 Some(Input::Cancel)
             }
-            Some(Command::Ask { request, mentions, setup, reply }) => {
-                self.take(request, mentions, setup, reply).await;
+            Some(Command::Ask { request, mentions, media, setup, reply }) => {
+                self.take(request, (mentions, media), setup, reply).await;
                 Some(Input::Message)
             }
             Some(Command::Compact(setup)) => {
@@ -369,7 +393,7 @@ impl Worker {
                     run.calls.abort_all();
                 }
                 Some((call, news)) = run.news.1.recv() => self.news(run, call, news),
-                title = named(&mut self.title), if self.title.is_some() => self.keep_title(title),
+                title = named(&mut self.title), if self.title.is_some() => self.keep_title(title, true),
                 event = next_event(&mut run.answer), if run.answer.is_some() => match event {
                     Some(Ok(event)) => {
                         self.begin_title(&run.setup);
@@ -446,6 +470,7 @@ impl Worker {
                 self.state.discard_step();
             }
             Effect::Wasted(tokens) => {
+                let _together = self.shared.saver.together();
                 let cost = providers::cost(&run.setup.model.cost, &tokens);
                 self.state.spend(cost, tokens);
                 self.count(cost, tokens);
@@ -467,6 +492,8 @@ impl Worker {
                 self.state.call_state(call, None, Some(whole.metadata.clone()), state);
             }
             Effect::StepFinished { reason, tokens } => {
+                // What a step cost stands at its message, in its session and in the day's sum, or nowhere.
+                let _together = self.shared.saver.together();
                 let cost = providers::cost(&run.setup.model.cost, &tokens);
                 self.measured = Some(Measured::of(&run.setup, run.size, tokens));
                 self.state.finish_step(request::finish_word(reason), tokens, cost);
@@ -490,6 +517,10 @@ impl Worker {
                 let next = now() + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                 self.status(SessionStatus::Retry { attempt, message: reason, next });
                 run.wait = Some(Box::pin(tokio::time::sleep(delay)));
+            }
+            Effect::Compact if self.state.prune() > 0 => {
+                self.notice("Old outputs are left out of what the model is told.".into());
+                inputs.push_back(Input::Compacted(true));
             }
             Effect::Compact => match self.summary(&run.setup, true) {
                 Ok(Some((summary, hold))) => {
@@ -546,8 +577,11 @@ impl Worker {
             self.named = Some(run.setup.author.model.clone());
             self.notice(format!("{} works without tools: {why}", run.setup.author.model));
         }
-        while let Some(Fresh { turn, request: ask, mentions }) = self.fresh.pop_front() {
+        while let Some(Fresh { turn, request: ask, mentions, media }) = self.fresh.pop_front() {
             run.wanted.add(&ask, &mentions);
+            if !media.is_empty() && !run.setup.model.capabilities.images {
+                self.notice(format!("{} cannot see images: it is only told that there is {}", run.setup.author.model, media.join(", ")));
+            }
             if without_tools.is_none() {
                 let context = request::user_context(&self.shared, &self.state, &ask, &mentions, &run.setup).await;
                 for text in context {
@@ -589,6 +623,10 @@ impl Worker {
             let error = MessageError::UnknownError(ErrorData { message: message.clone(), ..ErrorData::default() });
             self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
         }
+        if self.shared.config.compaction.prune && self.origin.is_none() {
+            self.state.prune();
+        }
+        self.shared.saver.upkeep();
         // With a message that waits, the next turn begins at once.
         if self.waiting.is_none() {
             self.shared.turn_ended(self.state.id(), turn, reason);

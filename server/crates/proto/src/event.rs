@@ -225,4 +225,7 @@ pub struct NumberedEvent {
     pub seq: u64,
     /// What happened.
     pub event: Event,
+    /// Another process made it, and what is told of it here is what it stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relayed: bool,
 }

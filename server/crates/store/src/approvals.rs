@@ -4,7 +4,7 @@
 
 use rusqlite::params;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 /// Something that the user always allows in a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +17,26 @@ pub struct Approval {
     pub time: i64,
 }
 
+impl Tx<'_> {
+    /// Adds an approval; one that is there stays as it is.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn add_approval(&self, directory: &str, approval: &Approval) -> Result<(), StoreError> {
+        self.0
+            .prepare_cached("INSERT OR IGNORE INTO approval (directory, permission, pattern, time) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![directory, approval.permission, approval.pattern, approval.time])?;
+        Ok(())
+    }
+}
+
 impl Store {
     /// Adds an approval; one that is there stays as it is.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn add_approval(&self, directory: &str, approval: &Approval) -> Result<(), StoreError> {
-        self.lock()
-            .prepare_cached("INSERT OR IGNORE INTO approval (directory, permission, pattern, time) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![directory, approval.permission, approval.pattern, approval.time])?;
-        Ok(())
+        self.write(|tx| tx.add_approval(directory, approval))
     }
 
     /// A directory's approvals, the oldest first.

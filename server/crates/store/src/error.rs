@@ -40,6 +40,9 @@ pub enum StoreError {
     /// There is no such session.
     #[error("there is no session {0}")]
     UnknownSession(String),
+    /// There is no such message in the session.
+    #[error("there is no message {0} in this session; `interline export` shows them with their ids")]
+    UnknownMessage(String),
     /// Ours: a wrong statement or value.
     #[error("the session store failed: {0}")]
     Sql(String),

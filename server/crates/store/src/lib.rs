@@ -9,10 +9,13 @@ mod changes;
 mod error;
 mod json;
 mod messages;
+mod prompts;
 mod reviews;
 mod schema;
+mod search;
 mod sessions;
 mod spent;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +25,10 @@ use rusqlite::{Connection, TransactionBehavior};
 pub use approvals::Approval;
 pub use changes::{Blob, ChangeRecord, StoredChange, TurnInfo};
 pub use error::StoreError;
+pub use prompts::{Prompt, PromptReply, PromptRequest};
 pub use reviews::Review;
+pub use search::Hit;
+pub use upkeep::CLEARED;
 
 /// The store. Share it in an `Arc`; each call takes some 10 to 100 µs, so it may be called from async code.
 #[derive(Debug)]
@@ -54,6 +60,14 @@ impl Store {
         let value = work(&Tx(&transaction))?;
         transaction.commit()?;
         Ok(value)
+    }
+
+    /// Whether another process wrote since that was asked last, by a number that changes then.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn version(&self) -> Result<i64, StoreError> {
+        Ok(self.lock().pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

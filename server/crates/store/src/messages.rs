@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use proto::{Event, Message, MessageId, MessageWithParts, NumberedEvent, Part, SessionId};
+use proto::{Event, Message, MessageId, MessageWithParts, NumberedEvent, Part, PartKind, SessionId};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::json::{self, Column};
 use crate::{Store, StoreError, Tx};
@@ -18,19 +18,30 @@ pub(crate) struct Row {
     pub parts: Vec<(Part, u64, u32)>,
 }
 
-/// All messages of a session.
-pub(crate) fn rows(connection: &Connection, session: &SessionId) -> Result<Vec<Row>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT message, info, seq, position FROM part WHERE session = ?1 ORDER BY position, n")?;
+impl Row {
+    fn into_message(self) -> MessageWithParts {
+        MessageWithParts { info: self.info, parts: self.parts.into_iter().map(|(part, ..)| part).collect() }
+    }
+}
+
+/// A session's messages from that number on; all from 0 on.
+pub(crate) fn rows(connection: &Connection, session: &SessionId, from: i64) -> Result<Vec<Row>, StoreError> {
+    let sql = if from == 0 {
+        "SELECT message, info, seq, position FROM part WHERE session = ?1 AND ?2 = 0 ORDER BY position, n"
+    } else {
+        "SELECT p.message, p.info, p.seq, p.position FROM message m CROSS JOIN part p ON p.message = m.id
+         WHERE m.session = ?1 AND m.n >= ?2 ORDER BY p.position, p.n"
+    };
+    let mut statement = connection.prepare_cached(sql)?;
     let mut parts: HashMap<String, Vec<(Part, u64, u32)>> = HashMap::new();
-    let mut found = statement.query([session.as_str()])?;
+    let mut found = statement.query(params![session.0, from])?;
     while let Some(row) = found.next()? {
         if let Some(part) = json::read(row.get(1)?) {
             parts.entry(row.get(0)?).or_default().push((part, unsigned(row.get(2)?), row.get(3)?));
         }
     }
-    let mut statement = connection.prepare_cached("SELECT id, info, seq FROM message WHERE session = ?1 ORDER BY n")?;
-    let mut found = statement.query([session.as_str()])?;
+    let mut statement = connection.prepare_cached("SELECT id, info, seq FROM message WHERE session = ?1 AND n >= ?2 ORDER BY n")?;
+    let mut found = statement.query(params![session.0, from])?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
         if let Some(info) = json::read(row.get(1)?) {
@@ -39,6 +50,36 @@ pub(crate) fn rows(connection: &Connection, session: &SessionId) -> Result<Vec<R
         }
     }
     Ok(rows)
+}
+
+/// Whether it is a summary, finished or not.
+fn is_summary(message: &Message) -> bool {
+    matches!(message, Message::Assistant(info) if info.summary == Some(true))
+}
+
+/// The number of the first message that is still sent to a model: of what the last summary left as it was said, or of that summary; 0 where there is none.
+pub(crate) fn still_told(connection: &Connection, session: &SessionId) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT n, id, info FROM message WHERE session = ?1 AND summary = 1 ORDER BY n DESC")?;
+    let mut found = statement.query([session.as_str()])?;
+    while let Some(row) = found.next()? {
+        // One that a killed process left unfinished does not count.
+        let whole = |info: &Message| matches!(info, Message::Assistant(info) if info.error.is_none() && info.time.completed.is_some());
+        if !json::read(row.get(2)?).is_some_and(|info| whole(&info)) {
+            continue;
+        }
+        let (n, id): (i64, String) = (row.get(0)?, row.get(1)?);
+        let mut parts = connection.prepare_cached("SELECT info FROM part WHERE message = ?1")?;
+        let parts = parts.query_map([id], |row| row.get(0))?.collect::<Result<Vec<Value>, _>>()?;
+        let tail = parts.into_iter().filter_map(json::read::<Part>).find_map(|part| match part.kind {
+            PartKind::Compaction { tail_start_id, .. } => tail_start_id,
+            _ => None,
+        });
+        let Some(tail) = tail else { return Ok(n) };
+        let at: Option<i64> =
+            connection.prepare_cached("SELECT n FROM message WHERE id = ?1")?.query_row([tail.as_str()], |row| row.get(0)).optional()?;
+        return Ok(at.unwrap_or(n).min(n));
+    }
+    Ok(0)
 }
 
 /// SQLite's numbers have a sign; ours were none below zero when they were stored.
@@ -58,9 +99,10 @@ impl Tx<'_> {
     pub fn put_message(&self, message: &Message, seq: u64) -> Result<(), StoreError> {
         self.0
             .prepare_cached(
-                "INSERT INTO message (id, session, seq, info) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET seq = ?3, info = ?4",
+                "INSERT INTO message (id, session, seq, info, summary) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (id) DO UPDATE SET seq = ?3, info = ?4, summary = ?5",
             )?
-            .execute(params![message.id().0, message.session_id().0, signed(seq), Column::of(message)?])?;
+            .execute(params![message.id().0, message.session_id().0, signed(seq), Column::of(message)?, is_summary(message)])?;
         Ok(())
     }
 
@@ -124,11 +166,18 @@ impl Store {
     /// # Errors
     /// Those of the disk.
     pub fn messages(&self, session: &SessionId) -> Result<Vec<MessageWithParts>, StoreError> {
-        let rows = rows(&self.lock(), session)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| MessageWithParts { info: row.info, parts: row.parts.into_iter().map(|(part, ..)| part).collect() })
-            .collect())
+        Ok(rows(&self.lock(), session, 0)?.into_iter().map(Row::into_message).collect())
+    }
+
+    /// The messages that a model is still told: the last summary, what it left as it was said, and what came after. Takes as long as these are many,
+    /// however long the session is.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn recent_messages(&self, session: &SessionId) -> Result<Vec<MessageWithParts>, StoreError> {
+        let connection = self.lock();
+        let from = still_told(&connection, session)?;
+        Ok(rows(&connection, session, from)?.into_iter().map(Row::into_message).collect())
     }
 
     /// The number that a session's next event gets: one more than the last that was stored.
@@ -166,7 +215,7 @@ impl Store {
                 (_, Value::Text(id)) => Some(Event::MessageRemoved { session_id: session.clone(), message_id: MessageId(id) }),
                 _ => None,
             };
-            events.extend(event.map(|event| NumberedEvent { seq: unsigned(row.get(0).unwrap_or(0)), event }));
+            events.extend(event.map(|event| NumberedEvent { seq: unsigned(row.get(0).unwrap_or(0)), event, relayed: false }));
         }
         Ok(events)
     }

@@ -52,12 +52,26 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE review (key TEXT PRIMARY KEY, hash BLOB NOT NULL, hunks ANY NOT NULL) STRICT, WITHOUT ROWID;
 ", "
     CREATE TABLE spent (day TEXT PRIMARY KEY, dollars REAL NOT NULL) STRICT, WITHOUT ROWID;
+", "
+    ALTER TABLE session ADD COLUMN title TEXT;
+
+    ALTER TABLE message ADD COLUMN summary INTEGER NOT NULL DEFAULT 0;
+    UPDATE message SET summary = 1 WHERE typeof(info) = 'text' AND instr(info, '\"summary\":true') > 0;
+    CREATE INDEX message_in_order ON message (session, n);
+    CREATE INDEX summary_of_session ON message (session, n) WHERE summary = 1;
+
+    CREATE TABLE prompt (
+        n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session TEXT NOT NULL, request TEXT NOT NULL, reply TEXT
+    ) STRICT;
+    CREATE INDEX prompt_of_session ON prompt (session);
 "];
 
 /// Opens the file and brings its tables up to date.
 pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
+    // Pages that are given up can be given back to the disk. Counts only before there is any table.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // The switch to WAL does not wait as all else does: two processes may make the file at the same time.
     let start = Instant::now();

@@ -5,11 +5,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Approval, Blob, ChangeRecord, Review, Store, StoreError};
+use crate::{Approval, Blob, ChangeRecord, Prompt, PromptReply, PromptRequest, Review, Store, StoreError};
 use proto::{
-    AssistantMessage, Event, Message, MessageId, MessagePath, MessageTime, ModelRef, Part, PartId, PartKind, Session, SessionId,
-    SessionTime, Todo, Tokens, UserMessage,
+    AssistantMessage, Event, Message, MessageId, MessagePath, MessageTime, ModelRef, Part, PartId, PartKind, PermissionId, PermissionReply,
+    PermissionRequest, Session, SessionId, SessionTime, Todo, Tokens, ToolState, ToolTime, UserMessage,
 };
+use serde_json::json;
 
 fn open(dir: &Path) -> Store {
     Store::open(&dir.join("sub/interline.db")).unwrap()
@@ -170,7 +171,7 @@ fn a_fork_is_independent() {
     let todos = vec![Todo { content: "x".into(), status: "pending".into(), priority: "low".into() }];
     store.put_todos(&original.id, &todos).unwrap();
     let new = session("/p", 5);
-    store.fork(&original.id, &new).unwrap();
+    store.fork(&original.id, &new, None).unwrap();
     let copies = store.messages(&new.id).unwrap();
     assert_eq!(copies.len(), 2);
     assert_ne!(copies[0].info.id(), question.id());
@@ -182,7 +183,7 @@ fn a_fork_is_independent() {
     store.remove_session(&new.id).unwrap();
     assert!(store.messages(&new.id).unwrap().is_empty());
     assert_eq!(store.messages(&original.id).unwrap()[1].parts.len(), 2);
-    assert!(matches!(store.fork(&SessionId::new(), &new), Err(StoreError::UnknownSession(_))));
+    assert!(matches!(store.fork(&SessionId::new(), &new, None), Err(StoreError::UnknownSession(_))));
 }
 
 #[test]
@@ -340,4 +341,217 @@ fn reviews_are_kept_by_document() {
     assert_eq!(store.review("file:///b").unwrap(), Some(review(&"long\n".repeat(5000))));
     store.put_review("file:///a", None).unwrap();
     assert_eq!(store.review("file:///a").unwrap(), None);
+}
+
+fn tool(message: &Message, tool: &str, output: &str) -> Part {
+    let kind = PartKind::Tool {
+        call_id: "c".into(),
+        tool: tool.into(),
+        state: ToolState::Completed {
+            input: json!({"command": "x"}),
+            output: output.into(),
+            title: "T".into(),
+            metadata: json!({"output": output, "diff": "+kept"}),
+            time: ToolTime { start: 1, end: 2, compacted: None },
+        },
+        metadata: serde_json::Value::Null,
+    };
+    Part { kind, ..text(message, "") }
+}
+
+/// Turns of a question, a call and an answer; after each third a summary that leaves the newest question as it was said. Returns the ids of the questions.
+fn long_talk(store: &Store, session: &Session, turns: usize, output: &str) -> Vec<MessageId> {
+    store.put_session(session).unwrap();
+    let (mut seq, mut questions) = (0, Vec::new());
+    store
+        .write(|tx| {
+            for turn in 0..turns {
+                let question = user(&session.id);
+                questions.push(question.id().clone());
+                let answer = assistant(&session.id, question.id());
+                for (message, parts) in [
+                    (&question, vec![text(&question, &format!("question {turn}"))]),
+                    (
+                        &answer,
+                        vec![tool(&answer, "bash", output), tool(&answer, "skill", output), text(&answer, &format!("answer {turn}"))],
+                    ),
+                ] {
+                    seq += 1;
+                    tx.put_message(message, seq)?;
+                    for (position, part) in (0..).zip(&parts) {
+                        seq += 1;
+                        tx.put_part(part, seq, position)?;
+                    }
+                }
+                if turn % 3 == 2 {
+                    let mut summary = assistant(&session.id, question.id());
+                    if let Message::Assistant(info) = &mut summary {
+                        (info.summary, info.time.completed) = (Some(true), Some(2));
+                    }
+                    let tail = PartKind::Compaction { auto: true, tail_start_id: Some(question.id().clone()) };
+                    seq += 3;
+                    tx.put_message(&summary, seq)?;
+                    tx.put_part(&text(&summary, &format!("summary {turn}")), seq + 1, 0)?;
+                    tx.put_part(&Part { kind: tail, ..text(&summary, "") }, seq + 2, 1)?;
+                    tx.clear_outputs(&session.id)?;
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    questions
+}
+
+#[test]
+fn a_long_session_is_opened_at_its_last_summary() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let session = session("/p", 1);
+    let questions = long_talk(&store, &session, 8, "short");
+    let recent = store.recent_messages(&session.id).unwrap();
+    let whole = store.messages(&session.id).unwrap();
+    assert_eq!(recent[0].info.id(), &questions[5]);
+    assert_eq!(recent, whole[whole.len() - recent.len()..]);
+    // A summary that a killed process left unfinished leaves everything as it was.
+    let mut torn = assistant(&session.id, &questions[7]);
+    if let Message::Assistant(info) = &mut torn {
+        info.summary = Some(true);
+    }
+    store.put_message(&torn, 1000).unwrap();
+    assert_eq!(store.recent_messages(&session.id).unwrap().len(), recent.len() + 1);
+    // A fork has summaries of its own.
+    let new = Session { id: SessionId::new(), ..session.clone() };
+    store.fork(&session.id, &new, Some(&questions[7])).unwrap();
+    let forked = store.recent_messages(&new.id).unwrap();
+    assert_eq!((forked.len(), words(&forked[0].parts[0])), (recent.len() - 2, "question 5"));
+    assert!(matches!(store.fork(&session.id, &new, Some(&"msg_none".into())), Err(StoreError::UnknownMessage(_))));
+}
+
+#[test]
+fn outputs_that_were_summarised_away_are_cleared_and_the_words_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let session = session("/p", 1);
+    // Longer than what is deflated.
+    let output = "a line of an output\n".repeat(1000);
+    long_talk(&store, &session, 7, &output);
+    let mut kept = Vec::new();
+    for (n, message) in store.messages(&session.id).unwrap().iter().filter(|m| matches!(m.parts[0].kind, PartKind::Tool { .. })).enumerate()
+    {
+        for part in &message.parts {
+            match &part.kind {
+                PartKind::Tool { tool, state: ToolState::Completed { output: left, metadata, time, title, .. }, .. } => {
+                    assert_eq!((title.as_str(), &metadata["diff"]), ("T", &json!("+kept")));
+                    assert_eq!((left == &output, metadata["output"] == *output), (time.compacted.is_none(), time.compacted.is_none()));
+                    if time.compacted.is_none() {
+                        kept.push((n, tool.clone()));
+                    }
+                }
+                _ => assert_eq!(words(part), format!("answer {n}")),
+            }
+        }
+    }
+    let skills = (0..7).map(|n| (n, "skill".to_owned()));
+    let mut want: Vec<_> = skills.chain([5, 6].map(|n| (n, "bash".to_owned()))).collect();
+    want.sort();
+    kept.sort();
+    assert_eq!(kept, want);
+}
+
+#[test]
+fn what_is_removed_gives_its_place_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (first, second) = (session("/p", 1), session("/p", 2));
+    long_talk(&store, &first, 2, "short");
+    let small = store.size().unwrap();
+    let noise: String = (0..4_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    long_talk(&store, &second, 40, &noise);
+    let large = store.size().unwrap();
+    assert!(large > small + 500_000, "{small}, {large}");
+    store.remove_session(&second.id).unwrap();
+    store.shrink_all().unwrap();
+    assert!(store.size().unwrap() <= small + 64 * 1024, "{small}, {large}, {}", store.size().unwrap());
+    assert_eq!(store.messages(&first.id).unwrap().len(), 4);
+}
+
+#[test]
+fn a_title_that_the_user_gave_stays_whatever_a_running_process_stores() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, running) = (open(dir.path()), open(dir.path()));
+    let session = session("/p", 1);
+    running.put_session(&session).unwrap();
+    assert!(store.rename(&session.id, "mine").unwrap());
+    running.put_session(&Session { cost: 9.0, title: "the model's".into(), ..session.clone() }).unwrap();
+    let read = store.session(&session.id).unwrap().unwrap();
+    assert_eq!((read.title.as_str(), read.cost), ("mine", 9.0));
+    assert_eq!(store.sessions(None, 9).unwrap()[0].title, "mine");
+    assert_eq!(store.last_session("/p").unwrap().unwrap().title, "mine");
+    assert!(!store.rename(&SessionId::new(), "x").unwrap());
+}
+
+#[test]
+fn sessions_are_found_by_what_was_said_in_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (mut one, other) = (session("/p", 2), session("/q", 1));
+    one.title = "The Parser".into();
+    for (session, said) in [(&one, "It FAILS on Ünïcode, and nowhere else."), (&other, "It fails on numbers.")] {
+        store.put_session(session).unwrap();
+        let question = user(&session.id);
+        store.put_message(&question, 1).unwrap();
+        let hidden = PartKind::Text { text: "hidden fails".into(), synthetic: Some(true), time: None };
+        store.put_part(&Part { kind: hidden, ..text(&question, "") }, 2, 0).unwrap();
+        store.put_part(&text(&question, &format!("{}{said}", "long ".repeat(4000))), 3, 1).unwrap();
+    }
+    let check = |directory: Option<&str>, words: &[&str], want: &[&SessionId]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let hits = store.search(directory, &words, 9).unwrap();
+        assert_eq!(hits.iter().map(|hit| &hit.session.id).collect::<Vec<_>>(), want, "{words:?}");
+        hits
+    };
+    let found = check(None, &["fails", "parser"], &[&one.id]);
+    assert!(found[0].excerpt.contains("It FAILS on Ünïcode"), "{found:?}");
+    check(None, &["fails"], &[&one.id, &other.id]);
+    check(Some("/q"), &["fails"], &[&other.id]);
+    check(None, &["ünïcode"], &[&one.id]);
+    check(None, &["hidden"], &[]);
+    assert_eq!(check(None, &["parser"], &[&one.id])[0].excerpt, "");
+}
+
+#[test]
+fn prompts_are_answered_by_other_processes_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (asking, answering) = (open(dir.path()), open(dir.path()));
+    let parent = session("/p", 1);
+    let child = Session { id: SessionId::new(), parent_id: Some(parent.id.clone()), ..parent.clone() };
+    asking.put_session(&parent).unwrap();
+    asking.put_session(&child).unwrap();
+    let request = PermissionRequest {
+        id: PermissionId::new(),
+        session_id: child.id.clone(),
+        permission: "bash".into(),
+        patterns: vec!["rm x".into()],
+        always: vec![],
+        metadata: json!({}),
+        tool: None,
+    };
+    let prompt = Prompt { id: request.id.0.clone(), session: child.id.clone(), request: PromptRequest::Permission(request) };
+    asking.write(|tx| tx.add_prompt(&prompt)).unwrap();
+    assert_eq!(answering.prompts(&parent.id).unwrap(), std::slice::from_ref(&prompt));
+    assert!(answering.prompts(&SessionId::new()).unwrap().is_empty());
+    assert_eq!(asking.reply_to(&prompt.id).unwrap(), None);
+    let reply = PromptReply::Permission(PermissionReply::Once, Some("be careful".into()));
+    assert!(answering.reply(&prompt.id, &reply).unwrap());
+    assert!(!answering.reply(&prompt.id, &PromptReply::Permission(PermissionReply::Always, None)).unwrap(), "the first answer counts");
+    assert!(answering.prompts(&parent.id).unwrap().is_empty());
+    assert_eq!(asking.reply_to(&prompt.id).unwrap(), Some(reply.clone()));
+    asking.write(|tx| tx.remove_prompt(&prompt.id)).unwrap();
+    assert!(!answering.reply(&prompt.id, &reply).unwrap());
+    // What a killed process left behind goes with the session's next turn, that of its subagents too.
+    asking.write(|tx| tx.add_prompt(&prompt)).unwrap();
+    asking.write(|tx| tx.remove_prompts(&SessionId::new())).unwrap();
+    assert_eq!(answering.prompts(&parent.id).unwrap().len(), 1);
+    asking.write(|tx| tx.remove_prompts(&parent.id)).unwrap();
+    assert!(answering.prompts(&parent.id).unwrap().is_empty());
 }

@@ -274,10 +274,10 @@ fn a_message_while_the_model_speaks_is_answered_in_the_same_turn() {
 }
 
 #[test]
-fn overflow_is_summarised_once_or_twice_and_then_named() {
+fn overflow_is_mended_three_times_and_then_named() {
     let mut t = turn(Limits { compact: true, ..Limits::default() });
     t.step(Input::Start);
-    for _ in 0..2 {
+    for _ in 0..3 {
         let effects = t.step(Input::Failed { error: error(ProviderErrorKind::ContextOverflow), delay: None, roomier: false });
         assert_eq!(effects, [Effect::Discard, Effect::Compact]);
         assert_eq!(t.step(Input::Compacted(true)), [ASK]);

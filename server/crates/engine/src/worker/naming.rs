@@ -45,14 +45,16 @@ impl Worker {
         self.title = Some(Naming { answer: Box::pin(title::ask(shared.client.clone(), model, request)), prices, _hold: hold });
     }
 
-    /// Keeps the title.
-    pub(super) fn keep_title(&mut self, answer: Result<title::Answer, ProviderError>) {
+    /// Keeps the title; where the session is another process' by now, only what it cost counts.
+    pub(super) fn keep_title(&mut self, answer: Result<title::Answer, ProviderError>, ours: bool) {
         let Some(naming) = self.title.take() else { return };
+        let _together = self.shared.saver.together();
         match answer {
             Ok(answer) => {
                 let cost = providers::cost(&naming.prices, &answer.tokens);
                 self.count(cost, answer.tokens);
                 match answer.title {
+                    _ if !ours => return,
                     Some(title) => self.state.info.title = title,
                     None => tracing::info!("the model gave no title"),
                 }

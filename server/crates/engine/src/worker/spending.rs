@@ -56,6 +56,9 @@ impl Worker {
         if self.origin.is_some() {
             return;
         }
+        if let Some(large) = self.shared.saver.too_large().filter(|_| self.shared.models.is_news("the store is large")) {
+            self.notice(large);
+        }
         self.count_subagents();
         self.shared.ledger.begin_turn(self.state.id(), self.state.info.cost);
         if !self.shared.ledger.counts_days() {

@@ -2,7 +2,10 @@
 //!
 //! **Invariant:** a summary that failed changes nothing, and costs what it cost.
 
-use proto::{ErrorData, Message, MessageError, SessionStatus, TurnId};
+use std::sync::PoisonError;
+
+use proto::{ErrorData, Message, MessageError, SessionStatus, Todo, TurnId};
+use workspace::DocKey;
 
 use super::{Summarising, Worker};
 use crate::agents::Agent;
@@ -10,7 +13,7 @@ use crate::ledger::Hold;
 use crate::session::SummaryText;
 use crate::setup::Setup;
 use crate::turn::Input;
-use crate::{StopReason, compaction, estimate};
+use crate::{StopReason, compaction, estimate, prompt};
 
 impl Worker {
     pub(super) async fn compact_now(&mut self, setup: Setup) {
@@ -93,6 +96,28 @@ impl Worker {
         all
     }
 
+    /// What the session's turns changed and did not take back, the newest first, by the names that the model knows.
+    fn changed_files(&self) -> Vec<String> {
+        let turns = self.shared.saver.store().and_then(|store| store.turns(self.state.id()).map_err(|error| error.to_string()));
+        let turns = turns.unwrap_or_else(|why| {
+            tracing::error!("which files were changed is not known: {why}");
+            Vec::new()
+        });
+        let roots = self.shared.workspace.roots();
+        let mut names = Vec::new();
+        for key in turns.into_iter().filter(|turn| !turn.undone).flat_map(|turn| turn.keys) {
+            let name = prompt::name(&DocKey::from_uri(&key), &roots);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn todos(&self) -> Vec<Todo> {
+        self.shared.todos.lock().unwrap_or_else(PoisonError::into_inner).get(self.state.id()).cloned().unwrap_or_default()
+    }
+
     /// Keeps a summary. What was said since it was planned stays as it was said.
     pub(super) fn keep_summary(&mut self, turn: &TurnId, summary: compaction::Outcome, auto: bool) -> Result<(), MessageError> {
         let summary = summary.map_err(|error| {
@@ -102,10 +127,21 @@ impl Worker {
             self.notice(format!("{}; {} did", summary.passed.join("; "), summary.by.author.model));
         }
         let cost = providers::cost(&summary.by.model.cost, &summary.tokens);
+        let _together = self.shared.saver.together();
+        if !compaction::shrinks(&self.state.history, &summary) {
+            self.count(cost, summary.tokens);
+            self.state.spend(cost, summary.tokens);
+            let message = "The conversation could not be summarised: the summary is as long as what it is of.".to_owned();
+            return Err(MessageError::ContextOverflowError(ErrorData { message, ..ErrorData::default() }));
+        }
+        let text = compaction::with_record(&summary.text, &self.changed_files(), &self.todos());
         let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
+        let author = summary.by.author.clone();
         self.count(cost, summary.tokens);
-        let text = SummaryText { text: summary.text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
-        self.state.add_summary(turn, &summary.by.author, text, auto);
+        let summary = SummaryText { text, tail: summary.tail.or(since), tokens: summary.tokens, cost };
+        self.state.add_summary(turn, &author, summary, auto);
+        let session = self.state.id().clone();
+        self.shared.saver.write(move |tx| tx.clear_outputs(&session));
         Ok(())
     }
 }

@@ -117,7 +117,7 @@ async fn a_fork_goes_its_own_way() {
     world.model.script([Reply::Text("one"), Reply::Text("forked"), Reply::Text("original")]);
     world.turn("first").await;
     let original = world.session();
-    let fork = world.engine.fork(None).await.unwrap();
+    let fork = world.engine.fork(None, None).await.unwrap();
     assert_eq!(world.session(), fork.id);
     world.turn("in the fork").await;
     world.engine.open_session(&original).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_fork_of_a_summarised_session_keeps_what_the_summary_left() {
     world.model.summaries([Reply::Text("SUM")]);
     world.turn("one").await;
     world.turn("the question").await;
-    world.engine.fork(None).await.unwrap();
+    world.engine.fork(None, None).await.unwrap();
     world.turn("and?").await;
     let all = all_said(&world.model.request(4).await);
     assert!(all.contains("SUM") && all.contains("the question") && all.contains("fine"), "{all}");

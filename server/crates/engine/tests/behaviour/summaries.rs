@@ -161,3 +161,65 @@ async fn by_hand_it_fails_loudly_can_be_cancelled_and_waits_for_the_turn() {
     world.turn("last").await;
     assert!(all_said(&world.model.request(3).await).contains("SUM"));
 }
+
+#[tokio::test]
+async fn old_outputs_go_before_anything_is_summarised() {
+    let mut world = World::new().await;
+    // About 12,000 tokens each, which the tool's own limit lets through.
+    for n in 0..6 {
+        world.files.set(&format!("{n}.txt"), &format!("{n} {}\n", "word ".repeat(80)).repeat(120));
+    }
+    let read = |n: usize| call("read", json!({"filePath": format!("{n}.txt")}));
+    world.model.script((0..6).map(read).chain([Reply::Text("read"), Reply::Text("two"), overflow(), Reply::Text("three")]));
+    for text in ["read all", "and?", "and now?"] {
+        assert_eq!(world.turn(text).await, "done");
+    }
+    let (before, after) = (world.model.request(9).await.to_string(), world.model.request(10).await);
+    well_formed(&after);
+    let after = after.to_string();
+    assert!(after.len() + 80_000 < before.len(), "{} → {}", before.len(), after.len());
+    assert!(after.contains("was left out") && after.contains("read all"));
+    // Nothing of it is lost: it is in what is stored.
+    world.engine.shutdown().await;
+    assert!(!serde_json::to_string(&world.stored()).unwrap().contains("was left out"));
+}
+
+#[tokio::test]
+async fn a_summary_that_is_as_long_as_the_conversation_is_not_taken() {
+    let mut world = World::new().await;
+    let long: &'static str = Box::leak("the same words again ".repeat(500).into_boxed_str());
+    world.model.script([Reply::Text("old"), overflow(), Reply::Text("fine")]);
+    world.model.summaries([Reply::Text(long)]);
+    world.turn("one").await;
+    let reason = world.turn("two").await;
+    assert!(reason.starts_with("error") && reason.contains("could not be summarised"), "{reason}");
+    world.turn("three").await;
+    assert!(all_said(&world.model.request(3).await).contains("old"));
+}
+
+#[tokio::test]
+async fn files_and_todos_are_in_a_summary_whatever_the_model_wrote_and_what_was_said_stays_readable() {
+    let mut world = World::with(json!({"permission": {"*": "allow"}})).await;
+    world.files.set("a.txt", "one\n");
+    let todos = json!({"todos": [{"content": "write tests", "status": "pending", "priority": "high"}, {"content": "done", "status": "completed", "priority": "low"}]});
+    world.model.script([
+        call("read", json!({"filePath": "a.txt"})),
+        call("edit", json!({"filePath": "a.txt", "oldString": "one", "newString": "two"})),
+        call("todowrite", todos),
+        Reply::Text("changed"),
+        Reply::Text("fine"),
+    ]);
+    world.model.summaries([Reply::Text("SUM")]);
+    world.turn("change it, and never touch b.txt").await;
+    world.engine.compact(None).await.unwrap();
+    assert_eq!(world.idle().await, "done");
+    world.turn("go on").await;
+    let all = all_said(&world.model.request(5).await);
+    assert!(
+        all.contains("SUM") && all.contains("Files changed so far: a.txt") && all.contains("- [ ] write tests") && !all.contains("] done"),
+        "{all}"
+    );
+    assert!(world.model.summary(1).await.to_string().contains("word for word"), "what the user demands is to be quoted");
+    world.engine.shutdown().await;
+    assert!(serde_json::to_string(&world.stored()).unwrap().contains("never touch b.txt"));
+}

@@ -1,0 +1,39 @@
+//! Whose the session is: this process', while something is to be done in it.
+//!
+//! **Invariant:** what another process did is known before anything is done here, and what was done here is stored before another one may go on.
+
+use super::Worker;
+use crate::{EngineError, running};
+
+impl Worker {
+    /// Takes the session for this process, and takes over what others did in it since.
+    pub(super) async fn take_hold(&mut self) -> Result<(), EngineError> {
+        if self.claim.is_none() {
+            self.claim = Some(running::claim_soon(&self.shared.places.data, self.state.id()).await?);
+            // A process that was killed may have asked.
+            let session = self.state.id().clone();
+            self.shared.saver.write(move |tx| tx.remove_prompts(&session));
+        }
+        match self.state.catch_up().await {
+            // What cannot be read now is told where it is written; the turn runs all the same.
+            Err(EngineError::Store(why)) => tracing::error!("{why}"),
+            Err(gone) => {
+                self.claim = None;
+                return Err(gone);
+            }
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Another process may go on with the session, and finds all that was done here.
+    pub(super) async fn let_go(&mut self) {
+        if self.claim.is_none() {
+            return;
+        }
+        if let Err(why) = self.shared.saver.flush().await {
+            tracing::error!("{why}");
+        }
+        self.claim = None;
+    }
+}
