@@ -530,7 +530,7 @@ fn calls_that_always_fail_end_the_turn_whatever_is_allowed() {
         finish(&mut t, FinishReason::ToolCalls);
         ended(&mut t, 0, Outcome::Failed);
     }
-    assert_eq!(steps, 6);
+    assert_eq!(steps, 4);
     let mut t = turn(Limits::default());
     t.step(Input::Start);
     let mut last = Vec::new();
