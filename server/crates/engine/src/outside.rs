@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::eyes::Blind;
 use crate::prompts::CallAsker;
 use crate::shared::{SessionTodos, Shared};
+use crate::shown::Window;
 
 /// The tools that look at files; those that look through language servers have names that begin so.
 const LOOKING: [&str; 4] = ["glob", "grep", "list", "read"];
@@ -60,6 +61,7 @@ impl Engine {
             questions: Arc::clone(&shared.questions),
             rules: Arc::new(rules),
             from: None,
+            window: Window::new(Arc::clone(&shared.saver), shared.places.directory.to_string_lossy().into_owned()),
             session: session.clone(),
             tool: ToolRef { message_id: message.clone(), call_id: call.clone() },
             asked_from: None,
