@@ -5,6 +5,7 @@
 //! `FAKE_SERVER_LOG` names a file to which each body that it reads is added as a line. Requests are answered with their params; these do more: `test/say` prints the
 //! text `bytes` as it is, `test/large` answers with so many letters, `test/hold` is answered after the next `test/release`, `test/die` ends it with that code.
 //! With `FAKE_SERVER_COMPLAINS` it complains about each line of a document that holds that word.
+//! `FAKE_SERVER_ANSWERS` is a JSON object of methods and what they are answered in place of that.
 
 use std::io::{BufRead as _, Read as _, Write as _};
 
@@ -14,6 +15,7 @@ fn main() -> std::io::Result<()> {
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     let mut log =
         std::env::var_os("FAKE_SERVER_LOG").map(|path| std::fs::File::options().create(true).append(true).open(path)).transpose()?;
+    let answers = std::env::var("FAKE_SERVER_ANSWERS").ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
     let (mut held, complains) = (Vec::new(), std::env::var("FAKE_SERVER_COMPLAINS").ok());
     loop {
         let mut length = 0;
@@ -41,6 +43,7 @@ fn main() -> std::io::Result<()> {
             write!(output, "Content-Length: {}\r\n\r\n{body}", body.len()).and_then(|()| output.flush())
         };
         match message["method"].as_str() {
+            Some(method) if !answers[method].is_null() => answer(id, answers[method].clone())?,
             Some("initialize") => {
                 answer(id, json!({ "capabilities": { "positionEncoding": "utf-8", "textDocumentSync": 1, "hoverProvider": true } }))?;
             }

@@ -21,7 +21,7 @@ const SUBAGENTS: [(&str, &str); 2] = [
     ("general", "may do all that you may; for a task of several steps"),
 ];
 /// What `explore` may do; its commands only as far as they change nothing.
-const LOOKING: [&str; 8] = ["read", "list", "glob", "grep", "webfetch", "skill", "external_directory", "doom_loop"];
+const LOOKING: [&str; 9] = ["read", "list", "glob", "grep", "lsp", "webfetch", "skill", "external_directory", "doom_loop"];
 
 /// Who answers.
 #[derive(Clone, Debug)]

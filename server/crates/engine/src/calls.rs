@@ -173,6 +173,7 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         formatters: Arc::clone(&shared.formatters),
         todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
         diagnostics: if job.setup.agent.rules.hides("edit") { Arc::new(Blind) } else { Arc::clone(&job.eyes) as _ },
+        servers: Arc::clone(&job.eyes) as _,
         subagents: Arc::new(Starter {
             shared: Arc::clone(shared),
             setup: job.setup,

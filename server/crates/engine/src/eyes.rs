@@ -9,6 +9,7 @@
 mod compare;
 mod disk;
 mod editor;
+mod hands;
 mod preflight;
 
 use std::collections::{HashMap, HashSet};
@@ -47,6 +48,8 @@ pub struct Siblings {
     /// What the editor itself says.
     editor: Arc<EditorSays>,
     disk: tokio::sync::Mutex<disk::Disk>,
+    /// Whether there may be one at all.
+    outlook: OnceLock<bool>,
 }
 
 impl Siblings {
@@ -54,7 +57,8 @@ impl Siblings {
     #[must_use]
     pub fn new(config: &Config, directory: PathBuf, shared: PathBuf, editor: Arc<EditorSays>) -> Self {
         let section = config.other.get("lsp").cloned();
-        Self { section, preflight: config.preflight, directory, shared, pool: OnceLock::new(), editor, disk: tokio::sync::Mutex::default() }
+        let (pool, outlook) = (OnceLock::new(), OnceLock::new());
+        Self { section, preflight: config.preflight, directory, shared, pool, editor, disk: tokio::sync::Mutex::default(), outlook }
     }
 
     /// The pool.
@@ -80,6 +84,12 @@ impl Siblings {
         let mut changes = self.disk.lock().await.look(&self.directory).await;
         changes.retain(|(path, _)| !known.iter().any(|(other, _)| other == path));
         changes
+    }
+
+    /// Whether a server may look at this project, as it was when that was first asked: what the model is offered does not change amid a session.
+    #[must_use]
+    pub fn have_outlook(&self) -> bool {
+        *self.outlook.get_or_init(|| self.pool().has_outlook())
     }
 
     /// Ends all servers; after `limit` without ceremony.

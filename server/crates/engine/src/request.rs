@@ -9,10 +9,10 @@ use permission::Action;
 use proto::{Message, MessageWithParts, Tokens};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
 use tokio_util::sync::CancellationToken;
-use tools::{SeenFiles, Tool};
+use tools::{Offer, SeenFiles, Tool};
 use workspace::{Applied, Content, DocKey, Place};
 
-use crate::family::{self, Profile};
+use crate::family::{self, Family, Profile};
 use crate::prompt::{self, Selection, UserChange};
 use crate::session::SessionState;
 use crate::setup::Setup;
@@ -132,9 +132,16 @@ fn server_words(shared: &Shared, setup: &Setup) -> Vec<(String, String)> {
 
 /// The tools that the model may know of, by its agent's rules and its family.
 pub fn offered(shared: &Shared, setup: &Setup) -> Vec<Arc<dyn Tool>> {
-    let edits = profile(setup).edits;
+    let Profile { family, edits } = profile(setup);
+    let rules = &setup.agent.rules;
+    let fits = |tool: &dyn Tool| match tool.offer() {
+        Offer::Always => true,
+        // What small models are told must be little.
+        Offer::WithServers => family != Family::Small && !rules.hides("lsp") && shared.siblings.have_outlook(),
+        Offer::Never => false,
+    };
     let mut tools = shared.tools.all().to_vec();
-    tools.retain(|tool| !setup.agent.rules.hides(tool.permission()) && !edits.hides(tool.id()));
+    tools.retain(|tool| !rules.hides(tool.permission()) && !edits.hides(tool.id()) && fits(&**tool));
     tools
 }
 

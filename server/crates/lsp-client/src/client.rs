@@ -7,7 +7,9 @@
 mod answers;
 mod ask;
 mod changes;
+mod requests;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 use ropey::Rope;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workspace::DocKey;
@@ -31,6 +33,8 @@ use crate::{RequestError, Setup};
 const SHUTDOWN: Duration = Duration::from_secs(2);
 /// How long a server's exit is waited for when its stream has ended, to know why.
 const WHY: Duration = Duration::from_millis(500);
+
+pub use requests::Wanted;
 
 /// A text as the user sees it.
 #[derive(Clone, Debug)]
@@ -63,6 +67,10 @@ pub(crate) struct Client {
     said: Arc<Said>,
     process: Option<Process>,
     version: AtomicI32,
+    /// The editor's too: what it is asked to change may come to either.
+    shared: bool,
+    /// Held while a command runs.
+    commanding: tokio::sync::Mutex<()>,
     _puller: DropGuard,
 }
 
@@ -71,6 +79,10 @@ pub(crate) struct Client {
 pub(crate) struct Said {
     ledger: Mutex<Ledger>,
     wishes: Mutex<Wishes>,
+    /// What it published last of documents that are open there, in its own words.
+    published: Mutex<HashMap<DocKey, Value>>,
+    /// Where edits go that it asks for, while a command runs that may make it ask.
+    wanted: Mutex<Option<mpsc::UnboundedSender<Wanted>>>,
     /// Told after each change of the two.
     news: watch::Sender<u64>,
     setup: Setup,
@@ -86,10 +98,18 @@ impl Client {
         if let Some(token) = setup.check() {
             ledger.checks_after_saves(token, Instant::now());
         }
-        if pipes.shared {
+        let shared = pipes.shared;
+        if shared {
             ledger.is_shared();
         }
-        let said = Arc::new(Said { ledger: Mutex::new(ledger), wishes: Mutex::default(), news: watch::Sender::new(0), setup });
+        let said = Arc::new(Said {
+            ledger: Mutex::new(ledger),
+            wishes: Mutex::default(),
+            published: Mutex::default(),
+            wanted: Mutex::default(),
+            news: watch::Sender::new(0),
+            setup,
+        });
         let exit = pipes.process.as_ref().map(Process::exit);
         let why = async move {
             let mut exit = exit?;
@@ -110,7 +130,8 @@ impl Client {
         }
         let stop = CancellationToken::new();
         tokio::spawn(ask::keep_asking(connection.clone(), Arc::clone(&said), stop.clone()));
-        Ok(Self { connection, said, process: pipes.process, version: AtomicI32::new(0), _puller: stop.drop_guard() })
+        let (version, commanding) = (AtomicI32::new(0), tokio::sync::Mutex::default());
+        Ok(Self { connection, said, process: pipes.process, version, shared, commanding, _puller: stop.drop_guard() })
     }
 
     /// Gives the server a text, if it has another one, and tells it of a save.
@@ -159,6 +180,7 @@ impl Client {
         if ledger.given(key).is_some() {
             self.connection.notify("textDocument/didClose", json!({ "textDocument": { "uri": key.to_uri() } }));
             ledger.closed(key);
+            self.said.published_of().remove(key);
         }
     }
 
@@ -241,11 +263,29 @@ fn initialize(setup: &Setup) -> Value {
                 "didChangeConfiguration": { "dynamicRegistration": true },
                 "didChangeWatchedFiles": { "dynamicRegistration": true, "relativePatternSupport": true },
                 "diagnostics": { "refreshSupport": true },
+                "applyEdit": true,
+                "workspaceEdit": { "documentChanges": true, "resourceOperations": ["create", "rename", "delete"] },
+                "symbol": {},
+                "executeCommand": {},
             },
             "textDocument": {
                 "synchronization": { "dynamicRegistration": true, "didSave": true },
                 "publishDiagnostics": { "relatedInformation": true, "versionSupport": true },
                 "diagnostic": { "dynamicRegistration": true, "relatedDocumentSupport": true },
+                "definition": { "linkSupport": true },
+                "implementation": { "linkSupport": true },
+                "references": {},
+                "callHierarchy": {},
+                "hover": { "contentFormat": ["markdown", "plaintext"] },
+                "documentSymbol": { "hierarchicalDocumentSymbolSupport": true },
+                "rename": { "prepareSupport": true },
+                "codeAction": {
+                    "codeActionLiteralSupport": { "codeActionKind": { "valueSet": ["", "quickfix", "refactor", "refactor.extract", "refactor.inline", "refactor.rewrite", "source", "source.organizeImports", "source.fixAll"] } },
+                    "isPreferredSupport": true,
+                    "disabledSupport": true,
+                    "dataSupport": true,
+                    "resolveSupport": { "properties": ["edit", "command"] },
+                },
             },
             "experimental": { "serverStatusNotification": true },
         },

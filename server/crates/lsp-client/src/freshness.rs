@@ -175,6 +175,25 @@ impl Ledger {
         }
     }
 
+    /// Whether it has this text of a document; none where it was given none.
+    pub(crate) fn has(&self, key: &DocKey, text: &Rope) -> Option<bool> {
+        self.open.get(key).map(|open| open.there && open.text == *text)
+    }
+
+    /// What the server itself is at, if it says that it is not done: what it answers meanwhile may not be all.
+    pub(crate) fn is_at(&self) -> Option<String> {
+        // A check after saving finds errors; it knows no more of the code.
+        let checks = |token: &str| self.check.as_ref().is_some_and(|check| token.contains(check.token));
+        let busy = self.busy.iter().filter(|(token, _)| !checks(token)).map(|(_, busy)| busy);
+        let title = busy.max_by_key(|busy| busy.began).map(|busy| busy.title.clone());
+        title.or_else(|| (self.quiescent == Some(false)).then(|| "loading the project".to_owned()))
+    }
+
+    /// Whether it says that it is ready; none where it says nothing of that.
+    pub(crate) fn says_ready(&self) -> Option<bool> {
+        self.quiescent
+    }
+
     /// Whether the disk holds what the server was given.
     pub(crate) fn is_on_disk(&mut self, key: &DocKey, saved: bool) {
         if let Some(open) = self.open.get_mut(key) {

@@ -18,6 +18,7 @@ mod pool;
 pub mod positions;
 mod process;
 pub mod render;
+pub mod semantic;
 mod servers;
 mod settings;
 pub mod shared;
@@ -30,13 +31,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use client::{Disk, Document};
+pub use client::{Disk, Document, Wanted};
 pub use connection::RequestError;
 pub use delta::{Delta, Moment};
 pub use diagnostic::{Diagnostic, Point, Related, Severity};
 pub use editor::{EditorSays, Shown};
 pub use freshness::{Pending, Proof, Report, State};
-pub use pool::{Known, KnownFile, Limits, Pool, Status, Trial, Tried};
+pub use pool::{Known, KnownFile, Limits, Pool, Sibling, Siblings, Status, Trial, Tried};
 pub use process::Program;
 pub use servers::{Server, Servers, Unusable};
 pub use watched::FileChange;

@@ -6,6 +6,8 @@
 //! stopped and says so; all of them end with the pool.
 
 mod launch;
+mod outlook;
+mod siblings;
 mod slot;
 mod sweep;
 mod trial;
@@ -26,6 +28,7 @@ use crate::watched::FileChange;
 use crate::{Diagnostic, Document};
 
 pub(crate) use launch::{Installed, Launch};
+pub use siblings::{Sibling, Siblings};
 use slot::{Phase, Slot};
 pub use trial::{Trial, Tried};
 

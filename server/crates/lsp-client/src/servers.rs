@@ -183,6 +183,12 @@ impl Server {
         self.extensions.iter().any(|end| Some(end.as_str()) == extension || end == name)
     }
 
+    /// Whether a folder with these names in it is a project of its.
+    pub(crate) fn is_marked(&self, names: &std::collections::HashSet<&str>) -> bool {
+        let has = |markers: &[&str]| markers.iter().any(|marker| names.contains(marker));
+        self.builtin.is_some_and(|builtin| builtin.roots.iter().any(|markers| has(markers)) && !has(builtin.unless))
+    }
+
     /// The program's name, for people.
     #[must_use]
     pub fn program(&self) -> &str {

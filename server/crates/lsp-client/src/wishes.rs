@@ -13,6 +13,22 @@ use crate::watched::Watcher;
 
 /// The command by which typescript-language-server hands a request on to tsserver.
 pub(crate) const TSSERVER: &str = "typescript.tsserverRequest";
+/// Requests that a server may answer, and where its capabilities say so.
+const PROVIDERS: [(&str, &str); 13] = [
+    ("textDocument/definition", "/definitionProvider"),
+    ("textDocument/implementation", "/implementationProvider"),
+    ("textDocument/references", "/referencesProvider"),
+    ("textDocument/hover", "/hoverProvider"),
+    ("textDocument/documentSymbol", "/documentSymbolProvider"),
+    ("textDocument/prepareCallHierarchy", "/callHierarchyProvider"),
+    ("textDocument/prepareRename", "/renameProvider/prepareProvider"),
+    ("textDocument/rename", "/renameProvider"),
+    ("textDocument/codeAction", "/codeActionProvider"),
+    ("codeAction/resolve", "/codeActionProvider/resolveProvider"),
+    ("workspace/symbol", "/workspaceSymbolProvider"),
+    ("workspace/executeCommand", "/executeCommandProvider"),
+    ("textDocument/diagnostic", "/diagnosticProvider"),
+];
 /// Registrations that are kept.
 const KEPT: usize = 1000;
 
@@ -47,6 +63,10 @@ pub(crate) struct Wishes {
     /// Whether it wants to hear of saves, and with the text.
     save: Option<bool>,
     pull: Option<Pull>,
+    /// Methods of requests that it answers.
+    answers: Vec<&'static str>,
+    /// Commands that it runs.
+    commands: Vec<String>,
     registered: HashMap<String, Registered>,
 }
 
@@ -57,14 +77,16 @@ enum Registered {
     Save(bool),
     Pull(Pull),
     Watch(Vec<Watcher>),
+    Answers(&'static str),
 }
 
 impl Wishes {
     /// Of the answer to `initialize`.
     pub(crate) fn of(capabilities: &Value) -> Self {
         let sync = &capabilities["textDocumentSync"];
-        let commands = capabilities["executeCommandProvider"]["commands"].as_array();
-        let pull = if commands.is_some_and(|commands| commands.iter().any(|command| command == TSSERVER)) {
+        let commands = list(&capabilities["executeCommandProvider"]["commands"]);
+        let commands: Vec<String> = commands.iter().filter_map(|command| Some(command.as_str()?.to_owned())).collect();
+        let pull = if commands.iter().any(|command| command == TSSERVER) {
             Some(Pull::Tsserver)
         } else {
             capabilities.get("diagnosticProvider").filter(|provider| provider.is_object()).map(standard)
@@ -80,6 +102,8 @@ impl Wishes {
             sync: kind(if sync.is_u64() { sync } else { &sync["change"] }),
             save: if sync.is_u64() { Some(false) } else { save(&sync["save"]) },
             pull,
+            answers: PROVIDERS.iter().filter(|(_, at)| is_yes(capabilities.pointer(at))).map(|(method, _)| *method).collect(),
+            commands,
             registered: HashMap::new(),
         }
     }
@@ -95,7 +119,10 @@ impl Wishes {
                 "textDocument/didSave" => Registered::Save(options["includeText"] == true),
                 "textDocument/diagnostic" => Registered::Pull(standard(options)),
                 "workspace/didChangeWatchedFiles" => Registered::Watch(Watcher::read_all(options, root)),
-                _ => continue,
+                method => match PROVIDERS.iter().find(|(known, _)| *known == method) {
+                    Some((known, _)) => Registered::Answers(known),
+                    None => continue,
+                },
             };
             if self.registered.len() < KEPT {
                 self.registered.insert(id.to_owned(), registered);
@@ -141,6 +168,17 @@ impl Wishes {
         })
     }
 
+    /// Whether it answers requests of this method.
+    pub(crate) fn can(&self, method: &str) -> bool {
+        self.answers.contains(&method)
+            || self.find(|one| matches!(one, Registered::Answers(known) if *known == method).then_some(())).is_some()
+    }
+
+    /// Whether it runs this command.
+    pub(crate) fn runs(&self, command: &str) -> bool {
+        self.commands.iter().any(|known| known == command)
+    }
+
     /// The files that it watches.
     pub(crate) fn watchers(&self) -> impl Iterator<Item = &Watcher> + Clone {
         self.registered.values().filter_map(|one| if let Registered::Watch(watchers) = one { Some(watchers) } else { None }).flatten()
@@ -157,6 +195,11 @@ fn kind(value: &Value) -> Sync {
         Some(2) => Sync::Incremental,
         _ => Sync::None,
     }
+}
+
+/// A capability is `true`, or options.
+fn is_yes(capability: Option<&Value>) -> bool {
+    capability.is_some_and(|value| value.is_object() || value == true)
 }
 
 fn save(value: &Value) -> Option<bool> {
@@ -213,6 +256,24 @@ mod tests {
         check(json!({ "executeCommandProvider": { "commands": ["x", TSSERVER] } }), false, Sync::None, None, Some(Pull::Tsserver));
         assert_eq!(Wishes::of(&json!({ "positionEncoding": "utf-8" })).encoding, Encoding::Utf8);
         assert_eq!(Wishes::of(&json!({})).encoding, Encoding::Utf16);
+    }
+
+    #[test]
+    fn what_it_answers() {
+        let capabilities = json!({ "hoverProvider": true, "referencesProvider": false, "renameProvider": { "prepareProvider": true },
+            "codeActionProvider": {}, "executeCommandProvider": { "commands": ["a.b", 5] } });
+        let mut wishes = Wishes::of(&capabilities);
+        let check = |wishes: &Wishes, method: &str, expect: bool| assert_eq!(wishes.can(method), expect, "{method}");
+        for (method, expect) in [("hover", true), ("references", false), ("rename", true), ("prepareRename", true), ("codeAction", true)] {
+            check(&wishes, &format!("textDocument/{method}"), expect);
+        }
+        check(&wishes, "codeAction/resolve", false);
+        assert!(wishes.runs("a.b") && !wishes.runs("a.c"));
+        let registered = json!({ "registrations": [{ "id": "r", "method": "textDocument/references" }] });
+        wishes.register(&registered, Path::new("/p"));
+        check(&wishes, "textDocument/references", true);
+        wishes.unregister(&json!({ "unregisterations": [{ "id": "r" }] }));
+        check(&wishes, "textDocument/references", false);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
-use crate::{Diagnostics, Formatters, Guides, Jobs, Subagents};
+use crate::{Diagnostics, Formatters, Guides, Jobs, LanguageServers, Subagents};
 
 /// Why something is not allowed. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -213,6 +213,8 @@ pub struct ToolContext {
     pub todos: Arc<dyn TodoStore>,
     /// Looks at what is changed.
     pub diagnostics: Arc<dyn Diagnostics>,
+    /// What the project's language servers know and can do.
+    pub servers: Arc<dyn LanguageServers>,
     /// Starts other agents.
     pub subagents: Arc<dyn Subagents>,
     /// Background commands.

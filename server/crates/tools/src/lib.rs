@@ -18,9 +18,18 @@ mod guides;
 mod job;
 mod jobs;
 mod list;
+mod lsp;
+mod lsp_code_action;
+mod lsp_definition;
+mod lsp_diagnostics;
+mod lsp_hover;
+mod lsp_references;
+mod lsp_rename;
+mod lsp_symbols;
 mod paths;
 mod question;
 mod read;
+mod semantic;
 mod skill;
 mod task;
 mod text;
@@ -48,12 +57,21 @@ pub use guides::Guides;
 pub use job::Job;
 pub use jobs::Jobs;
 pub use list::List;
+pub use lsp::Lsp;
+pub use lsp_code_action::LspCodeAction;
+pub use lsp_definition::LspDefinition;
+pub use lsp_diagnostics::LspDiagnostics;
+pub use lsp_hover::LspHover;
+pub use lsp_references::LspReferences;
+pub use lsp_rename::LspRename;
+pub use lsp_symbols::LspSymbols;
 pub use question::AskUser;
 pub use read::Read;
+pub use semantic::{Carry, Choose, CodeAction, Found, LanguageServers, Location, Lookup, Outcome, Span, Symbol};
 pub use skill::UseSkill;
 pub use task::{Subagents, Subtask, Task};
 pub use todo::{TodoRead, TodoWrite};
-pub use tool::{Effect, Tool, ToolError, ToolOutput, ToolSpec};
+pub use tool::{Effect, Offer, Tool, ToolError, ToolOutput, ToolSpec};
 pub use truncate::truncate;
 pub use walk::files_below;
 pub use webfetch::WebFetch;
@@ -70,6 +88,14 @@ pub fn all_tools() -> Vec<Arc<dyn Tool>> {
         Arc::new(Grep),
         Arc::new(Job),
         Arc::new(List),
+        Arc::new(Lsp),
+        Arc::new(LspCodeAction),
+        Arc::new(LspDefinition),
+        Arc::new(LspDiagnostics),
+        Arc::new(LspHover),
+        Arc::new(LspReferences),
+        Arc::new(LspRename),
+        Arc::new(LspSymbols),
         Arc::new(AskUser),
         Arc::new(Read),
         Arc::new(UseSkill),
@@ -88,9 +114,13 @@ mod tests {
     #[test]
     fn what_the_model_is_told_of_all_tools_is_short() {
         let spec = |tool: &Arc<dyn Tool>| serde_json::json!({ "name": tool.id(), "description": tool.description(), "parameters": tool.parameters() });
-        let specs: Vec<_> = all_tools().iter().map(spec).collect();
-        let bytes = serde_json::json!(specs).to_string().len();
-        assert!(bytes <= 6500, "{bytes} bytes");
+        let bytes = |offer: &[Offer]| {
+            let tools = all_tools();
+            let specs: Vec<_> = tools.iter().filter(|tool| offer.contains(&tool.offer())).map(spec).collect();
+            serde_json::json!(specs).to_string().len()
+        };
+        let (always, with_servers) = (bytes(&[Offer::Always]), bytes(&[Offer::Always, Offer::WithServers]));
+        assert!(always <= 6500 && with_servers <= 8500, "{always} and {with_servers} bytes");
         for tool in all_tools() {
             assert!(!tool.description().is_empty() && tool.parameters()["type"] == "object", "{}", tool.id());
         }

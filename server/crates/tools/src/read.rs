@@ -91,7 +91,7 @@ impl Tool for Read {
     }
 }
 
-async fn ask_to_read(target: &Target, context: &ToolContext) -> Result<(), ToolError> {
+pub(crate) async fn ask_to_read(target: &Target, context: &ToolContext) -> Result<(), ToolError> {
     let ask = Ask {
         permission: "read".to_owned(),
         patterns: target.patterns(),

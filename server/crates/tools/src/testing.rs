@@ -25,6 +25,7 @@ pub struct World {
     pub context: ToolContext,
     pub files: Arc<Files>,
     pub user: Arc<User>,
+    pub servers: Arc<Servers>,
     pub progress: UnboundedReceiver<ToolProgress>,
     _temp: tempfile::TempDir,
 }
@@ -103,6 +104,101 @@ impl crate::Diagnostics for Looked {
 
     async fn changed(&self, _: &[Applied], _: &CancellationToken) -> String {
         String::new()
+    }
+}
+
+/// Language servers that answer what the test says.
+#[derive(Default)]
+pub struct Servers {
+    pub places: Mutex<Vec<crate::Location>>,
+    pub symbols: Mutex<Vec<crate::Symbol>>,
+    pub actions: Mutex<Vec<crate::CodeAction>>,
+    /// What a rename or an action changes: each one by itself.
+    pub outcomes: Mutex<Vec<Vec<crate::Outcome>>>,
+    /// Runs before that.
+    pub command: Mutex<Option<String>>,
+    /// What was asked: the method and the words of the place.
+    pub asked: Mutex<Vec<(String, String)>>,
+}
+
+impl Servers {
+    fn note(&self, what: &str, at: &crate::Span) {
+        let words = at.document.text.byte_slice(at.range.clone()).to_string();
+        self.asked.lock().expect("lock").push((what.to_owned(), words));
+    }
+
+    async fn change(&self, carry: &dyn crate::Carry) -> Result<(), crate::ToolError> {
+        let command = self.command.lock().expect("lock").clone();
+        if let Some(command) = command {
+            carry.may_run(&command).await?;
+        }
+        let all = std::mem::take(&mut *self.outcomes.lock().expect("lock"));
+        for outcomes in all {
+            let keys: Vec<DocKey> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
+            carry.admit(&keys).await?;
+            carry.carry_out(outcomes).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl crate::LanguageServers for Servers {
+    async fn places(
+        &self,
+        lookup: crate::Lookup,
+        at: &crate::Span,
+        _: &CancellationToken,
+    ) -> Result<crate::Found<crate::Location>, crate::ToolError> {
+        self.note(&format!("{lookup:?}"), at);
+        Ok(crate::Found { items: self.places.lock().expect("lock").clone(), note: Some("still indexing".to_owned()) })
+    }
+
+    async fn hover(&self, at: &crate::Span, _: &CancellationToken) -> Result<Option<String>, crate::ToolError> {
+        self.note("hover", at);
+        Ok(Some("fn f()".to_owned()))
+    }
+
+    async fn outline(&self, _: &Snapshot, _: &CancellationToken) -> Result<crate::Found<crate::Symbol>, crate::ToolError> {
+        Ok(crate::Found { items: self.symbols.lock().expect("lock").clone(), note: None })
+    }
+
+    async fn search(
+        &self,
+        name: &str,
+        _: Option<&Snapshot>,
+        _: &CancellationToken,
+    ) -> Result<crate::Found<crate::Symbol>, crate::ToolError> {
+        self.asked.lock().expect("lock").push(("search".to_owned(), name.to_owned()));
+        Ok(crate::Found { items: self.symbols.lock().expect("lock").clone(), note: None })
+    }
+
+    async fn rename(&self, at: &crate::Span, name: &str, carry: &dyn crate::Carry, _: &CancellationToken) -> Result<(), crate::ToolError> {
+        self.note(&format!("rename to {name}"), at);
+        self.change(carry).await
+    }
+
+    async fn actions(&self, at: &crate::Span, _: &CancellationToken) -> Result<Vec<crate::CodeAction>, crate::ToolError> {
+        self.note("actions", at);
+        Ok(self.actions.lock().expect("lock").clone())
+    }
+
+    async fn act(
+        &self,
+        at: &crate::Span,
+        choose: &crate::Choose<'_>,
+        carry: &dyn crate::Carry,
+        _: &CancellationToken,
+    ) -> Result<crate::CodeAction, crate::ToolError> {
+        self.note("act", at);
+        let actions = self.actions.lock().expect("lock").clone();
+        let chosen = choose(&actions)?;
+        self.change(carry).await?;
+        Ok(actions[chosen].clone())
+    }
+
+    async fn diagnostics(&self, documents: &[Snapshot], _: &CancellationToken) -> Result<String, crate::ToolError> {
+        Ok(format!("{} documents", documents.len()))
     }
 }
 
@@ -235,7 +331,7 @@ impl World {
             std::fs::create_dir_all(dir).expect("mkdir");
         }
         let files = Arc::new(Files { root: root.clone(), open: Mutex::default(), log: Mutex::default() });
-        let user = Arc::new(User::default());
+        let (user, servers) = (Arc::new(User::default()), Arc::new(Servers::default()));
         permission::push(&mut user.shell_rules.lock().expect("lock"), "bash", "*", Action::Allow);
         let (send, progress) = unbounded_channel();
         let context = ToolContext {
@@ -251,13 +347,14 @@ impl World {
             formatters: Arc::default(),
             todos: Arc::new(Todos::default()),
             diagnostics: Arc::new(Looked),
+            servers: servers.clone(),
             subagents: Arc::new(Helpers),
             jobs: Arc::default(),
             output_dir: top.join("output"),
             limits: Limits::default(),
             shell: "/bin/bash".into(),
         };
-        Self { root, outside, context, files, user, progress, _temp: temp }
+        Self { root, outside, context, files, user, servers, progress, _temp: temp }
     }
 
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {

@@ -17,6 +17,17 @@ pub enum Effect {
     Writes,
 }
 
+/// When a tool is offered to a model; one that is not is understood all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Always.
+    Always,
+    /// Where a language server may look at the project.
+    WithServers,
+    /// Never: it is another name for what is offered.
+    Never,
+}
+
 /// What the model is told of a tool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolSpec {
@@ -87,6 +98,11 @@ pub trait Tool: Send + Sync {
     fn effect(&self, args: &Value) -> Effect {
         let _ = args;
         Effect::Writes
+    }
+
+    /// When it is offered.
+    fn offer(&self) -> Offer {
+        Offer::Always
     }
 
     /// What the user sees of a call while it runs: a file, a command, a pattern.

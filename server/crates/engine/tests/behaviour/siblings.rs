@@ -23,24 +23,11 @@ fn server_as(id: &str, manner: &str) -> Value {
 }
 
 /// Reads the protocol, and says of each line with BROKEN in it that it is an error, of one with SYNTAX that it is one of syntax, and of `other.f`, when it changes on
-/// the disk that it is wrong. What the test runner prints before is garbage that a client survives.
+/// the disk that it is wrong.
 #[test]
 fn in_disguise() {
     let Ok(manner) = std::env::var("INTERLINE_FAKE_SERVER") else { return };
-    let mut input = std::io::stdin().lock();
-    loop {
-        let mut length = 0;
-        let mut line = String::new();
-        while input.read_line(&mut line).unwrap() > 2 {
-            length = line.trim().strip_prefix("Content-Length: ").map_or(length, |n| n.parse().unwrap());
-            line.clear();
-        }
-        if length == 0 {
-            return;
-        }
-        let mut body = vec![0; length];
-        input.read_exact(&mut body).unwrap();
-        let message: Value = serde_json::from_slice(&body).unwrap();
+    while let Some(message) = read() {
         let document = &message["params"]["textDocument"];
         match message["method"].as_str().unwrap_or_default() {
             "initialize" => say(&json!({ "id": message["id"], "result": { "capabilities": { "textDocumentSync": 1 } } })),
@@ -64,7 +51,21 @@ fn in_disguise() {
     }
 }
 
-fn publish(document: &Value, text: &str) {
+/// The next message; none at the end. What the test runner prints before is garbage that a client survives.
+pub fn read() -> Option<Value> {
+    let mut input = std::io::stdin().lock();
+    let (mut length, mut line) = (0, String::new());
+    while input.read_line(&mut line).unwrap() > 2 {
+        length = line.trim().strip_prefix("Content-Length: ").map_or(length, |n| n.parse().unwrap());
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    input.read_exact(&mut body).unwrap();
+    serde_json::from_slice(&body).ok()
+}
+
+/// Says what is wrong in a text.
+pub fn publish(document: &Value, text: &str) {
     let at = |line: usize| json!({ "start": { "line": line, "character": 0 }, "end": { "line": line, "character": 1 } });
     let broken = text.lines().enumerate().filter_map(|(line, text)| match text {
         _ if text.contains("BROKEN") => Some(json!({ "range": at(line), "severity": 1, "message": "it is broken" })),
@@ -81,7 +82,8 @@ fn publish(document: &Value, text: &str) {
     say(&json!({ "method": "textDocument/publishDiagnostics", "params": params }));
 }
 
-fn say(message: &Value) {
+/// Says it.
+pub fn say(message: &Value) {
     let body = message.to_string();
     let mut out = std::io::stdout().lock();
     write!(out, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();

@@ -25,7 +25,8 @@ async fn changed() -> World {
     world
 }
 
-async fn undo(world: &World) -> engine::UndoReport {
+/// Takes the last turn back.
+pub async fn undo(world: &World) -> engine::UndoReport {
     let undo = world.engine.undo(None).await.unwrap();
     let report = undo.report().clone();
     undo.carry_out().await.unwrap();

@@ -122,6 +122,16 @@ impl World {
         .await
     }
 
+    /// The same, where a real program takes the time that it takes.
+    pub async fn idle_at_last(&mut self) -> String {
+        loop {
+            let event = self.events.recv().await.unwrap();
+            if let Event::SessionIdle { reason, .. } = &event.event {
+                return reason.clone();
+            }
+        }
+    }
+
     /// Waits for a prompt.
     pub async fn prompt(&mut self) -> PermissionRequest {
         self.event("prompt", |event| match event {

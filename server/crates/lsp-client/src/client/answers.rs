@@ -59,7 +59,7 @@ impl Handler for Said {
                 self.tell();
             }
             "window/workDoneProgress/create" | "window/showMessageRequest" => reply.ok(Value::Null),
-            "workspace/applyEdit" => reply.ok(json!({ "applied": false, "failureReason": "nothing was asked for that may change files" })),
+            "workspace/applyEdit" => self.edit_is_wanted(params, reply),
             _ => reply.unknown(),
         }
     }
@@ -77,6 +77,9 @@ impl Said {
         let version = params["version"].as_i64().and_then(|version| i32::try_from(version).ok());
         let encoding = self.wishes().encoding;
         let mut ledger = self.ledger();
+        if ledger.given(&key).is_some() {
+            self.published_of().insert(key.clone(), params["diagnostics"].clone());
+        }
         let text = ledger.given(&key).filter(|(given, _)| version.is_none_or(|version| version == *given)).map(|(_, text)| text.clone());
         let items = diagnostic::read_all(&params["diagnostics"], text.as_ref(), encoding);
         ledger.published(&key, version, items, Instant::now());

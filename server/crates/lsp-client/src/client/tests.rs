@@ -218,3 +218,82 @@ async fn a_server_that_never_answers_is_not_waited_for() {
     server.request("initialize").await;
     assert_eq!(server.expect("$/cancelRequest").await["id"], 1);
 }
+
+#[tokio::test]
+async fn an_edit_is_taken_only_while_a_command_runs() {
+    let commands = json!({ "executeCommandProvider": { "commands": ["do.it"] } });
+    let (client, mut server) = started(commands, setup()).await;
+    assert!(client.can("workspace/executeCommand") && client.runs("do.it") && !client.runs("do.other"));
+    let edit = json!({ "edit": { "changes": {} } });
+    let refused = server.ask("workspace/applyEdit", edit.clone()).await;
+    assert_eq!(refused["result"]["applied"], false, "{refused}");
+    for (done, applied) in [(Ok(()), json!({ "applied": true })), (Err("no"), json!({ "applied": false, "failureReason": "no" }))] {
+        let (sender, mut wanted) = tokio::sync::mpsc::unbounded_channel::<Wanted>();
+        let (arguments, edit) = (json!([1]), edit.clone());
+        let work = async {
+            let (id, params) = server.request("workspace/executeCommand").await;
+            assert_eq!(params, json!({ "command": "do.it", "arguments": [1] }));
+            // It waits for the answer, as gopls does.
+            assert_eq!(server.ask("workspace/applyEdit", edit).await["result"], applied);
+            server.answer(&id, json!("done")).await;
+        };
+        let taking = async {
+            let wanted = wanted.recv().await.expect("an edit");
+            assert_eq!(wanted.edit(), &json!({ "changes": {} }));
+            wanted.answer(done);
+        };
+        let (ran, (), ()) = tokio::join!(client.run("do.it", &arguments, sender), work, taking);
+        assert_eq!(ran, Ok(json!("done")));
+    }
+    // One that nobody decides on is not applied.
+    let (sender, wanted) = tokio::sync::mpsc::unbounded_channel::<Wanted>();
+    let work = async {
+        let (id, _) = server.request("workspace/executeCommand").await;
+        drop(wanted);
+        assert_eq!(server.ask("workspace/applyEdit", edit.clone()).await["result"]["applied"], false);
+        server.answer(&id, Value::Null).await;
+    };
+    let (ran, ()) = tokio::join!(client.run("do.it", &Value::Null, sender), work);
+    assert_eq!(ran, Ok(Value::Null));
+    assert_eq!(server.ask("workspace/applyEdit", edit.clone()).await["result"]["applied"], false);
+}
+
+#[tokio::test]
+async fn a_question_is_asked_again_while_the_server_is_not_done() {
+    let (client, mut server) = started(json!({ "hoverProvider": true }), setup()).await;
+    let until = Instant::now() + Duration::from_secs(100);
+    let progress = |kind: &str| json!({ "token": "t", "value": { "kind": kind, "title": "Indexing" } });
+    server.say("$/progress", progress("begin")).await;
+    let params = json!({});
+    let work = async {
+        let (id, _) = server.request("textDocument/references").await;
+        server.refuse(&id, crate::wire::CONTENT_MODIFIED).await;
+        let (id, _) = server.request("textDocument/references").await;
+        server.answer(&id, json!([])).await;
+        server.say("$/progress", progress("end")).await;
+        let (id, _) = server.request("textDocument/references").await;
+        server.answer(&id, json!([1])).await;
+        let (id, _) = server.request("textDocument/hover").await;
+        server.answer(&id, Value::Null).await;
+    };
+    let asking = async {
+        assert_eq!(client.ask("textDocument/references", &params, until).await, Ok(json!([1])));
+        assert_eq!(client.ask("textDocument/hover", &params, until).await, Ok(Value::Null), "it is done: nothing is nothing");
+    };
+    tokio::join!(work, asking);
+}
+
+#[tokio::test]
+async fn actions_are_asked_for_with_the_servers_own_words() {
+    let (client, mut server) = started(PUSH(), setup()).await;
+    let key = document("a", "").key;
+    client.give(&document("a", "one\ntwo\nthree\n"));
+    server.expect("textDocument/didOpen").await;
+    server.publish("a", Some(1), &[0, 2]).await;
+    server.publish("other", None, &[0]).await;
+    heard(&mut server).await;
+    assert_eq!(client.diagnostics_of(&key, (2, 5)).await, [item(2)]);
+    assert_eq!(client.diagnostics_of(&document("other", "").key, (0, 9)).await, Vec::<Value>::new(), "it is not open there");
+    client.close(&key);
+    assert_eq!(client.diagnostics_of(&key, (0, 9)).await, Vec::<Value>::new());
+}

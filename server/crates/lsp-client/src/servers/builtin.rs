@@ -76,6 +76,8 @@ pub(super) const BUILTIN: &[Builtin] = &[
         roots: &[&["Cargo.toml", "Cargo.lock"]],
         commands: &["rust-analyzer"],
         section: "rust-analyzer",
+        // Or a search by name would find types alone.
+        options: r#"{"workspace":{"symbol":{"search":{"kind":"all_symbols"}}}}"#,
         check: "flycheck",
         probe: true,
         syntax: &["rust-analyzer syntax-error"],
