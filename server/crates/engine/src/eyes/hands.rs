@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tools::{Carry, Choose, CodeAction, Found, LanguageServers, Location, Lookup, Span, Symbol, ToolError, files_below};
 use workspace::{DocKey, Snapshot};
 
-use super::{Eyes, LAST_LOOK, Work, compare, give};
+use super::{Eyes, LAST_LOOK, Work, give};
 
 /// How long is waited for a server that starts, or loads the project.
 const START: Duration = Duration::from_secs(20);
@@ -240,8 +240,9 @@ impl Eyes {
         let touched = work.touched.clone();
         if !touched.is_empty() {
             self.refresh(&mut work, &[]).await;
-            let reports = pool.wait(&touched, LAST_LOOK, cancel).await;
-            return compare::look(&mut work, &pool.known(), &reports, &touched).words(&reports, base);
+            let (told, reports) = self.look(&mut work, &touched, LAST_LOOK, cancel).await;
+            let words = told.words(&reports, base);
+            return if words.is_empty() { "No language server looks at what you changed.".to_owned() } else { words };
         }
         let mut said = String::new();
         for file in pool.known().iter().flat_map(|known| &known.files) {
