@@ -14,9 +14,9 @@ use tower_lsp::jsonrpc::{Error, Result};
 
 use crate::lsp::chat::text;
 use crate::lsp::completion;
-use crate::lsp::face::{Face, Started};
+use crate::lsp::face::Face;
 use crate::lsp::{hunks, slash};
-use crate::{builtin, export, usage};
+use crate::{builtin, export};
 
 /// All commands, as they are announced.
 pub const COMMANDS: &[&str] = &[
@@ -156,8 +156,9 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
             let of: OfSession = parse(argument)?;
             let engine = face.started().await.engine.clone();
             let session = of.session.or_else(|| engine.current()).ok_or_else(|| sentence("There is no session yet."))?;
-            let (session, messages) = engine.messages(&session).await.map_err(failed)?;
-            Ok(Some(json!({"session": session, "messages": messages})))
+            let info = engine.session(&session).map_err(failed)?.ok_or_else(|| sentence("There is no such session."))?;
+            let messages = engine.messages(&session).await.map_err(failed)?;
+            Ok(Some(json!({"session": info, "messages": messages})))
         }
         "interline.session.open" => {
             let of: OfSession = parse(argument)?;

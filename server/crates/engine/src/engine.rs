@@ -347,17 +347,6 @@ impl Engine {
         self.0.shared.saver.store().map_err(EngineError::Store)?.last_session(&self.directory()).map_err(store_error)
     }
 
-    /// All that was said in a session so far, as it is stored.
-    ///
-    /// # Errors
-    /// If there is none of that id, or the store cannot be read.
-    pub async fn messages(&self, session: &SessionId) -> Result<(Session, Vec<proto::MessageWithParts>), EngineError> {
-        self.0.shared.saver.flush().await.map_err(EngineError::Store)?;
-        let info = self.find(session)?.ok_or_else(|| EngineError::UnknownSession(session.to_string()))?;
-        let store = self.0.shared.saver.store().map_err(EngineError::Store)?;
-        Ok((info, store.messages(session).map_err(store_error)?))
-    }
-
     /// Makes a second session with the same history, without the message `until` and what follows it, and goes on in it.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use tools::{Effect, Subagents, Subtask, Tool, ToolContext, ToolError, ToolOutput
 use crate::agents;
 use crate::calls;
 use crate::engine::Engine;
-use crate::eyes::Blind;
+use crate::eyes::{Blind, Eyes};
 use crate::prompts::CallAsker;
 use crate::shared::{SessionTodos, Shared};
 use crate::shown::Window;
@@ -68,6 +68,7 @@ impl Engine {
             interactive: false,
             cancel: cancel.clone(),
         };
+        let eyes = Eyes::new(Arc::clone(&shared.siblings), Arc::clone(&shared.workspace));
         let context = ToolContext {
             workspace: Arc::clone(&shared.workspace),
             asker: Arc::new(asker),
@@ -82,13 +83,16 @@ impl Engine {
             guides: Arc::clone(&shared.guides),
             formatters: Arc::clone(&shared.formatters),
             diagnostics: Arc::new(Blind),
+            servers: Arc::clone(&eyes) as _,
             subagents: Arc::new(Nobody),
             jobs: Arc::clone(&shared.jobs),
             output_dir: shared.places.data.join("tool-output"),
             limits: shared.limits,
             shell: shared.shell.clone(),
         };
-        tool.run(args, &context).await
+        let result = tool.run(args, &context).await;
+        eyes.close();
+        result
     }
 }
 

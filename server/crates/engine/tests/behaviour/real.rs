@@ -56,7 +56,8 @@ struct Action {
 }
 
 fn servers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.servers").canonicalize().expect("`cargo xtask servers` installs them")
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.servers");
+    folder.canonicalize().unwrap_or_else(|error| panic!("{error}: `cargo xtask servers` installs them"))
 }
 
 /// One turn of these calls: what each brought.

@@ -223,9 +223,12 @@ mod tests {
         assert!(read(&json!({ "changes": many })).is_err());
     }
 
+    /// From where to where, and the new text.
+    type Put = ((u32, u32), (u32, u32), &'static str);
+
     #[test]
     fn edits_of_a_text() {
-        let check = |text: &str, encoding, edits: &[((u32, u32), (u32, u32), &str)], expect: Result<&str, &str>| {
+        let check = |text: &str, encoding, edits: &[Put], expect: Result<&str, &str>| {
             let rope = Rope::from_str(text);
             let edits: Vec<(Range, String)> =
                 edits.iter().map(|(from, to, new)| (range(&at(*from, *to)).expect("a range"), (*new).to_owned())).collect();
