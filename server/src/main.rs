@@ -4,6 +4,7 @@
 
 mod auth_cli;
 mod builtin;
+mod config_cli;
 mod configuration;
 mod demo;
 mod doctor;
@@ -63,6 +64,8 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Say what is found, what is missing, and what to do about it
     Doctor(doctor::DoctorArgs),
+    /// Print the configuration that counts here, with the place of each value
+    Config(config_cli::ConfigArgs),
     /// List models, or measure how well one works
     Models(models_cli::ModelsArgs),
     /// Keep, list and remove keys
@@ -134,6 +137,7 @@ fn main() -> ExitCode {
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Setup(args)) => setup::setup(&args, &env, &dirs),
         Some(Command::Doctor(args)) => doctor::doctor(&args, &env, &dirs, &cwd),
+        Some(Command::Config(args)) => config_cli::config(&args, &env, &dirs, &cwd),
         Some(Command::Models(models_cli::ModelsArgs { command: Some(models_cli::ModelsCommand::Check(args)), .. })) => {
             log::start(&env, &dirs);
             let Some(runtime) = runtime() else { return ExitCode::FAILURE };
@@ -174,6 +178,7 @@ It is waiting for an editor on standard input; on a terminal there is none.
   interline setup helix     tell Helix how to start it      (shows the change first)
   interline setup neovim    tell Neovim how to start it     (shows the change first)
   interline doctor          what is found, what is missing
+  interline config          the configuration that counts here, and where it comes from
   interline run \"prompt\"    one prompt on the files on disk, without an editor
   interline --help          everything else
 ";

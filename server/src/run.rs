@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use config::{Dirs, Env};
-use engine::{AskRequest, Deps, Engine, EngineError, Places};
+use engine::{AskRequest, Brought, Deps, Engine, EngineError, Places};
 use proto::{Event, Message, NumberedEvent, Part, PartKind, SessionId, ToolState};
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -191,15 +191,16 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive
         let found = config::instructions(&config, &place.0, &place.1, &folder, &top);
         found.into_iter().map(|i| (i.path, i.text)).collect()
     };
-    let workspace = DiskWorkspace::new(vec![loaded.root.clone()]).watching_commands(&dirs.data);
-    let workspace = if loaded.root == cwd {
-        workspace
-    } else {
-        DiskWorkspace::new(vec![cwd.clone(), loaded.root.clone()]).watching_commands(&dirs.data)
-    };
+    let roots = if loaded.root == cwd { vec![cwd.clone()] } else { vec![cwd.clone(), loaded.root.clone()] };
+    let workspace = DiskWorkspace::new(roots).watching_commands(&dirs.data);
+    if loaded.config.snapshot == Some(false) {
+        workspace.leave_commands_alone();
+    }
     Engine::new(Deps {
         workspace: Arc::new(workspace),
         registry: models_cli::registry_of(&loaded, env, dirs),
+        instruction_urls: loaded.instruction_urls(),
+        brought: Brought::of(&loaded),
         config: Arc::new(loaded.config),
         instructions: Arc::new(instructions),
         skills: loaded.skills,

@@ -56,6 +56,8 @@ struct Shared {
 struct State {
     script: VecDeque<Reply>,
     requests: Vec<Value>,
+    /// The same, whole.
+    bodies: Vec<Value>,
     keys: BTreeSet<String>,
 }
 
@@ -118,12 +120,25 @@ impl ScriptedModel {
     }
 }
 
+impl ScriptedModel {
+    /// A request that has come, whole.
+    ///
+    /// # Panics
+    /// If it has not come.
+    #[must_use]
+    pub fn body(&self, number: usize) -> Value {
+        let _waited_for = self.request(number);
+        self.shared.lock().bodies[number - 1].clone()
+    }
+}
+
 fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let Some((request, key)) = read(stream)? else { return Ok(()) };
     shared.lock().keys.insert(key);
     let reply = if request["tools"].is_array() {
         let mut state = shared.lock();
         let reply = state.script.pop_front();
+        state.bodies.push(request.clone());
         state.requests.push(request["messages"].as_array().into_iter().flatten().skip(1).cloned().collect());
         shared.changed.notify_all();
         reply

@@ -91,7 +91,7 @@ async fn commands(face: &Face) -> Vec<Offered> {
 }
 
 async fn files(face: &Face, typed: &str) -> Vec<Offered> {
-    let agents = face.started().await.engine.agents();
+    let agents = face.started().await.engine.subagents();
     let mut out: Vec<_> = agents.iter().map(|name| Offered::new(name, CompletionItemKind::CLASS, Some("agent".into()))).collect();
     let resources = face.started().await.engine.server_resources();
     out.extend(resources.into_iter().map(|(name, what)| Offered::new(&name, CompletionItemKind::REFERENCE, Some(what))));

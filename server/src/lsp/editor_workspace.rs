@@ -86,6 +86,11 @@ impl EditorWorkspace {
         blocking(move || workspace::flush::recover(&folder, &project)).await.unwrap_or_default()
     }
 
+    /// Looks no more for what commands change in files that are not open: the user wants it so.
+    pub fn leave_commands_alone(&self) {
+        self.shell.turn_off();
+    }
+
     /// The editor is gone: what commands were shown, and nobody saved, is taken back from the disk. To be called last.
     pub async fn close(&self) {
         let journal = Arc::clone(&self.journal);
@@ -132,6 +137,10 @@ impl Workspace for EditorWorkspace {
             Ok(run) => self.finish(*run).await,
             Err(_) => Vec::new(),
         }
+    }
+
+    fn not_undone(&self) -> Vec<String> {
+        self.shell.not_undone()
     }
 
     fn blind_to_commands(&self) -> Option<String> {

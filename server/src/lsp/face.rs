@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::{Dirs, Env, Loaded, Severity};
-use engine::{Deps, Engine, Places};
+use engine::{Brought, Deps, Engine, Places};
 use lsp_client::EditorSays;
 use lsp_types::{MessageType, Position, Range, Url};
 use providers::Catalogue;
@@ -163,11 +163,16 @@ impl Face {
             found.into_iter().map(|i| (i.path, i.text)).collect()
         };
         let workspace = self.workspace().await;
+        if loaded.config.snapshot == Some(false) {
+            workspace.leave_commands_alone();
+        }
         let engine = Engine::new(Deps {
             workspace: Arc::clone(&workspace) as Arc<dyn workspace::Workspace>,
             config: Arc::new(loaded.config.clone()),
             registry: models_cli::registry_of(&loaded, &self.0.env, &self.0.dirs),
             instructions: Arc::new(instructions),
+            instruction_urls: loaded.instruction_urls(),
+            brought: Brought::of(&loaded),
             skills: loaded.skills.clone(),
             env: self.0.env.clone(),
             places: Places { data: self.0.dirs.data.clone(), directory: root.clone() },
@@ -186,9 +191,14 @@ impl Face {
         {
             self.client().show_message(MessageType::WARNING, format!("Interline: initializationOptions.agent: {error}")).await;
         }
-        for problem in &loaded.problems {
-            let typ = if problem.severity == Severity::Error { MessageType::ERROR } else { MessageType::WARNING };
-            self.client().show_message(typ, format!("Interline: {problem}")).await;
+        // What is left out is shown one by one; what merely has no effect, at once.
+        let (errors, warnings): (Vec<_>, Vec<_>) = loaded.problems.iter().partition(|problem| problem.severity == Severity::Error);
+        for problem in errors {
+            self.client().show_message(MessageType::ERROR, format!("Interline: {problem}")).await;
+        }
+        if !warnings.is_empty() {
+            let lines: Vec<String> = warnings.into_iter().map(ToString::to_string).collect();
+            self.client().show_message(MessageType::WARNING, format!("Interline: {}", lines.join("\n"))).await;
         }
         let chat = Chat::start(self.chat_path(), self.documents().clone(), workspace);
         let board = self.0.board.clone();

@@ -40,6 +40,15 @@ impl Checker<'_> {
             }
             return missing.is_none().then_some(whole);
         }
+        if let Shape::Unused(idle) = shape {
+            let at = node.at;
+            let value = self.value(node, &idle.shape)?;
+            if !idle.harmless.contains(&value.to_string().as_str()) {
+                let message = format!("\"{}\" has no effect: {}", self.path.join("."), idle.instead);
+                self.findings.push((at, message, Severity::Warning));
+            }
+            return Some(value);
+        }
         match (shape, node.kind) {
             (Shape::Any, kind) => Some(Node { at: node.at, kind }.into_value()),
             // Null means: as if it did not stand there.
@@ -66,7 +75,7 @@ impl Checker<'_> {
                 None => {
                     if rest == Rest::Warn {
                         let name = self.below(key.clone(), |this| this.path.join("."));
-                        self.findings.push((at, format!("unknown key \"{name}\""), Severity::Warning));
+                        self.findings.push((at, format!("unknown key \"{name}\": it is ignored"), Severity::Warning));
                     }
                     Some(value.into_value())
                 }
@@ -138,6 +147,7 @@ fn describe(shape: &Shape) -> String {
         Shape::List(inner) => format!("a list ({} each)", describe(inner)),
         Shape::Map(_) | Shape::Object(..) | Shape::Needs(..) => "an object".into(),
         Shape::Either(shapes) => alternatives(shapes.iter().map(describe)),
+        Shape::Unused(idle) => describe(&idle.shape),
     }
 }
 

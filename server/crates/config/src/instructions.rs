@@ -57,11 +57,6 @@ pub fn instructions(config: &Config, env: &Env, dirs: &Dirs, cwd: &Path, root: &
     found.files
 }
 
-/// The URLs among `instructions`, which the caller may fetch.
-pub fn instruction_urls(config: &Config) -> impl Iterator<Item = &str> {
-    config.instructions.iter().map(String::as_str).filter(|entry| is_url(entry))
-}
-
 /// Instruction files of the folders between `cwd` and `file` (below `cwd`, `cwd` itself not), the outermost first, without those in `already`.
 #[must_use]
 pub fn nested_instructions(file: &Path, cwd: &Path, env: &Env, already: &HashSet<PathBuf>) -> Vec<Instruction> {
@@ -105,7 +100,7 @@ fn claude_counts(env: &Env) -> bool {
     !env.flag("DISABLE_CLAUDE_CODE") && !env.flag("DISABLE_CLAUDE_CODE_PROMPT")
 }
 
-fn is_url(entry: &str) -> bool {
+pub(crate) fn is_url(entry: &str) -> bool {
     entry.starts_with("http://") || entry.starts_with("https://")
 }
 

@@ -7,22 +7,28 @@
 //!
 //! **Invariant:** `load` always gives a configuration. Only files are read; nothing is written, run or fetched.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use proto::Action;
 use serde_json::{Map, Value};
 
 use crate::check::{Finding, check};
+use crate::executables::{self, ToolFile};
+use crate::hooks::{self, Hook};
+use crate::instructions::is_url;
 use crate::lower::{finish, lower_agent, lower_file};
 use crate::markdown::{offset_of, parse_markdown};
 use crate::merge::{merge, merge_file};
 use crate::node::{Entry, Kind, Node};
+use crate::origins::{Origins, Spot};
 use crate::problem::place;
 use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
 use crate::substitute::{reason, substitute};
-use crate::{Config, Dirs, Env, OneOrMany, Problem, Severity, Skill, skills};
+use crate::{Config, Dirs, Env, OneOrMany, Problem, Severity, Skill, permission_rules, skills};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +45,14 @@ pub struct Loaded {
     pub folders: Vec<PathBuf>,
     /// What the model may read when a task calls for it, by name.
     pub skills: Vec<Skill>,
+    /// The tools that configuration folders bring as executables, by name.
+    pub tools: IndexMap<String, ToolFile>,
+    /// The programs that are run on events, in order.
+    pub hooks: Vec<Hook>,
+    /// What the user's own configuration says of programs that projects bring: patterns of `permission.project_code`, the last that matches counts.
+    pub project_code: Vec<(String, Action)>,
+    /// The addresses among `instructions` that a project's file names.
+    pub project_urls: HashSet<String>,
     /// The Markdown file of an agent that has one.
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
@@ -47,11 +61,42 @@ pub struct Loaded {
     pub servers: IndexMap<String, (PathBuf, usize, usize)>,
 }
 
+impl Loaded {
+    /// The addresses among `instructions`, each with whether the user's own configuration names it: a project's may come from anybody.
+    #[must_use]
+    pub fn instruction_urls(&self) -> Vec<(String, bool)> {
+        let urls = self.config.instructions.iter().filter(|entry| is_url(entry));
+        urls.map(|url| (url.clone(), !self.project_urls.contains(url))).collect()
+    }
+}
+
 /// Reads everything that counts for a session in `cwd`, which is absolute.
 #[must_use]
 pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
+    let loader = read(env, dirs, cwd, None);
+    let mut loaded = loader.loaded;
+    loaded.config = decode(loader.merged, &mut loaded.problems);
+    let (skills, problems) = skills::find(&loaded, env, dirs, cwd);
+    loaded.skills = skills;
+    loaded.problems.extend(problems);
+    loaded
+}
+
+/// The same as JSON with a comment behind each value that says which line of which file it comes from, and the problems. What may be a secret is left out.
+#[must_use]
+pub fn explain(env: &Env, dirs: &Dirs, cwd: &Path) -> (String, Vec<Problem>) {
+    let loader = read(env, dirs, cwd, Some(Origins::default()));
+    let shown = loader.origins.map(|origins| origins.show(&loader.merged, cwd, &dirs.home)).unwrap_or_default();
+    let mut loaded = loader.loaded;
+    loaded.config = decode(loader.merged, &mut loaded.problems);
+    loaded.problems.extend(skills::find(&loaded, env, dirs, cwd).1);
+    (shown, loaded.problems)
+}
+
+fn read<'a>(env: &'a Env, dirs: &'a Dirs, cwd: &'a Path, origins: Option<Origins>) -> Loader<'a> {
     let root = worktree_root(cwd);
-    let mut loader = Loader { env, dirs, cwd, merged: Map::new(), loaded: Loaded::default() };
+    let loaded = Loaded { root: root.clone(), ..Loaded::default() };
+    let mut loader = Loader { env, dirs, cwd, merged: Map::new(), loaded, origins, project: false };
     if !loader.folder_files(&dirs.config, INTERLINE) {
         loader.folder_files(&dirs.opencode_config, &["config.json", "opencode.json", "opencode.jsonc"]);
     }
@@ -63,27 +108,32 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     if env.flag("DISABLE_PROJECT_CONFIG") {
         projects.clear();
     }
+    loader.project = true;
     for folder in &projects {
         loader.either_files(folder);
     }
+    loader.project = false;
     loader.markdown(&dirs.opencode_config);
     loader.markdown(&dirs.config);
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for base in std::iter::once(&dirs.home).chain(&projects) {
+    // Each with whether the project brings it.
+    let mut folders: Vec<(PathBuf, bool)> = Vec::new();
+    for (base, project) in std::iter::once((&dirs.home, false)).chain(projects.iter().map(|folder| (folder, true))) {
         for name in [".opencode", ".interline"] {
             let folder = base.join(name);
-            if !folders.contains(&folder) {
-                folders.push(folder);
+            if !folders.iter().any(|(known, _)| *known == folder) {
+                folders.push((folder, project));
             }
         }
     }
     if let Some((_, folder)) = env.ours("CONFIG_DIR") {
-        folders.push(cwd.join(dirs.expand(folder)));
+        folders.push((cwd.join(dirs.expand(folder)), false));
     }
-    for folder in folders {
+    for (folder, project) in folders {
+        loader.project = project;
         loader.either_files(&folder);
         loader.markdown(&folder);
     }
+    loader.project = false;
     if let Some((variable, content)) = env.ours("CONFIG_CONTENT") {
         loader.text(Path::new(&variable), content, cwd);
     }
@@ -92,13 +142,7 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     }
     let permission = loader.permission_variable();
     finish(&mut loader.merged, env, permission);
-    let mut loaded = loader.loaded;
-    loaded.config = decode(loader.merged, &mut loaded.problems);
-    loaded.root = root;
-    let (skills, problems) = skills::find(&loaded, env, dirs, cwd);
-    loaded.skills = skills;
-    loaded.problems.extend(problems);
-    loaded
+    loader
 }
 
 const INTERLINE: &[&str] = &["interline.json", "interline.jsonc"];
@@ -113,6 +157,10 @@ struct Loader<'a> {
     cwd: &'a Path,
     merged: Map<String, Value>,
     loaded: Loaded,
+    /// Where the values come from, if somebody wants to know.
+    origins: Option<Origins>,
+    /// What is read now was brought by the project: it may come from anybody.
+    project: bool,
 }
 
 impl Loader<'_> {
@@ -150,14 +198,43 @@ impl Loader<'_> {
 
     fn text(&mut self, label: &Path, text: &str, folder: &Path) {
         self.loaded.sources.push(label.to_path_buf());
-        if let Some(Value::Object(mut file)) = self.json(label, text, folder, &CONFIG) {
+        if let Some((Value::Object(mut file), spot)) = self.json(label, text, folder, &CONFIG) {
             lower_file(&mut file);
+            self.loaded.hooks.extend(hooks::read(&file, folder, self.project));
+            if self.project {
+                self.tame(label, text, &mut file, &spot);
+            } else if let Some(rules) = file.get("permission").and_then(|rules| serde_json::from_value(rules.clone()).ok()) {
+                let rules = permission_rules(&rules, &self.dirs.home).into_iter().filter(|(name, ..)| name == "project_code");
+                self.loaded.project_code.extend(rules.map(|(_, pattern, action)| (pattern, action)));
+            }
+            self.record(&file, label, &spot);
             merge_file(&mut self.merged, file);
         }
     }
 
-    /// What of `text` fits `shape`.
-    fn json(&mut self, label: &Path, text: &str, folder: &Path, shape: &Shape) -> Option<Value> {
+    /// What a project may not do: say whom searches go to, and with which key; and name an address that something was put into, which would carry it
+    /// there, unasked, when the instructions are fetched.
+    fn tame(&mut self, label: &Path, text: &str, file: &mut Map<String, Value>, spot: &Spot) {
+        if file.get("websearch").is_some_and(Value::is_object) {
+            file.shift_remove("websearch");
+            let message = "\"websearch\" counts in your own configuration only; it is left out";
+            self.problem(label, (spot.line(&["websearch"]), 1), message.to_owned(), Severity::Warning);
+        }
+        let Some(Value::Array(entries)) = file.get_mut("instructions") else { return };
+        let before = entries.len();
+        entries.retain(|entry| !entry.as_str().is_some_and(|entry| is_url(entry) && !text.contains(entry)));
+        let known = self.merged.get("instructions").and_then(Value::as_array);
+        let new = |entry: &&str| is_url(entry) && !known.is_some_and(|known| known.iter().any(|known| known == *entry));
+        self.loaded.project_urls.extend(entries.iter().filter_map(Value::as_str).filter(new).map(str::to_owned));
+        if entries.len() < before {
+            let message =
+                "\"instructions\": an address of a project must stand there as it is, without {env:…} or {file:…}; it is left out";
+            self.problem(label, (spot.line(&["instructions"]), 1), message.to_owned(), Severity::Error);
+        }
+    }
+
+    /// What of `text` fits `shape`, and where it stands.
+    fn json(&mut self, label: &Path, text: &str, folder: &Path, shape: &Shape) -> Option<(Value, Spot)> {
         let mut substituted = substitute(text, folder, self.env, self.dirs);
         for (offset, message) in std::mem::take(&mut substituted.problems) {
             self.problem(label, place(text, offset), message, Severity::Error);
@@ -175,18 +252,22 @@ impl Loader<'_> {
             self.loaded.servers.insert(name.to_owned(), (label.to_path_buf(), line, column));
         }
         let mut findings = Vec::new();
+        let spot = Spot::of(&node, &|offset| place(text, substituted.original(offset)).0);
         let value = check(node, shape, &mut findings);
         for (_, message, _) in &mut findings {
             *message = substituted.redact(std::mem::take(message));
         }
         self.findings(label, text, findings, |offset| substituted.original(offset));
-        value
+        if let Some(origins) = &mut self.origins {
+            origins.hide(substituted.into_values());
+        }
+        value.map(|value| (value, spot))
     }
 
     /// `INTERLINE_PERMISSION`.
     fn permission_variable(&mut self) -> Option<Map<String, Value>> {
         let (variable, text) = self.env.ours("PERMISSION")?;
-        match self.json(Path::new(&variable), text, self.cwd, &PERMISSION)? {
+        match self.json(Path::new(&variable), text, self.cwd, &PERMISSION)?.0 {
             Value::Object(permission) => Some(permission),
             action => Some(Map::from_iter([("*".to_owned(), action)])),
         }
@@ -198,6 +279,9 @@ impl Loader<'_> {
             return;
         }
         self.loaded.folders.push(folder.to_path_buf());
+        let (tools, problems) = executables::find(folder, self.project);
+        self.loaded.tools.extend(tools.into_iter().map(|tool| (tool.name.clone(), tool)));
+        self.loaded.problems.extend(problems);
         for (kind, names, depth) in [
             (Markdown::Command, ["command", "commands"], MAX_DEPTH),
             (Markdown::Agent, ["agent", "agents"], MAX_DEPTH),
@@ -229,7 +313,9 @@ impl Loader<'_> {
         });
         let mut findings = Vec::new();
         let shape = if kind == Markdown::Command { &COMMAND } else { &AGENT };
-        let checked = check(Node { at: 0, kind: Kind::Object(entries.collect()) }, shape, &mut findings);
+        let node = Node { at: 0, kind: Kind::Object(entries.collect()) };
+        let spot = Spot::of(&node, &|offset| place(&text, offset).0);
+        let checked = check(node, shape, &mut findings);
         self.findings(path, &text, findings, |offset| offset);
         let Some(Value::Object(mut data)) = checked else { return };
         let relative = path.strip_prefix(base).unwrap_or(path).with_extension("");
@@ -245,6 +331,7 @@ impl Loader<'_> {
                 wrapped.insert(name.clone(), data.into());
                 let mut file = Map::from_iter([(section.to_owned(), wrapped.into())]);
                 lower_file(&mut file);
+                self.record(&file, path, &spot.below(&[section, &name]));
                 merge(&mut self.merged, file);
                 self.loaded.command_files.insert(name, path.to_path_buf());
             }
@@ -254,9 +341,17 @@ impl Loader<'_> {
                 }
                 lower_agent(&mut data);
                 wrapped.insert(name.clone(), data.into());
-                merge(&mut self.merged, Map::from_iter([(section.to_owned(), wrapped.into())]));
+                let file = Map::from_iter([(section.to_owned(), wrapped.into())]);
+                self.record(&file, path, &spot.below(&[section, &name]));
+                merge(&mut self.merged, file);
                 self.loaded.agent_files.insert(name, path.to_path_buf());
             }
+        }
+    }
+
+    fn record(&mut self, file: &Map<String, Value>, label: &Path, spot: &Spot) {
+        if let Some(origins) = &mut self.origins {
+            origins.record(file, label, spot);
         }
     }
 

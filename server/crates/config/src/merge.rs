@@ -4,8 +4,17 @@
 
 use serde_json::{Map, Value, json};
 
-/// Puts a whole file over what was read before: as `merge`, but lists of `instructions` and `plugin` grow, each entry once.
+/// Puts a whole file over what was read before: as `merge`, but lists of `instructions` and `plugin` grow, each entry once, and so do those of `hooks`.
 pub(crate) fn merge_file(base: &mut Map<String, Value>, mut over: Map<String, Value>) {
+    if let (Some(Value::Object(old)), Some(Value::Object(new))) = (base.get_mut("hooks"), over.get_mut("hooks")) {
+        for (event, programs) in new {
+            match (old.get_mut(event), programs.take()) {
+                (Some(Value::Array(old)), Value::Array(mut more)) => old.append(&mut more),
+                (_, programs) => _ = old.insert(event.clone(), programs),
+            }
+        }
+        over.shift_remove("hooks");
+    }
     for key in ["instructions", "plugin"] {
         if let (Some(Value::Array(old)), Some(Value::Array(new))) = (base.get_mut(key), over.get_mut(key)) {
             for value in std::mem::take(new) {

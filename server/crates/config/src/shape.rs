@@ -22,6 +22,18 @@ pub(crate) enum Shape {
     Needs(&'static [&'static str], &'static Shape),
     /// The first whose JSON type it is.
     Either(&'static [Shape]),
+    /// Known, and without effect here.
+    Unused(&'static Idle),
+}
+
+/// A key that OpenCode knows and Interline does nothing about.
+pub(crate) struct Idle {
+    /// What it may be.
+    pub(crate) shape: Shape,
+    /// As JSON: the values by which nothing is missed.
+    pub(crate) harmless: &'static [&'static str],
+    /// What happens instead.
+    pub(crate) instead: &'static str,
 }
 
 /// What becomes of keys that an object does not know.
@@ -33,7 +45,11 @@ pub(crate) enum Rest {
     Keep,
 }
 
-use Shape::{Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Whole, Word};
+use Shape::{Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Unused, Whole, Word};
+
+const fn idle(shape: Shape, instead: &'static str) -> Idle {
+    Idle { shape, harmless: &[], instead }
+}
 
 const ANY: Shape = Any;
 const TEXT: Shape = Text;
@@ -42,7 +58,6 @@ const NUMBER: Shape = Number;
 const WHOLE: Shape = Whole;
 const AMOUNT: Shape = Amount;
 const TEXTS: Shape = List(&TEXT);
-const ANYS: Shape = List(&ANY);
 const MAP: Shape = Map(&ANY);
 const TEXT_MAP: Shape = Map(&TEXT);
 const SWITCHES: Shape = Map(&FLAG);
@@ -59,6 +74,8 @@ const MODEL: Shape = Either(&[
     List(&TEXT),
     Object(&[("providerID", &TEXT), ("model", &TEXT), ("modelID", &TEXT), ("id", &TEXT), ("variant", &TEXT)], Rest::Warn),
 ]);
+
+const REQUEST_HEADERS: Idle = idle(Map(&TEXT), "headers are set for a whole provider, by `provider.*.options.headers`");
 
 /// `agent.<name>`, and an agent's front matter. Unknown keys are options for the provider.
 pub(crate) const AGENT: Shape = Object(
@@ -82,7 +99,7 @@ pub(crate) const AGENT: Shape = Object(
         ("name", &TEXT),
         ("system", &TEXT),
         ("disabled", &FLAG),
-        ("request", &Object(&[("headers", &TEXT_MAP), ("body", &MAP)], Rest::Warn)),
+        ("request", &Object(&[("headers", &Unused(&REQUEST_HEADERS)), ("body", &MAP)], Rest::Warn)),
     ],
     Rest::Keep,
 );
@@ -190,27 +207,85 @@ const LSP: Shape = Either(&[
     )),
 ]);
 
+const PROGRAM: Shape =
+    Needs(&["command"], &Object(&[("command", &Either(&[Text, List(&TEXT)])), ("tools", &TEXTS), ("timeout", &WHOLE)], Rest::Warn));
+const PROGRAMS: Shape = List(&PROGRAM);
+/// `hooks`: Interline's own.
+const HOOKS: Shape = Object(
+    &[("tool.before", &PROGRAMS), ("tool.after", &PROGRAMS), ("message", &PROGRAMS), ("permission", &PROGRAMS), ("session", &PROGRAMS)],
+    Rest::Warn,
+);
+/// `websearch`: OpenCode 2 knows only whether it is on.
+const WEBSEARCH: Shape = Either(&[
+    Flag,
+    Object(
+        &[("provider", &Word(&["brave", "tavily", "exa", "searxng"])), ("apiKey", &TEXT), ("url", &TEXT), ("results", &WHOLE)],
+        Rest::Warn,
+    ),
+]);
+
+const LOG_LEVEL: Idle =
+    idle(Word(&["DEBUG", "INFO", "WARN", "ERROR"]), "warnings go to the log file, more to standard error by `RUST_LOG=trace`");
+const SERVER: Idle = idle(Map(&ANY), "nothing listens on a port: your editor talks to Interline by pipes");
+const URLS: Idle = idle(List(&TEXT), "skills are not fetched: copy them into `skills/` of a configuration folder");
+const REFERENCES: Idle =
+    idle(Map(&ANY), "nothing is cloned or offered: name the folders in AGENTS.md and allow them by `permission.external_directory`");
+const WATCHER: Idle = idle(Map(&ANY), "files are watched by your editor, which knows what it leaves out");
+const PLUGIN: Idle = idle(
+    Any,
+    "plugins need a JavaScript runtime and are not run: a tool can be any executable in `.interline/tool/`, and `hooks` run programs on events (docs/extending.md)",
+);
+const SHARE: Idle =
+    Idle { shape: Word(&["manual", "auto", "disabled"]), harmless: &["\"manual\"", "\"disabled\""], instead: "nothing is ever shared" };
+const AUTOSHARE: Idle = Idle { shape: Flag, harmless: &["false"], instead: "nothing is ever shared" };
+const AUTOUPDATE: Idle = Idle {
+    shape: Either(&[Flag, Word(&["notify"])]),
+    harmless: &["false"],
+    instead: "Interline never replaces itself: update it by what you installed it with",
+};
+const ENTERPRISE: Idle = idle(Map(&ANY), "nothing is ever shared, so that there is no host for it");
+const TERMINAL: Idle = idle(Any, "it belongs to OpenCode's terminal; how things look, and their keys, are your editor's");
+const SERVICE: Idle = idle(Any, "it belongs to OpenCode's services, which are not used");
+const BATCH: Idle = idle(Flag, "several calls of one answer run together without it");
+const PASTE: Idle = idle(Flag, "nothing that you paste is summarised");
+const TELEMETRY: Idle = Idle { shape: Flag, harmless: &["false"], instead: "nothing is measured or sent" };
+const POLICIES: Idle = idle(Any, "name the providers by `enabled_providers` or `disabled_providers`");
+
+const EXPERIMENTAL: Shape = Object(
+    &[
+        ("continue_loop_on_deny", &FLAG),
+        ("mcp_timeout", &WHOLE),
+        ("primary_tools", &TEXTS),
+        ("subagent_depth", &WHOLE),
+        ("batch_tool", &Unused(&BATCH)),
+        ("disable_paste_summary", &Unused(&PASTE)),
+        ("openTelemetry", &Unused(&TELEMETRY)),
+        ("policies", &Unused(&POLICIES)),
+    ],
+    Rest::Warn,
+);
+
 /// The whole file.
 pub(crate) const CONFIG: Shape = Object(
     &[
         ("$schema", &TEXT),
         ("shell", &TEXT),
         ("notify", &TEXTS),
-        ("logLevel", &Word(&["DEBUG", "INFO", "WARN", "ERROR"])),
-        ("server", &MAP),
+        ("logLevel", &Unused(&LOG_LEVEL)),
+        ("server", &Unused(&SERVER)),
         ("command", &Map(&Needs(&["template"], &COMMAND))),
         ("commands", &Map(&Needs(&["template"], &COMMAND))),
-        ("skills", &Either(&[List(&TEXT), Object(&[("paths", &TEXTS), ("urls", &TEXTS)], Rest::Warn)])),
-        ("references", &MAP),
-        ("reference", &MAP),
-        ("watcher", &Object(&[("ignore", &TEXTS)], Rest::Warn)),
+        ("skills", &Either(&[List(&TEXT), Object(&[("paths", &TEXTS), ("urls", &Unused(&URLS))], Rest::Warn)])),
+        ("references", &Unused(&REFERENCES)),
+        ("reference", &Unused(&REFERENCES)),
+        ("watcher", &Unused(&WATCHER)),
         ("snapshot", &FLAG),
         ("snapshots", &FLAG),
-        ("plugin", &ANYS),
-        ("plugins", &ANY),
-        ("share", &Word(&["manual", "auto", "disabled"])),
-        ("autoshare", &FLAG),
-        ("autoupdate", &Either(&[Flag, Word(&["notify"])])),
+        ("plugin", &Unused(&PLUGIN)),
+        ("plugins", &Unused(&PLUGIN)),
+        ("share", &Unused(&SHARE)),
+        ("autoshare", &Unused(&AUTOSHARE)),
+        ("autoupdate", &Unused(&AUTOUPDATE)),
         ("disabled_providers", &TEXTS),
         ("enabled_providers", &TEXTS),
         ("model", &MODEL),
@@ -228,13 +303,13 @@ pub(crate) const CONFIG: Shape = Object(
         ("lsp", &LSP),
         ("preflight", &FLAG),
         ("instructions", &TEXTS),
-        ("layout", &ANY),
+        ("layout", &Unused(&TERMINAL)),
         ("permission", &PERMISSION),
         ("permissions", &PERMISSIONS),
         ("tools", &SWITCHES),
         ("attachment", &MAP),
         ("media", &MAP),
-        ("enterprise", &MAP),
+        ("enterprise", &Unused(&ENTERPRISE)),
         ("budget", &Object(&[("turn", &AMOUNT), ("session", &AMOUNT), ("day", &AMOUNT)], Rest::Warn)),
         ("tool_output", &Object(&[("max_lines", &WHOLE), ("max_bytes", &WHOLE)], Rest::Warn)),
         (
@@ -252,14 +327,14 @@ pub(crate) const CONFIG: Shape = Object(
                 Rest::Warn,
             ),
         ),
-        ("experimental", &MAP),
-        // These belong to OpenCode's terminal and its services; they are known, and have no meaning here.
-        ("theme", &ANY),
-        ("keybinds", &ANY),
-        ("tui", &ANY),
-        ("websearch", &ANY),
-        ("warming", &ANY),
-        ("codemode", &ANY),
+        ("experimental", &EXPERIMENTAL),
+        ("theme", &Unused(&TERMINAL)),
+        ("keybinds", &Unused(&TERMINAL)),
+        ("tui", &Unused(&TERMINAL)),
+        ("hooks", &HOOKS),
+        ("websearch", &WEBSEARCH),
+        ("warming", &Unused(&SERVICE)),
+        ("codemode", &Unused(&SERVICE)),
     ],
     Rest::Warn,
 );

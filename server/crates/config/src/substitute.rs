@@ -19,8 +19,8 @@ pub(crate) struct Substituted {
     pub(crate) text: String,
     /// What could not be replaced: the offset in the original, and why.
     pub(crate) problems: Vec<(usize, String)>,
-    /// What was put in: perhaps secrets.
-    values: Vec<String>,
+    /// What was put in, perhaps secrets, and the placeholder that it stands for.
+    values: Vec<(String, String)>,
     /// For each replacement: start and end in `text`, start and end in the original. Ordered.
     spans: Vec<[usize; 4]>,
 }
@@ -28,7 +28,14 @@ pub(crate) struct Substituted {
 impl Substituted {
     /// `message` without what was put in: a value may have become part of a key, which messages name.
     pub(crate) fn redact(&self, message: String) -> String {
-        self.values.iter().filter(|value| value.len() >= MIN_SECRET).fold(message, |message, value| message.replace(value, "…"))
+        self.values.iter().filter(|(value, _)| value.len() >= MIN_SECRET).fold(message, |message, (value, _)| message.replace(value, "…"))
+    }
+
+    /// What was put in, each with the placeholder that it stands for.
+    pub(crate) fn into_values(self) -> Vec<(String, String)> {
+        let mut values = self.values;
+        values.retain(|(value, _)| value.len() >= MIN_SECRET);
+        values
     }
 
     /// The original's offset for an offset in `text`. Inside a replacement: where its placeholder starts.
@@ -73,7 +80,7 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
                     };
                     let start = done.text.len();
                     done.text.push_str(&if in_string { escape(&value) } else { value.clone() });
-                    done.values.push(value);
+                    done.values.push((value, rest[..length].to_owned()));
                     done.spans.push([start, done.text.len(), at, at + length]);
                     at += length;
                     continue;

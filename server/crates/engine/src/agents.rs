@@ -21,7 +21,9 @@ const SUBAGENTS: [(&str, &str); 2] = [
     ("general", "may do all that you may; for a task of several steps"),
 ];
 /// What `explore` may do; its commands only as far as they change nothing.
-const LOOKING: [&str; 9] = ["read", "list", "glob", "grep", "lsp", "webfetch", "skill", "external_directory", "doom_loop"];
+const LOOKING: [&str; 10] = ["read", "list", "glob", "grep", "lsp", "webfetch", "websearch", "skill", "external_directory", "doom_loop"];
+/// Every command line. Not `*`, which would keep the tool from the model: what only reads may run.
+const ANY_COMMAND: &str = "?*";
 
 /// Who answers.
 #[derive(Clone, Debug)]
@@ -69,7 +71,22 @@ pub fn subagent(config: &Config, home: &Path, name: &str) -> Option<Agent> {
     let mut agent = make(config, home, name);
     permission::push(&mut agent.rules.defaults, "todowrite", "*", Action::Deny);
     permission::push(&mut agent.rules.defaults, "todoread", "*", Action::Deny);
+    for tool in primary_tools(config) {
+        permission::push(&mut agent.rules.restrict, tool, "*", Action::Deny);
+    }
     Some(agent)
+}
+
+/// Tools that only the user's own agent may use.
+fn primary_tools(config: &Config) -> impl Iterator<Item = &str> {
+    let tools = config.other.get("experimental").and_then(|experimental| experimental.get("primary_tools")).and_then(Value::as_array);
+    tools.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Whether an agent can be started by others, and whether it can be chosen by the user.
+#[must_use]
+pub fn offered(config: &Config, name: &str) -> (bool, bool) {
+    mode(config, name).map_or((false, false), |mode| (mode != AgentMode::Primary, mode != AgentMode::Subagent))
 }
 
 /// The agents that an agent may start, by its rules: names and descriptions, sorted.
@@ -128,17 +145,17 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
                 permission::push(&mut restrict, own, "*", Action::Allow);
             }
             permission::push(&mut restrict, "edit", "*", Action::Deny);
+            permission::push(&mut restrict, "websearch", "*", Action::Allow);
+            permission::push(&mut restrict, "bash", ANY_COMMAND, Action::Deny);
         }
         "explore" => {
             permission::push(&mut restrict, "*", "*", Action::Deny);
             for looking in LOOKING {
                 permission::push(&mut restrict, looking, "*", Action::Allow);
             }
+            permission::push(&mut restrict, "bash", "*", Action::Ask);
         }
         _ => {}
-    }
-    if !restrict.is_empty() {
-        permission::push(&mut restrict, "bash", "*", Action::Ask);
     }
     let prompt = own.prompt.clone().filter(|p| !p.trim().is_empty());
     Agent {
@@ -154,8 +171,26 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
         top_p: own.top_p,
         steps: own.steps,
         options: own.options.clone(),
-        rules: Rules { defaults: permission::base_rules(&[]), user, agent_user, restrict, may_look: name == "explore", starter: None },
+        rules: Rules {
+            defaults: permission::base_rules(&[]),
+            user,
+            agent_user,
+            restrict,
+            may_look: matches!(name, "plan" | "explore"),
+            starter: None,
+        },
     }
+}
+
+/// The subagents that are shown to the user, sorted.
+#[must_use]
+pub fn mentionable(config: &Config) -> Vec<String> {
+    let shown = |name: &str| config.agent.get(name).is_none_or(|agent| agent.hidden != Some(true));
+    subagents(config, &Rules { defaults: permission::base_rules(&[]), ..Rules::default() })
+        .into_iter()
+        .filter(|(name, _)| shown(name))
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 /// The names that the user can choose.
@@ -195,13 +230,38 @@ mod tests {
         let agent =
             find(&config(serde_json::json!({"permission": {"edit": "allow", "bash": "allow"}})), Path::new("/h"), Some("plan")).unwrap();
         assert_eq!(agent.rules.evaluate("edit", "a", &[]), Action::Deny);
-        assert_eq!(agent.rules.evaluate("bash", "rm a", &[]), Action::Ask);
-        assert!(agent.rules.hides("edit"));
-        let check = |permission: &str, expect: Action| assert_eq!(agent.rules.evaluate(permission, "*", &[]), expect, "{permission}");
-        check("read", Action::Allow);
-        check("task", Action::Allow);
-        check("external_directory", Action::Ask);
-        check("server_tool", Action::Ask);
+        assert!(agent.rules.hides("edit") && !agent.rules.hides("bash"));
+        let shell = |command: &str| agent.rules.decide_shell(&permission::analyze(command), &[]).action;
+        for reads in ["git log", "ls -la | head -3", "cd src && cat a"] {
+            assert_eq!(shell(reads), Action::Allow, "{reads}");
+        }
+        for changes in [
+            "rm a",
+            "echo a > b",
+            "cargo test",
+            "git commit -m x",
+            "bash -c 'rm a'",
+            "$(rm a)",
+            "ls; touch b",
+            "x=1 make",
+            "sed -i s/a/b/ c",
+        ] {
+            assert_eq!(shell(changes), Action::Deny, "{changes}");
+        }
+        let asking = find(&config(serde_json::json!({"permission": {"bash": "ask"}})), Path::new("/h"), Some("plan")).unwrap().rules;
+        assert_eq!([asking.evaluate("bash", "ls", &[]), asking.evaluate("bash", "rm a", &[])], [Action::Ask, Action::Deny]);
+        for (tool, expect) in
+            [("read", Action::Allow), ("task", Action::Allow), ("todowrite", Action::Allow), ("some_server_tool", Action::Ask)]
+        {
+            assert_eq!(agent.rules.evaluate(tool, "*", &[]), expect, "{tool}");
+        }
+    }
+
+    #[test]
+    fn some_tools_are_for_the_users_agent_alone() {
+        let config = config(serde_json::json!({"experimental": {"primary_tools": ["webfetch"]}}));
+        assert!(subagent(&config, Path::new("/h"), "general").unwrap().rules.hides("webfetch"));
+        assert!(!find(&config, Path::new("/h"), None).unwrap().rules.hides("webfetch"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use config::HookEvent;
 use futures_util::FutureExt as _;
 use proto::{CallId, MessageId, SessionId, ToolRef, TurnId};
 use serde_json::Value;
@@ -14,6 +15,7 @@ use workspace::{Applied, Place};
 
 use crate::arguments;
 use crate::eyes::{Blind, Eyes};
+use crate::hooks;
 use crate::prompts::CallAsker;
 use crate::request;
 use crate::setup::Setup;
@@ -123,6 +125,17 @@ pub async fn run(job: CallJob) -> CallEnd {
     }
 }
 
+/// What hooks are told of whom they look at.
+#[must_use]
+pub fn about(shared: &Shared, session: &SessionId, setup: &Setup) -> Value {
+    serde_json::json!({
+        "session": session.as_str(),
+        "directory": shared.places.directory.display().to_string(),
+        "agent": setup.agent.name,
+        "model": setup.author.model.to_string(),
+    })
+}
+
 /// What it brought, and whether somebody looks at what it changed.
 async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
     let shared = &job.shared;
@@ -143,6 +156,8 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         asked_from: job.asked_from.clone(),
         interactive: shared.interactive,
         cancel: job.cancel.clone(),
+        hooks: Arc::clone(&shared.hooks),
+        about: about(shared, &job.session, &job.setup),
     });
     if job.setup.agent.rules.hides(tool.permission()) {
         return Err(tools::Denied::Rule { permission: tool.permission().to_owned(), pattern: "*".to_owned() }.into());
@@ -159,6 +174,15 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
             })
             .await?;
     }
+    let (name, told) = (tool.id().to_owned(), about(shared, &job.session, &job.setup));
+    let (hooks, cancel) = (Arc::clone(&shared.hooks), job.cancel.clone());
+    let (args, notes) = if hooks.any(HookEvent::ToolBefore) {
+        let (changed, notes) = hooks.tool_before(&told, &name, args, &cancel).await?;
+        (arguments::fit(&tool.parameters(), changed), notes)
+    } else {
+        (args, Vec::new())
+    };
+    let kept = if hooks.any(HookEvent::ToolAfter) { args.clone() } else { Value::Null };
     let (progress, mut news) = mpsc::unbounded_channel();
     let context = ToolContext {
         workspace: Arc::clone(&shared.workspace),
@@ -194,10 +218,14 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         }
         std::future::pending::<()>().await;
     };
-    let mut output = tokio::select! {
-        result = tool.run(args, &context) => result?,
+    let mut result = tokio::select! {
+        result = tool.run(args, &context) => result,
         () = forward => unreachable!("it waits for ever"),
     };
+    if hooks.any(HookEvent::ToolAfter) {
+        result = hooks.tool_after(&told, &name, &kept, result, &cancel).await;
+    }
+    let mut output = hooks::noted(result, &notes)?;
     if output.changes.is_empty() || !job.eyes.may_look(&output.changes) {
         return Ok((output, false));
     }

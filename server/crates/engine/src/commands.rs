@@ -1,57 +1,66 @@
 //! Slash commands: `/name arguments` becomes the command's template.
 //!
-//! **Invariant:** a message that names no command stays as the user wrote it.
-
-use std::process::Stdio;
-use std::time::Duration;
+//! Must not know how a command line is run, nor how a subagent is started: the worker does both, within the turn, so that the user can be asked.
+//!
+//! **Invariant:** a message that names no command stays as the user wrote it, and nothing is run here.
 
 use config::Piece;
 use tokio_util::sync::CancellationToken;
 
 use crate::shared::Shared;
-use crate::{AskRequest, EngineError};
+use crate::{AskRequest, EngineError, agents};
 
-/// How long a `` !`command` `` of a template may take.
-const SHELL: Duration = Duration::from_secs(60);
+/// What a message is besides its words.
+#[derive(Clone, Debug, Default)]
+pub struct Prelude {
+    /// The names that it mentions by `@`; what a command line prints mentions nothing.
+    pub mentions: Vec<String>,
+    /// Its pieces, if there are command lines among them, whose output is still to be put in.
+    pub pieces: Vec<Piece>,
+    /// Nothing is left to be done before the model is asked.
+    pub ready: bool,
+    /// The subagent that is to be given it, and the command's name.
+    pub subtask: Option<(String, String)>,
+}
 
-/// Replaces a slash command by its template, and takes over the command's agent, model and variant for this message. Returns the names that the message mentions
-/// by `@`; what a command prints mentions nothing.
+/// Replaces a slash command by its template, and takes over the command's agent, model and variant for this message.
 ///
 /// # Errors
 /// If it is a prompt of an MCP server that cannot be had.
-pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Vec<String>, EngineError> {
+pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude, EngineError> {
     let owned = |text: &str| config::mentions(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let Some((name, arguments)) = config::parse_slash(&request.text) else { return Ok(owned(&request.text)) };
+    let plain = |text: &str| Prelude { mentions: owned(text), ..Prelude::default() };
+    let Some((name, arguments)) = config::parse_slash(&request.text) else { return Ok(plain(&request.text)) };
     let Some(command) = shared.config.command.get(name) else {
         if let Some(said) = server_prompt(shared, name, arguments).await? {
             request.text = said;
-            return Ok(Vec::new());
+            return Ok(Prelude::default());
         }
-        return Ok(owned(&request.text));
+        return Ok(plain(&request.text));
     };
-    let (mut text, mut mentions) = (String::new(), Vec::new());
-    for piece in config::expand(&command.template, arguments) {
+    let mut pieces = config::expand(&command.template, arguments);
+    let mut mentions = Vec::new();
+    for piece in &pieces {
         match piece {
-            Piece::Text(words) => {
-                mentions.extend(owned(&words));
-                text.push_str(&words);
-            }
-            Piece::Shell(line) => text.push_str(&output(shared, &line).await),
-            Piece::Mention(name) => {
-                text.push('@');
-                text.push_str(&name);
-                mentions.push(name);
-            }
+            Piece::Text(words) => mentions.extend(owned(words)),
+            Piece::Mention(name) => mentions.push(name.clone()),
+            Piece::Shell(_) => {}
         }
     }
-    request.text = text;
-    request.agent = request.agent.take().or_else(|| command.agent.clone());
+    let subtask = subtask(shared, command).map(|agent| (agent, name.to_owned()));
+    request.text = pieces.iter().map(written).collect();
+    if !pieces.iter().any(|piece| matches!(piece, Piece::Shell(_))) {
+        pieces.clear();
+    }
+    if subtask.is_none() {
+        request.agent = request.agent.take().or_else(|| command.agent.clone());
+    }
     // A variant is one of the command's model, unless it names none.
     if request.model.is_none() || command.model.is_none() {
         request.variant = request.variant.take().or_else(|| command.variant.clone());
     }
     request.model = request.model.take().or_else(|| command.model.clone());
-    Ok(mentions)
+    Ok(Prelude { mentions, pieces, ready: false, subtask })
 }
 
 /// What a prompt of an MCP server says (`server:prompt`); none if there is no such server.
@@ -62,22 +71,18 @@ async fn server_prompt(shared: &Shared, name: &str, arguments: &str) -> Result<O
     said.map(|content| Some(content.text)).map_err(|why| EngineError::Nothing(why.to_string()))
 }
 
-/// What a command of the user's own template prints.
-async fn output(shared: &Shared, line: &str) -> String {
-    let child = tokio::process::Command::new(&shared.shell)
-        .arg("-c")
-        .arg(line)
-        .current_dir(shared.main_root())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    match tokio::time::timeout(SHELL, child).await {
-        Ok(Ok(done)) => {
-            let mut text = String::from_utf8_lossy(&done.stdout).into_owned();
-            text.push_str(&String::from_utf8_lossy(&done.stderr));
-            text
-        }
-        Ok(Err(error)) => format!("(the command `{line}` could not be started: {error})"),
-        Err(_) => format!("(the command `{line}` took longer than {} s)", SHELL.as_secs()),
+/// A piece as the template has it.
+pub fn written(piece: &Piece) -> String {
+    match piece {
+        Piece::Text(words) => words.clone(),
+        Piece::Mention(name) => format!("@{name}"),
+        Piece::Shell(line) => format!("!`{line}`"),
     }
+}
+
+/// The subagent that a command is for: its own where that can be one and is wanted so or can be nothing else; else `general`.
+fn subtask(shared: &Shared, command: &config::CommandConfig) -> Option<String> {
+    let (started, chosen) = command.agent.as_deref().map_or((false, true), |agent| agents::offered(&shared.config, agent));
+    let wanted = command.subtask == Some(true) || (started && !chosen);
+    wanted.then(|| command.agent.clone().filter(|_| started).unwrap_or_else(|| "general".to_owned()))
 }

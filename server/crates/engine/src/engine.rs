@@ -22,10 +22,13 @@ use workspace::Workspace;
 
 use crate::agents;
 use crate::events::Bus;
+use crate::extras::Extras;
 use crate::eyes::Siblings;
+use crate::hooks::Hooks;
 use crate::ledger::Ledger;
 use crate::prompts::Prompts;
 use crate::questions::{Questions, WaitingQuestion};
+use crate::remote::Remote;
 use crate::saver::Saver;
 use crate::session::{SessionState, now};
 use crate::setup::{Models, Setup};
@@ -51,8 +54,12 @@ pub struct Deps {
     pub registry: Registry,
     /// Reads AGENTS.md and the like: once at the start, and again for each message.
     pub instructions: crate::InstructionsNow,
+    /// Addresses of further ones, each with whether the user's own configuration names it.
+    pub instruction_urls: Vec<(String, bool)>,
     /// What the model may read when a task calls for it.
     pub skills: Vec<Skill>,
+    /// What is brought to be run.
+    pub brought: Brought,
     /// The environment: it says which instruction files of folders count.
     pub env: Env,
     /// Where things are kept.
@@ -65,6 +72,25 @@ pub struct Deps {
     pub jobs: Arc<Jobs>,
     /// What the editor says of documents, if there is one.
     pub editor: Arc<EditorSays>,
+}
+
+/// What configuration folders bring to be run.
+#[derive(Default)]
+pub struct Brought {
+    /// Tools that are executables.
+    pub tools: Vec<config::ToolFile>,
+    /// Programs on events.
+    pub hooks: Vec<config::Hook>,
+    /// What the user's own configuration says of projects' programs: patterns, the last that matches counts.
+    pub trust: Vec<(String, Action)>,
+}
+
+impl Brought {
+    /// What was found.
+    #[must_use]
+    pub fn of(loaded: &config::Loaded) -> Self {
+        Self { tools: loaded.tools.values().cloned().collect(), hooks: loaded.hooks.clone(), trust: loaded.project_code.clone() }
+    }
 }
 
 /// The engine. Cheap to clone.
@@ -105,7 +131,11 @@ impl Engine {
         let questions = Arc::new(Questions::new(Arc::clone(&bus)));
         let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
         let output = deps.config.tool_output;
-        let tools = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
+        let mut tools: Vec<Arc<dyn tools::Tool>> = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
+        match tools::WebSearch::of(deps.config.other.get("websearch").unwrap_or(&serde_json::Value::Null)) {
+            Ok(search) => tools.extend(search.map(|search| Arc::new(search) as _)),
+            Err(why) => tracing::warn!("{why}"),
+        }
         let tools = {
             let places = mcp::Places { directory: deps.places.directory.clone(), roots: deps.workspace.roots() };
             let theirs = Dirs::from_env(&deps.env).opencode_data;
@@ -114,6 +144,10 @@ impl Engine {
         };
         let instructions = (deps.instructions)();
         let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);
+        let Brought { tools: files, hooks, trust } = deps.brought;
+        let extras = Extras::new(files, hooks, trust, deps.places.directory.clone(), &deps.places.data);
+        let hooks = Arc::new(Hooks::new(deps.places.directory.clone(), extras.own_hooks()));
+        let remote = Remote::new(deps.instruction_urls, deps.places.data.join("instructions"), deps.env.clone());
         let guides = Guides {
             directory: deps.places.directory.clone(),
             env: deps.env,
@@ -131,6 +165,9 @@ impl Engine {
             jobs: deps.jobs,
             known_instructions: Mutex::new(Arc::new(instructions)),
             instructions_now: deps.instructions,
+            remote,
+            extras,
+            hooks,
             guides: Arc::new(guides),
             formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
             siblings: Arc::new(Siblings::new(&deps.config, deps.places.directory.clone(), shared_servers, deps.editor)),
@@ -201,14 +238,14 @@ impl Engine {
     /// # Errors
     /// If the session, agent or model is unknown.
     pub async fn ask(&self, mut request: AskRequest) -> Result<Asked, EngineError> {
-        let mut mentions = crate::commands::expand(&self.0.shared, &mut request).await?;
+        let mut prelude = crate::commands::expand(&self.0.shared, &mut request).await?;
         let setup = self.setup(request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?.within(request.steps);
-        let media = files::gather(&self.0.shared, &request.files, &mut mentions).await?;
+        let media = files::gather(&self.0.shared, &request.files, &mut prelude.mentions).await?;
         let named = request.session.is_some();
         let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
         let (reply, answer) = oneshot::channel();
         let gone = || EngineError::Store("the session's worker has ended".into());
-        worker.send(Command::Ask { request: Box::new(request), mentions, media, setup, reply }).map_err(|_| gone())?;
+        worker.send(Command::Ask { request: Box::new(request), prelude, media, setup, reply }).map_err(|_| gone())?;
         let answer = answer.await.map_err(|_| gone())?;
         match &answer {
             // It was deleted elsewhere: the next message begins a new one.
@@ -419,6 +456,12 @@ impl Engine {
             .collect()
     }
 
+    /// The agents that the user can mention, and that other agents start.
+    #[must_use]
+    pub fn subagents(&self) -> Vec<String> {
+        agents::mentionable(&self.0.shared.config)
+    }
+
     /// The agents that the user can choose.
     #[must_use]
     pub fn agents(&self) -> Vec<String> {
@@ -485,7 +528,8 @@ impl Engine {
             let chosen = self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner);
             (chosen.agent.clone(), chosen.model.clone())
         };
-        let agent = agents::find(&shared.config, &shared.home, agent.or(chosen_agent.as_deref()))?;
+        let mut agent = agents::find(&shared.config, &shared.home, agent.or(chosen_agent.as_deref()))?;
+        shared.extras.ask_first(&mut agent);
         let of_agent = Some(agent.models.clone()).filter(|models| !models.is_empty());
         let names = match model.map(|name| vec![name.to_owned()]).or(of_agent).or(chosen_model.map(|name| vec![name])) {
             Some(names) => names,

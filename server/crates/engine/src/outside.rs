@@ -67,6 +67,8 @@ impl Engine {
             asked_from: None,
             interactive: false,
             cancel: cancel.clone(),
+            hooks: Arc::clone(&shared.hooks),
+            about: serde_json::json!({ "session": session.as_str(), "directory": shared.places.directory.display().to_string() }),
         };
         let eyes = Eyes::new(Arc::clone(&shared.siblings), Arc::clone(&shared.workspace));
         let context = ToolContext {

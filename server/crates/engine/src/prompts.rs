@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use config::HookEvent;
 use permission::{Action, Rule};
 use proto::{Event, PermissionId, PermissionReply, PermissionRequest, Question, SessionId, ToolRef};
 use serde_json::Value;
@@ -17,10 +18,11 @@ use tools::{Ask, Asker, Denied};
 use workspace::Place;
 
 use crate::events::Bus;
+use crate::hooks::{Hooks, Verdict};
 use crate::questions::Questions;
 use crate::rules::Rules;
 use crate::shown::Window;
-use crate::{EngineError, Waiting};
+use crate::{EngineError, Waiting, extras};
 
 type Answer = Result<(), Denied>;
 
@@ -121,6 +123,13 @@ impl Prompts {
         request.patterns.iter().all(|pattern| self.decide(&pending.rules, &request.permission, pattern) == Action::Allow)
     }
 
+    /// Whether exactly this was allowed for good.
+    #[must_use]
+    pub fn is_approved(&self, permission: &str, pattern: &str) -> bool {
+        let always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
+        always.iter().any(|rule| rule.permission == permission && rule.pattern == pattern && rule.action == Action::Allow)
+    }
+
     /// What the rules say, "always" included.
     pub(crate) fn decide(&self, rules: &Rules, permission: &str, pattern: &str) -> Action {
         let always = self.always.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,6 +188,10 @@ pub struct CallAsker {
     pub interactive: bool,
     /// Set when the user cancels.
     pub cancel: CancellationToken,
+    /// They have a say.
+    pub hooks: Arc<Hooks>,
+    /// What they are told of the call.
+    pub about: Value,
 }
 
 /// Withdraws a prompt when the one who asked is dropped.
@@ -201,7 +214,16 @@ impl Asker for CallAsker {
                 Action::Allow => {}
             }
         }
-        if allowed && !ask.patterns.is_empty() {
+        allowed &= !ask.patterns.is_empty();
+        // Whether a project's programs may be run is not for programs to say.
+        if ask.permission != extras::PERMISSION && self.hooks.any(HookEvent::Permission) {
+            match self.hooks.permission(&self.about, &ask, allowed, &self.cancel).await {
+                Verdict::Pass => {}
+                Verdict::Allow => return Ok(()),
+                Verdict::Deny(why) => return Err(Denied::Hook { why }),
+            }
+        }
+        if allowed {
             return Ok(());
         }
         if !self.interactive {

@@ -185,7 +185,8 @@ pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskReques
         out.push(context);
     }
     for mention in mentions {
-        out.extend(mentioned(shared, state, mention, &roots).await);
+        let found = mentioned(shared, state, mention, &roots).await;
+        out.extend(found.or_else(|| wanted(shared, setup, mention)));
     }
     if let Some(reminder) = setup.agent.reminder {
         out.push(format!("<system-reminder>\n{}\n</system-reminder>", reminder.trim()));
@@ -221,6 +222,12 @@ async fn resource(shared: &Shared, mention: &str) -> Option<String> {
         Err(why) => format!("(it cannot be read: {why})"),
     };
     Some(format!("<resource server=\"{server}\" uri=\"{uri}\">\n{told}\n</resource>"))
+}
+
+/// What a mention of a subagent asks for. None if there is none of that name.
+fn wanted(shared: &Shared, setup: &Setup, mention: &str) -> Option<String> {
+    let offered = agents::subagents(&shared.config, &setup.agent.rules).iter().any(|(name, _)| *name == mention);
+    offered.then(|| format!("The user wants the subagent `{mention}` for this: hand the work to it by the `task` tool."))
 }
 
 /// The names in a folder, those of folders with a slash.

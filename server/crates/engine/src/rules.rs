@@ -37,7 +37,13 @@ impl Rules {
     /// What is to be done for one pattern. `always` counts after all others, but never over a denial.
     #[must_use]
     pub fn evaluate(&self, permission: &str, pattern: &str, always: &[Rule]) -> Action {
-        self.all().map(|rules| rules.layers(always).evaluate(permission, pattern).0).max().unwrap_or(Action::Ask)
+        let reads =
+            permission == "bash" && self.all().any(|rules| rules.may_look) && permission::is_read_only(&permission::analyze(pattern));
+        let layers = |rules: &Self| {
+            let layers = rules.layers(always);
+            if rules.may_look && reads { Layers { restrict: &[], ..layers } } else { layers }.evaluate(permission, pattern).0
+        };
+        self.all().map(layers).max().unwrap_or(Action::Ask)
     }
 
     /// Whether a rule that names `name` allows a pattern.

@@ -194,6 +194,17 @@ impl SessionState {
         self.add_part(at, PartKind::Text { text: text.to_owned(), synthetic: Some(true), time: None });
     }
 
+    /// What the user said is whole only now: its command lines have run.
+    pub fn set_user_text(&mut self, turn: &TurnId, words: &str) {
+        let Some(at) = self.position(turn) else { return };
+        let own = |part: &Part| matches!(part.kind, PartKind::Text { synthetic: None, .. });
+        let Some(part) = self.history[at].parts.iter().position(own) else { return };
+        if let PartKind::Text { text, .. } = &mut self.history[at].parts[part].kind {
+            words.clone_into(text);
+        }
+        self.put_part(at, part);
+    }
+
     /// Adds words of ours to what the user said.
     pub fn add_context(&mut self, turn: &TurnId, text: String) {
         if let Some(at) = self.position(turn) {

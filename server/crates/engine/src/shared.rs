@@ -15,11 +15,14 @@ use tools::{Formatters, Guides, Jobs, Limits, TodoStore};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
 use crate::events::Bus;
+use crate::extras::Extras;
 use crate::eyes::Siblings;
+use crate::hooks::Hooks;
 use crate::ledger::Ledger;
 use crate::prompt::Environment;
 use crate::prompts::Prompts;
 use crate::questions::Questions;
+use crate::remote::Remote;
 use crate::saver::Saver;
 use crate::setup::Models;
 use crate::toolbox::Toolbox;
@@ -42,7 +45,7 @@ pub struct Shared {
     pub verdicts: Verdicts,
     /// Asks them.
     pub client: Client,
-    /// The tools, ours and those of MCP servers.
+    /// The tools: ours, those of MCP servers, and those that folders bring.
     pub tools: Toolbox,
     /// Background commands.
     pub jobs: Arc<Jobs>,
@@ -50,6 +53,8 @@ pub struct Shared {
     pub known_instructions: Mutex<Arc<Vec<Instruction>>>,
     /// Reads them.
     pub instructions_now: InstructionsNow,
+    /// Those that have addresses.
+    pub remote: Remote,
     /// Instructions of the project's folders, and skills.
     pub guides: Arc<Guides>,
     /// What formats what the agent writes.
@@ -58,6 +63,10 @@ pub struct Shared {
     pub siblings: Arc<Siblings>,
     /// Where things are kept.
     pub places: Places,
+    /// What folders bring to be run.
+    pub extras: Extras,
+    /// Programs that are run on events.
+    pub hooks: Arc<Hooks>,
     /// The shell that runs commands.
     pub shell: PathBuf,
     /// The user's home, for `~` in rules.
@@ -104,7 +113,10 @@ impl Shared {
     pub async fn read_instructions(&self) {
         let read = Arc::clone(&self.instructions_now);
         match tokio::task::spawn_blocking(move || read()).await {
-            Ok(now) => *self.known_instructions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now),
+            Ok(mut now) => {
+                now.extend(self.remote.read().await);
+                *self.known_instructions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+            }
             Err(error) => tracing::error!(%error, "the instructions could not be read"),
         }
     }

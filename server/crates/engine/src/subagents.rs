@@ -166,6 +166,7 @@ impl Starter {
             let known: Vec<_> = agents::subagents(config, rules).into_iter().map(|(name, _)| name).collect();
             return Err(ToolError::model(format!("there is no subagent `{name}`; there are: {}", known.join(", "))));
         };
+        self.shared.extras.ask_first(&mut agent);
         if self.depth() >= deepest(config) {
             permission::push(&mut agent.rules.restrict, "task", "*", Action::Deny);
         }

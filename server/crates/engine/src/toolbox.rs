@@ -1,4 +1,4 @@
-//! The tools that there are at this moment: ours, and those of MCP servers.
+//! The tools that there are at this moment: ours, those that folders bring, and those of MCP servers.
 //!
 //! Owns when servers are started and how long they are waited for. Must not know how a server is reached, nor which agent may use what.
 //!
@@ -22,6 +22,7 @@ const PERMISSIONS: [&str; 4] = ["external_directory", "doom_loop", "plan_enter",
 /// The tools.
 pub struct Toolbox {
     own: Vec<Arc<dyn Tool>>,
+    brought: Mutex<Vec<Arc<dyn Tool>>>,
     servers: Arc<Servers>,
     current: Mutex<Option<Current>>,
     started: OnceLock<Instant>,
@@ -39,13 +40,24 @@ impl Toolbox {
     /// Starts nothing.
     #[must_use]
     pub fn new(own: Vec<Arc<dyn Tool>>, servers: Servers, problems: Vec<String>) -> Self {
-        Self { own, servers: Arc::new(servers), current: Mutex::default(), started: OnceLock::new(), problems }
+        Self { own, brought: Mutex::default(), servers: Arc::new(servers), current: Mutex::default(), started: OnceLock::new(), problems }
     }
 
     /// Ours alone.
     #[must_use]
     pub fn own(&self) -> &[Arc<dyn Tool>] {
         &self.own
+    }
+
+    /// What folders bring. Returns the names that are taken: those are left out.
+    pub fn bring(&self, mut tools: Vec<Arc<dyn Tool>>) -> Vec<String> {
+        let taken = reserved();
+        let is_taken = |tool: &Arc<dyn Tool>| taken.iter().any(|name| name.eq_ignore_ascii_case(tool.id()));
+        let refused = tools.iter().filter(|tool| is_taken(tool)).map(|tool| tool.id().to_owned()).collect();
+        tools.retain(|tool| !is_taken(tool));
+        *self.brought.lock().unwrap_or_else(PoisonError::into_inner) = tools;
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        refused
     }
 
     /// The MCP servers.
@@ -65,7 +77,10 @@ impl Toolbox {
         let listed = self.servers.tools();
         let theirs = listed.iter().map(|tool| Arc::new(ServerTool::new(tool.clone(), Arc::clone(&self.servers))) as Arc<dyn Tool>);
         let readers = if self.servers.resources().is_empty() { Vec::new() } else { mcp_tools::readers(&self.servers) };
-        let all: Arc<[Arc<dyn Tool>]> = self.own.iter().cloned().chain(readers).chain(theirs).collect();
+        let all: Arc<[Arc<dyn Tool>]> = {
+            let brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+            self.own.iter().cloned().chain(brought.iter().cloned()).chain(readers).chain(theirs).collect()
+        };
         *current = Some(Current { news, all: Arc::clone(&all) });
         all
     }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use proto::{MessageWithParts, Part, PartKind, SessionId, TurnId};
+use proto::{Message, MessageWithParts, Part, PartKind, SessionId, ToolState, TurnId};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use workspace::{Applied, Change, DocKey};
@@ -72,6 +72,10 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
         _ => None,
     };
     let unknown = |since: Option<&TurnId>| blind.as_ref().and_then(|(messages, why)| blind_spot(messages, since, why));
+    let told = match &session {
+        Some(session) => store.messages(session).map_err(failed)?,
+        None => Vec::new(),
+    };
     let nothing = |why: &str| {
         let unknown = unknown(None).map_or_else(String::new, |unknown| format!(" {unknown}"));
         EngineError::Nothing(format!("There is nothing to {word}{why}.{unknown}"))
@@ -104,8 +108,24 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     // A file that is no text is deleted and made again.
     changed.dedup();
     let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
-    let report = UndoReport { changed, kept, unknown: unknown(Some(&turn)) };
+    let unknown = unknown(Some(&turn)).or_else(|| left_by_commands(&told, &turn));
+    let report = UndoReport { changed, kept, unknown };
     Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report, _alone: alone, _claim: claim })
+}
+
+/// What the turn's commands changed and cannot be undone.
+fn left_by_commands(messages: &[MessageWithParts], turn: &TurnId) -> Option<String> {
+    let of_turn = |message: &&MessageWithParts| matches!(&message.info, Message::Assistant(info) if info.parent_id == *turn);
+    let left = messages.iter().filter(of_turn).flat_map(|message| &message.parts).flat_map(|part| match &part.kind {
+        PartKind::Tool { state: ToolState::Completed { metadata, .. }, .. } => {
+            metadata["notUndone"].as_array().cloned().unwrap_or_default()
+        }
+        _ => Vec::new(),
+    });
+    let mut names: Vec<String> = left.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then(|| format!("What commands changed in these stays: {}.", names.join(", ")))
 }
 
 /// What may have been changed without our knowing, if commands ran: since a turn, or in the whole session.

@@ -6,6 +6,7 @@
 
 mod holding;
 mod naming;
+mod prelude;
 mod spending;
 mod summaries;
 mod tool_calls;
@@ -25,7 +26,9 @@ use tools::{ToolError, ToolOutput};
 use workspace::Place;
 
 use self::naming::{Naming, named};
+use self::prelude::{Filling, filled};
 use crate::calls::{self, CallNews};
+use crate::commands::Prelude;
 use crate::estimate::Measured;
 use crate::eyes::Eyes;
 use crate::files::Media;
@@ -45,8 +48,8 @@ pub enum Command {
     Ask {
         /// What.
         request: Box<AskRequest>,
-        /// The names that it mentions by `@`.
-        mentions: Vec<String>,
+        /// What it is besides its words.
+        prelude: Prelude,
         /// The images that go with it.
         media: Vec<Media>,
         /// Who is to answer.
@@ -80,7 +83,7 @@ type Looking = std::pin::Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 struct Fresh {
     turn: TurnId,
     request: Box<AskRequest>,
-    mentions: Vec<String>,
+    prelude: Prelude,
     /// The names of images that come with it.
     media: Vec<String>,
 }
@@ -129,6 +132,12 @@ struct Running {
     answer: Option<ModelStream>,
     wait: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     summary: Option<Summarising>,
+    /// The command lines of a message that run.
+    filling: Option<Filling>,
+    /// What follows from their end.
+    early: VecDeque<Input>,
+    /// A subagent was given the message: what it brought is to be taken up.
+    handed: bool,
     /// The last look at what was changed.
     look: Option<Looking>,
     /// The size of the request that runs, in bytes, where that has to be known.
@@ -195,7 +204,7 @@ impl Worker {
     pub async fn once(mut self, request: AskRequest, setup: Setup) -> (SessionState, StopReason) {
         let answer = async {
             let (reply, _) = oneshot::channel();
-            self.take(Box::new(request), (Vec::new(), Vec::new()), setup, reply).await;
+            self.take(Box::new(request), (Prelude::default(), Vec::new()), setup, reply).await;
             while let Some(setup) = self.waiting.take() {
                 self.turn(setup).await;
             }
@@ -231,8 +240,8 @@ impl Worker {
                 }
             };
             match command {
-                Some(Command::Ask { request, mentions, media, setup, reply }) => match self.take_hold().await {
-                    Ok(()) => self.take(request, (mentions, media), setup, reply).await,
+                Some(Command::Ask { request, prelude, media, setup, reply }) => match self.take_hold().await {
+                    Ok(()) => self.take(request, (prelude, media), setup, reply).await,
                     Err(why) => {
                         let is_gone = matches!(why, EngineError::UnknownSession(_));
                         // The face may be gone.
@@ -273,7 +282,7 @@ impl Worker {
     async fn take(
         &mut self,
         request: Box<AskRequest>,
-        (mentions, media): (Vec<String>, Vec<Media>),
+        (prelude, media): (Prelude, Vec<Media>),
         setup: Setup,
         reply: oneshot::Sender<Result<Asked, EngineError>>,
     ) {
@@ -286,7 +295,7 @@ impl Worker {
             // The turn runs all the same: the user's words are in memory, and the failure is told.
             tracing::error!("{why}");
         }
-        self.fresh.push_back(Fresh { turn: turn.clone(), request, mentions, media: names });
+        self.fresh.push_back(Fresh { turn: turn.clone(), request, prelude, media: names });
         self.waiting = Some(setup);
         // What is acknowledged can be cancelled.
         self.shared.turn_began(self.state.id());
@@ -296,10 +305,10 @@ impl Worker {
 
     async fn turn(&mut self, setup: Setup) {
         let Some((id, first)) = self.fresh.back().map(|fresh| (fresh.turn.clone(), fresh.request.place.clone())) else { return };
-        let shared = Arc::clone(&self.shared);
-        let limits = request::limits(&shared.config, &setup);
+        let tools = Arc::clone(&self.shared);
+        let limits = request::limits(&self.shared.config, &setup);
         let tokens = request::last_tokens(&self.state.history);
-        let classify = Box::new(move |tool: &str, raw: &str| calls::classify(&shared.tools.all(), tool, raw));
+        let classify = Box::new(move |tool: &str, raw: &str| calls::classify(&tools.tools.all(), tool, raw));
         let mut run = Running {
             turn: Turn::new(limits, tokens, classify),
             id,
@@ -310,6 +319,9 @@ impl Worker {
             answer: None,
             wait: None,
             summary: None,
+            filling: None,
+            early: VecDeque::new(),
+            handed: false,
             look: None,
             size: 0,
             calls: JoinSet::new(),
@@ -322,6 +334,9 @@ impl Worker {
         };
         self.shared.turn_began(self.state.id());
         self.status(SessionStatus::Busy);
+        if self.state.history.len() == 1 {
+            self.tell_hooks("begin", "");
+        }
         self.open_books().await;
         if let Some(passed) = run.setup.passed.take().filter(|words| self.shared.models.is_news(words)) {
             self.notice(passed);
@@ -357,8 +372,8 @@ impl Worker {
                 self.cancelled();
                 Some(Input::Cancel)
             }
-            Some(Command::Ask { request, mentions, media, setup, reply }) => {
-                self.take(request, (mentions, media), setup, reply).await;
+            Some(Command::Ask { request, prelude, media, setup, reply }) => {
+                self.take(request, (prelude, media), setup, reply).await;
                 Some(Input::Message)
             }
             Some(Command::Compact(setup)) => {
@@ -371,6 +386,9 @@ impl Worker {
     /// The next thing that happens to the turn.
     async fn next(&mut self, run: &mut Running) -> Input {
         loop {
+            if let Some(input) = run.early.pop_front() {
+                return input;
+            }
             tokio::select! {
                 biased;
                 command = self.commands.recv(), if !self.closed => if let Some(input) = self.amid(command).await {
@@ -421,6 +439,7 @@ impl Worker {
                     self.status(SessionStatus::Busy);
                     return Input::Waited;
                 }
+                done = filled(&mut run.filling), if run.filling.is_some() => self.filled(run, done).await,
                 found = looked(&mut run.look), if run.look.is_some() => {
                     run.look = None;
                     if let Some(found) = &found {
@@ -462,6 +481,7 @@ impl Worker {
                 run.hold = None;
                 run.wait = None;
                 run.summary = None;
+                run.filling = None;
                 run.look = None;
             }
             Effect::Discard => {
@@ -567,9 +587,14 @@ impl Worker {
             run.setup = setup.amid(&run.setup);
             run.turn.bound(request::limits(&self.shared.config, &run.setup));
         }
+        run.filling = self.fill(run, last);
+        if run.filling.is_some() {
+            return;
+        }
         if !self.fresh.is_empty() {
             self.shared.read_instructions().await;
         }
+        let mut subtasks = Vec::new();
         let without_tools = self.shared.verdicts.without_tools(&run.setup.model);
         if let Some(why) = &without_tools
             && self.named.as_ref() != Some(&run.setup.author.model)
@@ -577,13 +602,14 @@ impl Worker {
             self.named = Some(run.setup.author.model.clone());
             self.notice(format!("{} works without tools: {why}", run.setup.author.model));
         }
-        while let Some(Fresh { turn, request: ask, mentions, media }) = self.fresh.pop_front() {
-            run.wanted.add(&ask, &mentions);
+        while let Some(Fresh { turn, request: ask, prelude, media }) = self.fresh.pop_front() {
+            run.wanted.add(&ask, &prelude.mentions);
+            subtasks.extend(prelude.subtask.map(|(agent, command)| prelude::call(&agent, &command, &ask.text)));
             if !media.is_empty() && !run.setup.model.capabilities.images {
                 self.notice(format!("{} cannot see images: it is only told that there is {}", run.setup.author.model, media.join(", ")));
             }
             if without_tools.is_none() {
-                let context = request::user_context(&self.shared, &self.state, &ask, &mentions, &run.setup).await;
+                let context = request::user_context(&self.shared, &self.state, &ask, &prelude.mentions, &run.setup).await;
                 for text in context {
                     self.state.add_context(&turn, text);
                 }
@@ -594,6 +620,12 @@ impl Worker {
         if without_tools.is_none() {
             self.shared.tools.ready().await;
             self.shared.tools.troubles().into_iter().filter(|words| self.shared.models.is_news(words)).for_each(|words| self.notice(words));
+        }
+        if !subtasks.is_empty() {
+            return self.hand_over(run, subtasks, inputs);
+        }
+        if std::mem::take(&mut run.handed) {
+            self.state.add_note(prelude::TAKE_UP, &run.setup.author);
         }
         run.given = match without_tools {
             Some(_) => Some(tool_free::give(&self.shared, &self.state, &run.wanted, &run.setup).await),
@@ -627,6 +659,7 @@ impl Worker {
             self.state.prune();
         }
         self.shared.saver.upkeep();
+        self.tell_hooks("idle", reason.word());
         // With a message that waits, the next turn begins at once.
         if self.waiting.is_none() {
             self.shared.turn_ended(self.state.id(), turn, reason);

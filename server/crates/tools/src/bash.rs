@@ -125,7 +125,16 @@ async fn execute(request: Request, context: ToolContext, cancel: CancellationTok
     let (end, job) = result.map_err(|error| ToolError::model(format!("the command could not be started: {error}")))?;
     let mut output = report(&request, &context, &job, &end);
     output.changes = changes;
+    note_left(&mut output, &context);
     if matches!(end, End::Cancelled) { Err(ToolError::Cancelled(Box::new(output))) } else { Ok(output) }
+}
+
+/// What a command changed and cannot be undone is kept with its call, for undo to name.
+pub(crate) fn note_left(output: &mut ToolOutput, context: &ToolContext) {
+    let left = context.workspace.not_undone();
+    if !left.is_empty() {
+        output.metadata["notUndone"] = json!(left);
+    }
 }
 
 async fn command(request: &Request, context: &ToolContext, cancel: &CancellationToken) -> std::io::Result<(End, Arc<Job>)> {

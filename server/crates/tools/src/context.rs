@@ -34,6 +34,12 @@ pub enum Denied {
         /// What the user said with it.
         message: Option<String>,
     },
+    /// A hook of the user's said no.
+    #[error("permission denied by a hook of the user's: {why}")]
+    Hook {
+        /// Why.
+        why: String,
+    },
     /// There is nobody to ask.
     #[error("permission denied: {permission} for {pattern} needs the user's permission, and there is nobody to ask")]
     NobodyToAsk {

@@ -9,6 +9,7 @@ mod args;
 mod bash;
 mod change;
 mod context;
+mod custom;
 mod diagnostics;
 mod edit;
 mod format;
@@ -27,6 +28,7 @@ mod lsp_references;
 mod lsp_rename;
 mod lsp_symbols;
 mod paths;
+pub mod program;
 mod question;
 mod read;
 mod semantic;
@@ -38,6 +40,7 @@ mod tool;
 mod truncate;
 mod walk;
 mod webfetch;
+mod websearch;
 mod write;
 
 #[cfg(test)]
@@ -48,6 +51,7 @@ use std::sync::Arc;
 pub use apply_patch::ApplyPatch;
 pub use bash::Bash;
 pub use context::{Ask, Asker, Denied, Limits, SeenFiles, TodoStore, ToolContext, ToolProgress};
+pub use custom::{Custom, Description};
 pub use diagnostics::{Diagnostics, Proposed};
 pub use edit::Edit;
 pub use format::Formatters;
@@ -74,7 +78,8 @@ pub use todo::{TodoRead, TodoWrite};
 pub use tool::{Effect, Offer, Tool, ToolError, ToolOutput, ToolSpec};
 pub use truncate::truncate;
 pub use walk::files_below;
-pub use webfetch::WebFetch;
+pub use webfetch::{WebFetch, fetch_text};
+pub use websearch::WebSearch;
 pub use write::Write;
 
 /// All tools, in the order in which they are offered.

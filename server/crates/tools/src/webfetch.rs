@@ -15,11 +15,13 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, schema, wrong};
 use crate::{Ask, Denied, Effect, Tool, ToolContext, ToolError, ToolOutput, truncate};
+pub use ours::fetch_text;
 use transport::{Answer, Way};
 
 mod address;
+mod ours;
 mod page;
-mod transport;
+pub(crate) mod transport;
 
 const FORMATS: [&str; 3] = ["markdown", "text", "html"];
 /// In seconds.

@@ -150,6 +150,13 @@ impl DiskWorkspace {
         self.shell = self.roots.first().map(|root| ShellChanges::new(snapshot_folder(data, root), root.clone()));
         self
     }
+
+    /// Looks no more for what commands change: the user wants it so.
+    pub fn leave_commands_alone(&self) {
+        if let Some(shell) = &self.shell {
+            shell.turn_off();
+        }
+    }
 }
 
 /// The project before a command.
@@ -195,6 +202,10 @@ impl Workspace for DiskWorkspace {
             (Some(shell), Ok(Some(before))) => shell.after(before).await,
             _ => Vec::new(),
         }
+    }
+
+    fn not_undone(&self) -> Vec<String> {
+        self.shell.as_ref().map(ShellChanges::not_undone).unwrap_or_default()
     }
 
     fn blind_to_commands(&self) -> Option<String> {

@@ -1,27 +1,37 @@
 //! What a shell command changed on the disk, so that it can be shown and undone.
 //!
-//! In a git project two trees are written to a private repository, before and after; the user's repository and index are only read. Outside of one,
-//! only the documents that the caller names are compared. Must not know of buffers: the caller has flushed them.
+//! In a git project two trees are written to a private repository, before and after; the user's repository and index are only read. Small files that git
+//! ignores, and those of a small project without git, are copied. Must not know of buffers: the caller has flushed them.
 //!
 //! **Invariant:** nothing is written below the project, and no filter, hook or configuration of the user's runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::{Applied, Content, DocKey, Route, disk};
+use copies::Copies;
 use git::{Repository, TreeChange};
 
+mod copies;
 mod git;
 
 /// How long taking a picture of the project may keep a command waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Without git, larger projects are not copied.
+const MAX_PLAIN: usize = 1000;
+/// So many of the files that git ignores are looked at.
+const MAX_IGNORED: usize = 300;
+/// So many names of what is not undone are told.
+const MAX_TOLD: usize = 20;
 
 /// Why no picture of the project is taken.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("the project is in no git repository")]
+    #[error("`snapshot` is false in the configuration")]
+    Unwanted,
+    #[error("the project is in no git repository, and too large for copies")]
     NoRepository,
     #[error("git cannot be started: {0}")]
     NoGit(std::io::Error),
@@ -52,34 +62,175 @@ pub struct ShellChanges {
     /// Opened at the first command; one command at a time takes pictures.
     repository: tokio::sync::Mutex<Option<Repository>>,
     off: Mutex<Option<String>>,
+    /// Of what no tree holds.
+    copies: Arc<Mutex<Option<Copies>>>,
+    /// What git ignores, as it was listed last: files, and whole folders.
+    ignored: Mutex<Option<Ignored>>,
+    /// What the last command changed and cannot be undone.
+    left: Mutex<Vec<String>>,
+}
+
+/// What git ignores.
+#[derive(Clone, Debug, Default)]
+struct Ignored {
+    files: BTreeSet<PathBuf>,
+    folders: Vec<PathBuf>,
 }
 
 /// The project as it was right before a command.
 #[derive(Debug)]
 pub struct Before {
     tree: Option<String>,
+    /// Copies were taken; of the whole project, if there is no tree.
+    copied: bool,
     open: Vec<(PathBuf, Vec<u8>)>,
+    /// In nanoseconds since 1970.
+    begun: i128,
 }
 
 impl ShellChanges {
     /// For the project at `root`. `folder` is for us alone, outside of the project; it is made at the first command.
     #[must_use]
     pub fn new(folder: PathBuf, root: PathBuf) -> Self {
-        Self { folder, root, repository: tokio::sync::Mutex::default(), off: Mutex::default() }
+        Self {
+            folder,
+            root,
+            repository: tokio::sync::Mutex::default(),
+            off: Mutex::default(),
+            copies: Arc::default(),
+            ignored: Mutex::default(),
+            left: Mutex::default(),
+        }
     }
 
     /// Why changes of files that are not open cannot be found in this project; none while they can be.
     #[must_use]
     pub fn why_off(&self) -> Option<String> {
-        // Before the first command nothing was tried yet.
-        self.lock_off().clone().or_else(|| (!git::is_below_one(&self.root)).then(|| Trouble::NoRepository.to_string()))
+        self.lock_off().clone()
+    }
+
+    /// What the command that ended last changed and cannot be undone. Told once.
+    #[must_use]
+    pub fn not_undone(&self) -> Vec<String> {
+        std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes no pictures: the user wants it so.
+    pub fn turn_off(&self) {
+        *self.lock_off() = Some(Trouble::Unwanted.to_string());
     }
 
     /// To be called right before a command is started, when the buffers were flushed. `open` are the open documents' files with their bytes on the disk: they
     /// are compared in any case.
     pub async fn before(&self, open: Vec<(PathBuf, Vec<u8>)>) -> Before {
-        let tree = if self.lock_off().is_some() { None } else { self.note(self.tree().await) };
-        Before { tree, open }
+        let begun = copies::now();
+        if self.lock_off().is_some() {
+            return Before { tree: None, copied: false, open, begun };
+        }
+        if !git::is_below_one(&self.root) {
+            let copied = self.note(self.copy_all().await).is_some();
+            return Before { tree: None, copied, open, begun };
+        }
+        let tree = self.note(self.tree().await);
+        let copied = tree.is_some() && self.copy_ignored().await;
+        Before { tree, copied, open, begun }
+    }
+
+    /// Copies a project without git.
+    async fn copy_all(&self) -> Result<(), Trouble> {
+        let root = self.root.clone();
+        let everything = root.parent().is_none() || std::env::home_dir().is_some_and(|home| home == root);
+        if everything {
+            return Err(Trouble::NoRepository);
+        }
+        let take = move |copies: &mut Copies| match copies::files_below(&root, MAX_PLAIN) {
+            Some(files) => copies.take(&files).map_err(Trouble::from),
+            None => Err(Trouble::NoRepository),
+        };
+        self.with_copies(take).await
+    }
+
+    /// Copies the single files that git ignores; whether that could be done.
+    async fn copy_ignored(&self) -> bool {
+        let known = self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ignored = match known {
+            Some(known) => known,
+            None => self.list_ignored().await,
+        };
+        let copied = self.with_copies(move |copies| copies.take(&ignored.files).map_err(Trouble::from)).await;
+        copied.inspect_err(|trouble| tracing::info!(%trouble, "what a command does to files that git ignores is not known")).is_ok()
+    }
+
+    async fn list_ignored(&self) -> Ignored {
+        let listed = match &*self.repository.lock().await {
+            Some(repository) => repository.ignored().await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let (mut ignored, inside) = (Ignored::default(), |path: &PathBuf| !path.starts_with(".interline"));
+        for (path, folder) in listed.into_iter().filter(|(path, _)| inside(path)).take(MAX_IGNORED) {
+            if folder {
+                ignored.folders.push(self.root.join(path));
+            } else {
+                ignored.files.insert(self.root.join(path));
+            }
+        }
+        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = Some(ignored.clone());
+        ignored
+    }
+
+    /// On a thread of its own.
+    async fn with_copies<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Copies) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let (slot, folder) = (Arc::clone(&self.copies), self.folder.join("copies"));
+        let work = move || {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            let copies = match slot.take() {
+                Some(copies) => copies,
+                None => Copies::open(&folder)?,
+            };
+            work(slot.insert(copies))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| Trouble::Io(std::io::Error::other(error)))?
+    }
+
+    /// What a command did to files that no tree holds.
+    async fn compare_copies(&self, whole: bool, begun: i128) -> Result<Vec<Applied>, Trouble> {
+        let (root, folders);
+        let files = if whole {
+            root = Some(self.root.clone());
+            folders = Vec::new();
+            BTreeSet::new()
+        } else {
+            root = None;
+            let ignored = self.list_ignored().await;
+            folders = ignored.folders;
+            ignored.files
+        };
+        let compare = move |copies: &mut Copies| {
+            let files = match root {
+                // A command that made very many files: what was there before is compared.
+                Some(root) => copies::files_below(&root, 2 * MAX_PLAIN).unwrap_or_default(),
+                None => files,
+            };
+            let (changes, mut left) = copies.compare(&files)?;
+            left.extend(folders.into_iter().filter(|folder| copies::written_since(folder, begun)));
+            Ok((changes, left))
+        };
+        let (changes, left) = self.with_copies(compare).await?;
+        self.leave(left.into_iter());
+        Ok(changes)
+    }
+
+    fn leave(&self, paths: impl Iterator<Item = PathBuf>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in paths {
+            let name = path.strip_prefix(&self.root).unwrap_or(&path).display().to_string();
+            if left.len() < MAX_TOLD && !left.contains(&name) {
+                left.push(name);
+            }
+        }
     }
 
     /// To be called when the command has ended. What it changed, by path.
@@ -88,6 +239,14 @@ impl ShellChanges {
         if let Some(tree) = &before.tree {
             for applied in self.note(self.compare(tree).await).unwrap_or_default() {
                 found.insert(applied.key.clone(), applied);
+            }
+        }
+        if before.copied {
+            let applied = self.compare_copies(before.tree.is_none(), before.begun).await;
+            let applied =
+                applied.inspect_err(|trouble| tracing::info!(%trouble, "what a command did to files without a tree is not known"));
+            for applied in applied.unwrap_or_default() {
+                found.entry(applied.key.clone()).or_insert(applied);
             }
         }
         for (path, bytes) in before.open {
@@ -125,7 +284,8 @@ impl ShellChanges {
         let slot = self.repository.lock().await;
         let repository = slot.as_ref().ok_or(Trouble::NoRepository)?;
         let work = async {
-            let changes = repository.diff(before, &after).await?;
+            let (changes, links) = repository.diff(before, &after).await?;
+            self.leave(links.into_iter().map(|link| self.root.join(link)));
             let contents = repository.contents(&changes).await?;
             changes.into_iter().zip(contents).map(|(change, bytes)| self.applied(change, bytes)).collect()
         };

@@ -72,6 +72,11 @@ pub trait Workspace: Send + Sync {
     /// To be called however the command ended, also when the turn was cancelled.
     async fn finish_shell(&self, run: Box<dyn ShellRun>) -> Vec<Applied>;
 
+    /// What the command that `finish_shell` was called for last changed and cannot be undone: links, large files, folders that git ignores. Told once.
+    fn not_undone(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Why `finish_shell` cannot tell what a command changed in files that are not open; none where it can.
     fn blind_to_commands(&self) -> Option<String> {
         None

@@ -205,14 +205,17 @@ fn a_secret_stands_in_no_problem() {
         &[("KEY", "sk-SECRET")],
     );
     let keys = check_file(r#"{"{env:KEY}": 1, "agent": {"x": {"tools": {"{env:KEY}": 1}}}}"#, &[("KEY", "sk-SECRET")]);
-    assert!(keys.starts_with("p/opencode.json:1:2: warning: unknown key \"…\"\np/opencode.json:1:57: \"agent.x.tools.…\": "), "{keys}");
+    assert!(
+        keys.starts_with("p/opencode.json:1:2: warning: unknown key \"…\": it is ignored\np/opencode.json:1:57: \"agent.x.tools.…\": "),
+        "{keys}"
+    );
     assert!(!shown.contains("SECRET") && shown.matches("p/opencode.json:1:").count() == 3, "{shown}");
 }
 
 #[test]
 fn known_keys_do_not_warn() {
-    let text = r#"{"$schema": "x", "theme": "t", "keybinds": {}, "share": "auto", "plugin": ["x"], "formatter": {"a": {}}, "experimental": {"any": 1}, "mcp": {"m": {"type": "local"}},
-        "server": {"port": 1}, "watcher": {"ignore": []}, "autoupdate": false, "layout": "auto", "username": "me", "logLevel": "INFO", "subagent_depth": 2}"#;
+    let text = r#"{"$schema": "x", "share": "manual", "formatter": {"a": {}}, "mcp": {"m": {"type": "local"}}, "lsp": {"x": {"command": ["x"]}},
+        "autoupdate": false, "username": "me", "subagent_depth": 2, "experimental": {"mcp_timeout": 5}, "snapshot": false}"#;
     assert!(check_file(text, &[]).starts_with('{'), "{}", check_file(text, &[]));
 }
 
@@ -390,4 +393,57 @@ proptest::proptest! {
         }
         assert_eq!(last, text.len());
     }
+}
+
+#[test]
+fn each_value_is_shown_with_its_place() {
+    let place = Place::new(&[
+        (
+            "home/.config/opencode/opencode.json",
+            "{\n  \"model\": \"a/b\",\n  \"instructions\": [\"one.md\"],\n  \"provider\": {\"p\": {\"options\": {\"apiKey\": \"{env:KEY}\", \"headers\": {\"x\": \"plain\"}}}},\n  \"mode\": {\"old\": {\"prompt\": \"P\"}}\n}",
+        ),
+        (
+            "p/opencode.jsonc",
+            "{\n  // ours\n  \"model\": \"c/{env:NAME}\",\n  \"instructions\": [\n    \"two.md\"\n  ],\n  \"agents\": {\n    \"a\": {\"system\": \"{file:long.txt}\", \"tools\": {\"bash\": false}}\n  },\n  \"mcp\": {\"servers\": {\n    \"s\": {\"type\": \"local\", \"command\": [\"x\", \"--token=abc\"], \"environment\": {\"T\": \"secret\"}}}}\n}",
+        ),
+        ("p/long.txt", &"words ".repeat(50)),
+        ("p/.opencode/agent/a.md", "---\nmode: primary\n---\nFROM MARKDOWN"),
+    ]);
+    let vars = [("HOME", place.folder.path().join("home").display().to_string()), ("KEY", "sk-SECRET-1".into()), ("NAME", "m".into())];
+    let env = Env::from_pairs(vars);
+    let (shown, problems) = explain(&env, &Dirs::from_env(&env), &place.folder.path().join("p"));
+    assert_eq!(problems, []);
+    assert!(!shown.contains("SECRET") && !shown.contains("secret") && !shown.contains("plain") && !shown.contains("abc"), "{shown}");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_projects_address_must_stand_there_as_it_is() {
+    let place = Place::new(&[
+        ("p/opencode.json", r#"{"instructions": ["https://evil.example/{env:KEY}", "https://good.example/a.md", "a.md"]}"#),
+        ("home/.config/opencode/opencode.json", r#"{"instructions": ["https://mine.example/{env:KEY}"]}"#),
+    ]);
+    let loaded = place.load("p", &[("KEY", "secret")]);
+    assert_eq!(loaded.config.instructions, ["https://mine.example/secret", "https://good.example/a.md", "a.md"]);
+    assert!(
+        place.problems(&loaded).starts_with("p/opencode.json:1: \"instructions\"")
+            || place.problems(&loaded).contains("an address of a project")
+    );
+    assert!(!place.problems(&loaded).contains("secret"));
+}
+
+#[test]
+fn keys_without_effect_say_what_happens_instead() {
+    let check = |text: &str, words: &[&str]| {
+        let shown = check_file(text, &[]);
+        assert_eq!(shown.matches("warning:").count(), words.len(), "{shown}");
+        assert!(words.iter().all(|word| shown.contains(word)), "{shown}");
+    };
+    check(
+        r#"{"theme": "x", "share": "auto"}"#,
+        &["\"theme\" has no effect: it belongs to", "\"share\" has no effect: nothing is ever shared"],
+    );
+    check(r#"{"share": "disabled", "autoupdate": false, "experimental": {"continue_loop_on_deny": true}}"#, &[]);
+    check(r#"{"plugin": ["a", ["b", {}]], "experimental": {"policies": []}}"#, &["`.interline/tool/`", "enabled_providers"]);
+    check(r#"{"frobnicate": 1}"#, &["unknown key \"frobnicate\": it is ignored"]);
 }

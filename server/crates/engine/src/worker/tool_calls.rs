@@ -73,7 +73,7 @@ impl Worker {
     }
 
     /// What a call changed is on record from now on.
-    fn keep_changes(&self, run: &Running, changes: Vec<Applied>) {
+    pub(super) fn keep_changes(&self, run: &Running, changes: Vec<Applied>) {
         if changes.is_empty() {
             return;
         }
@@ -113,7 +113,10 @@ impl Worker {
                 let outcome = match &denied {
                     tools::Denied::User { message: None } => Outcome::Rejected,
                     tools::Denied::Withdrawn => Outcome::Cancelled,
-                    tools::Denied::User { .. } | tools::Denied::Rule { .. } | tools::Denied::NobodyToAsk { .. } => Outcome::Failed,
+                    tools::Denied::User { .. }
+                    | tools::Denied::Rule { .. }
+                    | tools::Denied::Hook { .. }
+                    | tools::Denied::NobodyToAsk { .. } => Outcome::Failed,
                 };
                 self.state.call_failed(end.call, start, input, denied.to_string(), outcome == Outcome::Cancelled);
                 outcome

@@ -26,7 +26,7 @@ async fn while_the_model_speaks() {
 #[tokio::test]
 async fn while_a_command_runs() {
     let mut world = World::new().await;
-    let script = "echo begun; echo $$ > pid; while [ ! -e never ]; do :; done; touch after";
+    let script = "echo $$ > pid; echo begun; while [ ! -e never ]; do :; done; touch after";
     world.model.script([
         calls([("bash", json!({"command": script, "description": "x"})), ("write", json!({"filePath": "w.txt", "content": "x"}))]),
         Reply::Text("fine"),

@@ -167,7 +167,7 @@ async fn how_much_a_model_thinks_comes_from_the_message_the_command_or_the_agent
 #[tokio::test]
 async fn a_command_brings_its_template_its_agent_and_its_model() {
     let mut world = World::with(json!({"command": {"check": {
-        "template": "Check $ARGUMENTS:\n!`echo from $((1+1)) shells`\n@note.txt", "agent": "plan", "model": "mock/other"}}}))
+        "template": "Check $ARGUMENTS:\n!`echo from two she''lls`\n@note.txt", "agent": "plan", "model": "mock/other"}}}))
     .await;
     world.files.set("note.txt", "the note\n");
     world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
@@ -175,7 +175,7 @@ async fn a_command_brings_its_template_its_agent_and_its_model() {
     let request = world.model.request(1).await;
     assert_eq!(request["model"], "other");
     let all = all_said(&request);
-    for want in ["Check the tests:", "from 2 shells", "the note", "system-reminder"] {
+    for want in ["Check the tests:", "from two shells", "the note", "system-reminder"] {
         assert!(all.contains(want), "{want}: {all}");
     }
     world.turn("/unknown stays as it is").await;

@@ -8,8 +8,10 @@ extern crate interline_engine as engine;
 
 mod ask;
 mod cancel;
+mod commands;
 mod context;
 mod elsewhere;
+mod extras;
 mod failover;
 mod families;
 mod faults;

@@ -152,9 +152,9 @@ async fn it_may_nothing_that_its_starter_may_not() {
         ("build", "general", json!({"edit": "deny"}), false, true, false),
         ("build", "general", json!({"bash": "deny"}), true, false, false),
         ("build", "explore", json!("allow"), false, false, false),
-        ("plan", "general", json!("allow"), false, false, true),
-        ("plan", "explore", json!("allow"), false, false, true),
-        ("plan", "loose", json!({}), false, false, true),
+        ("plan", "general", json!("allow"), false, false, false),
+        ("plan", "explore", json!("allow"), false, false, false),
+        ("plan", "loose", json!({}), false, false, false),
         ("tight", "loose", json!({}), false, false, false),
         ("build", "loose", json!({"edit": "deny", "bash": "deny"}), false, false, false),
     ];

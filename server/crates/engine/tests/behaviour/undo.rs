@@ -116,9 +116,17 @@ async fn not_while_a_turn_runs() {
 }
 
 #[tokio::test]
-async fn outside_git_it_says_that_commands_cannot_be_taken_back() {
+async fn what_commands_did_is_taken_back_without_git_too_or_it_is_said() {
+    outside_git(false).await;
+    outside_git(true).await;
+}
+
+async fn outside_git(large: bool) {
     let mut world = World::with(json!({"permission": "allow"})).await;
     let (project, data) = (world.project(), world.dir.path().join("data"));
+    for number in 0..=if large { 1000 } else { 3 } {
+        std::fs::write(project.join(format!("{number}.txt")), "").unwrap();
+    }
     let files = workspace::DiskWorkspace::new(vec![project.clone()]).watching_commands(&data);
     world.engine = engine_at(&data, &project, &world.config, std::sync::Arc::new(files), true);
     world.events = world.engine.events();
@@ -131,6 +139,10 @@ async fn outside_git_it_says_that_commands_cannot_be_taken_back() {
         Reply::Text("done"),
     ]);
     assert_eq!(world.turn("run it").await, "done");
+    if !large {
+        world.engine.undo(None).await.unwrap().carry_out().await.unwrap();
+        return assert!(!project.join("by-command.txt").exists());
+    }
     let nothing = world.engine.undo(None).await.map(drop).unwrap_err().to_string();
     assert!(nothing.contains("nothing to undo") && nothing.contains("in no git repository"), "{nothing}");
     world.turn("write it").await;

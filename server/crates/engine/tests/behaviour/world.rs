@@ -213,7 +213,9 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         registry: Registry::new(Arc::clone(&config), keys, Catalogue::default()),
         config,
         instructions: instructions(project),
+        instruction_urls: Vec::new(),
         skills: Vec::new(),
+        brought: brought(project),
         env: config::Env::default(),
         places: Places { data: data.to_owned(), directory: project.to_owned() },
         home: "/nowhere".into(),
@@ -221,6 +223,14 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         jobs: Arc::default(),
         editor: Arc::default(),
     })
+}
+
+/// What the project's folders and those of the user at `home`, beside the project, bring to be run.
+fn brought(project: &Path) -> engine::Brought {
+    let home = project.with_file_name("home");
+    let env = config::Env::from_pairs([("HOME", home.to_str().unwrap())]);
+    let dirs = config::Dirs { managed: Vec::new(), ..config::Dirs::from_env(&env) };
+    engine::Brought::of(&config::load(&env, &dirs, project))
 }
 
 /// The rules in `RULES.md`, if there is one.

@@ -5,23 +5,16 @@
 //! **Invariant:** it ends within its time with all that it started in its process group, and leaves no file behind.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::builtin::How;
-use crate::bash::OUR_SETTINGS;
+use crate::program::{complaint, complete};
 
 /// How long one may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// More than this is no formatted text, in bytes.
-const MOST: u64 = 32 << 20;
-/// How much of its complaints is told, in bytes.
-const COMPLAINT: usize = 400;
 
 /// One that is ready to be started on a file.
 #[derive(Debug)]
@@ -104,52 +97,6 @@ pub(super) async fn answer(program: &Path, arguments: &[&str], folder: &Path) ->
     (ended.code == Some(0)).then(|| String::from_utf8_lossy(&ended.output).into_owned())
 }
 
-struct Ended {
-    /// None: by a signal.
-    code: Option<i32>,
-    output: Vec<u8>,
-    complaint: Vec<u8>,
-}
-
-/// The process group of a program that is not waited for yet.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended by itself just now.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-async fn complete(mut command: Command, input: &[u8]) -> std::io::Result<Ended> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-    OUR_SETTINGS.iter().for_each(|name| {
-        command.env_remove(name);
-    });
-    let mut child = command.spawn()?;
-    let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let feed = async {
-        let Some(mut stdin) = stdin else { return };
-        // One that does not read to the end says by its exit code whether that is a fault.
-        let _ = stdin.write_all(input).await;
-    };
-    let ((), output, complaint) = tokio::join!(feed, read(stdout), read(stderr));
-    let status = child.wait().await?;
-    group.0 = None;
-    Ok(Ended { code: status.code(), output: output?, complaint: complaint? })
-}
-
-async fn read(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(from) = from {
-        from.take(MOST + 1).read_to_end(&mut bytes).await?;
-    }
-    if bytes.len() as u64 > MOST { Err(std::io::Error::other("it prints without end")) } else { Ok(bytes) }
-}
-
 /// A hidden file in the same folder (or the nearest that exists), with a name that ends as the file's, so that the same settings count.
 fn beside(path: &Path, text: &str) -> std::io::Result<tempfile::NamedTempFile> {
     use std::io::Write as _;
@@ -159,12 +106,4 @@ fn beside(path: &Path, text: &str) -> std::io::Result<tempfile::NamedTempFile> {
     file.write_all(text.as_bytes())?;
     file.flush()?;
     Ok(file)
-}
-
-fn complaint(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim();
-    let end = text.floor_char_boundary(COMPLAINT);
-    let more = if end < text.len() { "…" } else { "" };
-    if text.is_empty() { String::new() } else { format!(": {}{more}", &text[..end]) }
 }

@@ -20,7 +20,9 @@ const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; interline/", env!("CA
 const WANTED: &str = "text/markdown, text/html;q=0.9, text/plain;q=0.8, */*;q=0.5";
 
 /// How a host is reached.
-pub(super) enum Way {
+pub(crate) enum Way {
+    /// As the system says.
+    Any,
     /// At these addresses, and no other.
     Direct(Vec<SocketAddr>),
     /// At these addresses, or by the proxy that the environment names for it.
@@ -43,7 +45,7 @@ pub(super) struct Answer {
 
 /// Why nothing came.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Also the message for the model.
     #[error("it is larger than {} MB", LARGEST >> 20)]
     TooLarge,
@@ -100,10 +102,11 @@ pub(super) async fn get(url: &Url, way: &Way, limit: Duration) -> Result<Answer,
 }
 
 /// A client of its own for each request: what one may reach another may not.
-fn client(url: &Url, way: &Way, limit: Duration) -> Result<Client, Fault> {
+pub(crate) fn client(url: &Url, way: &Way, limit: Duration) -> Result<Client, Fault> {
     let builder = Client::builder().user_agent(USER_AGENT).redirect(Policy::none()).timeout(limit).referer(false);
     let host = url.host_str().unwrap_or_default();
     let builder = match way {
+        Way::Any => builder,
         Way::Direct(addresses) => builder.no_proxy().resolve_to_addrs(host, addresses),
         Way::Public(addresses) => builder.resolve_to_addrs(host, addresses),
         Way::Proxy(proxy) => builder.no_proxy().proxy(Proxy::all(proxy)?),

@@ -172,18 +172,29 @@ impl Repository {
         Ok(())
     }
 
-    /// What differs between two trees: files only, no links and submodules.
-    pub async fn diff(&self, before: &str, after: &str) -> Result<Vec<TreeChange>, Trouble> {
+    /// What git ignores below the root, each with whether it is a whole folder.
+    pub async fn ignored(&self) -> Result<Vec<(PathBuf, bool)>, Trouble> {
+        let list = ["ls-files", "-o", "-i", "--directory", "-z", "--exclude-standard", "--", "."];
+        let listed = self.git(&list, "ls-files", Vec::new()).await?;
+        let entry = |name: &[u8]| match name.strip_suffix(b"/") {
+            Some(folder) => (PathBuf::from(OsString::from_vec(folder.to_vec())), true),
+            None => (PathBuf::from(OsString::from_vec(name.to_vec())), false),
+        };
+        Ok(listed.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(entry).collect())
+    }
+
+    /// What differs between two trees: files; and the links and submodules among it.
+    pub async fn diff(&self, before: &str, after: &str) -> Result<(Vec<TreeChange>, Vec<PathBuf>), Trouble> {
         let raw = self.git(&["diff-tree", "-r", "-z", "--raw", "--no-renames", before, after], "diff-tree", Vec::new()).await?;
         let mut fields = raw.split(|byte| *byte == 0);
-        let mut changes = Vec::new();
+        let (mut changes, mut links) = (Vec::new(), Vec::new());
         // `:old-mode new-mode old-name new-name status`, then the path.
         while let (Some(head), Some(path)) = (fields.next(), fields.next()) {
             let head = String::from_utf8_lossy(head);
             let words: Vec<&str> = head.trim_start_matches(':').split(' ').collect();
             let ([old_mode, new_mode, old, ..], Some(path)) = (&words[..], path.strip_prefix(&self.prefix[..])) else { continue };
             if ![old_mode, new_mode].iter().all(|mode| mode.starts_with("100") || **mode == "000000") {
-                tracing::info!(path = %String::from_utf8_lossy(path), "a link or submodule was changed by a command: it is not undone");
+                links.push(PathBuf::from(OsString::from_vec(path.to_vec())));
                 continue;
             }
             changes.push(TreeChange {
@@ -192,7 +203,7 @@ impl Repository {
                 executable: *old_mode == "100755",
             });
         }
-        if changes.len() > MAX_CHANGES { Err(Trouble::TooMuch(format!("{} files", changes.len()))) } else { Ok(changes) }
+        if changes.len() > MAX_CHANGES { Err(Trouble::TooMuch(format!("{} files", changes.len()))) } else { Ok((changes, links)) }
     }
 
     /// What the files held before, in the order of `changes`.

@@ -86,7 +86,14 @@ async fn changed_deleted_and_new_files_are_found() {
             p.write(".interline/chat.md", b"x");
         })
         .await;
-    assert_eq!(found, ["a.txt: \"old\\n\" → \"new\\n\"", "b.txt: \"keep\\n\" → -", "bin: [0, 255] → [0, 1]", "sub/d.txt: - → \"d\\n\""]);
+    let expect = [
+        "a.txt: \"old\\n\" → \"new\\n\"",
+        "b.txt: \"keep\\n\" → -",
+        "bin: [0, 255] → [0, 1]",
+        "ignored: - → \"x\"",
+        "sub/d.txt: - → \"d\\n\"",
+    ];
+    assert_eq!(found, expect);
     // The next command's picture begins where this one's ended.
     assert_eq!(p.run(|p| p.write("a.txt", b"newer\n")).await, ["a.txt: \"new\\n\" → \"newer\\n\""]);
     assert!(p.run(|_| ()).await.is_empty());
@@ -131,10 +138,46 @@ async fn large_new_files_are_left_out() {
         })
         .await;
     assert_eq!(found, ["small: - → \"s\""]);
+    assert_eq!(p.changes.not_undone(), ["large [1].bin"]);
 }
 
 #[tokio::test]
-async fn without_a_repository_open_documents_are_compared() {
+async fn what_git_ignores_is_copied_or_named() {
+    let p = Project::with_git(&[("a", b"a"), (".gitignore", b".env\nbuild/\n*.log\n")]);
+    p.write(".env", b"KEY=old");
+    p.write("build/one", b"1");
+    p.write("big.log", &vec![b'x'; 300 << 10]);
+    let found = p
+        .run(|p| {
+            p.write(".env", b"KEY=new");
+            p.write("build/two", b"2");
+            p.write("big.log", b"short");
+            std::os::unix::fs::symlink("a", p.path("link")).unwrap();
+        })
+        .await;
+    assert_eq!(found, [".env: \"KEY=old\" → \"KEY=new\""]);
+    let mut left = p.changes.not_undone();
+    left.sort();
+    assert_eq!(left, ["big.log", "build", "link"]);
+    assert!(p.changes.not_undone().is_empty());
+    // The same length, in the same instant.
+    assert_eq!(p.run(|p| p.write(".env", b"KEY=NEW")).await, [".env: \"KEY=new\" → \"KEY=NEW\""]);
+    assert_eq!(p.run(|p| fs::remove_file(p.path(".env")).unwrap()).await, [".env: \"KEY=NEW\" → -"]);
+    assert!(p.run(|_| ()).await.is_empty() && p.changes.not_undone().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_project_without_git_is_not_copied() {
+    let p = Project::plain();
+    for number in 0..=1000 {
+        p.write(&number.to_string(), b"x");
+    }
+    assert!(p.run(|p| p.write("0", b"y")).await.is_empty());
+    assert!(p.changes.why_off().unwrap().contains("too large"));
+}
+
+#[tokio::test]
+async fn without_a_repository_copies_are_compared() {
     let p = Project::plain();
     for name in ["a", "b", "c"] {
         p.write(name, b"old");
@@ -145,8 +188,11 @@ async fn without_a_repository_open_documents_are_compared() {
     fs::remove_file(p.path("b")).unwrap();
     p.write("new", b"not found");
     let found: Vec<_> = p.changes.after(before).await.iter().map(|applied| p.show(applied)).collect();
-    assert_eq!(found, ["a: \"old\" → \"new\"", "b: \"old\" → -"]);
-    assert_eq!(p.changes.why_off().unwrap(), "the project is in no git repository");
+    assert_eq!(found, ["a: \"old\" → \"new\"", "b: \"old\" → -", "new: - → \"not found\""]);
+    assert_eq!(p.changes.why_off(), None);
+    assert_eq!(p.run(|p| p.write("c", b"NEW")).await, ["c: \"old\" → \"NEW\""]);
+    fs::set_permissions(p.path("c"), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(p.run(|p| fs::set_permissions(p.path("c"), fs::Permissions::from_mode(0o600)).unwrap()).await, ["c: \"NEW\"* → \"NEW\""]);
 }
 
 #[tokio::test]
