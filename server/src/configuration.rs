@@ -39,7 +39,7 @@ mod tests {
             problems,
             [
                 "interline.json:3:26: \"lsp.rust.command\": expected a list (text each), found text; it is left out",
-                "interline.json:5:16: warning: unknown key \"lsp.gopls.extension\"",
+                "interline.json:5:16: warning: unknown key \"lsp.gopls.extension\": it is ignored",
                 "interline.json:4:5: \"lsp.mine\": no built-in server has this name, so `command` is needed; it is left out",
             ]
         );

@@ -78,15 +78,16 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
     let persona = setup.agent.prompt.as_deref().unwrap_or_else(|| profile(setup).family.prompt());
     let mut messages = history::messages(&state.history, &setup.author.model);
     let can = &setup.model.capabilities;
-    for said in &mut messages {
-        if let ChatMessage::User(parts) = said {
-            // What it cannot take is named in the call's result.
-            parts.retain(
-                |part| !matches!(part, ChatPart::Media { mime, .. } if !(if mime == "application/pdf" { can.pdf } else { can.images })),
-            );
+    // What the user attached has its words beside it, and is told of in any case; an image of a tool's is named in the call's result.
+    let takes =
+        |part: &ChatPart| !matches!(part, ChatPart::Media { mime, .. } if !(if mime == "application/pdf" { can.pdf } else { can.images }));
+    messages.retain_mut(|said| match said {
+        ChatMessage::User(parts) if parts.iter().all(|part| matches!(part, ChatPart::Media { .. })) => {
+            parts.retain(takes);
+            !parts.is_empty()
         }
-    }
-    messages.retain(|said| !matches!(said, ChatMessage::User(parts) if parts.is_empty()));
+        _ => true,
+    });
     if last {
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
     }

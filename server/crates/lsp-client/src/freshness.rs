@@ -120,6 +120,7 @@ struct Check {
     due_at: Instant,
     began: Tick,
     done: Tick,
+    done_at: Instant,
     took: History,
 }
 
@@ -135,7 +136,7 @@ pub(crate) struct Question {
 impl Ledger {
     /// The server runs a check with such a progress token at its start and after each save.
     pub(crate) fn checks_after_saves(&mut self, token: &'static str, now: Instant) {
-        self.check = Some(Check { token, due: self.next(), due_at: now, began: 0, done: 0, took: History::default() });
+        self.check = Some(Check { token, due: self.next(), due_at: now, began: 0, done: 0, done_at: now, took: History::default() });
     }
 
     /// Whether and how it wants to be asked.
@@ -322,7 +323,7 @@ impl Ledger {
             if check.done < check.due {
                 check.took.add(now.duration_since(check.due_at));
             }
-            check.done = tick;
+            (check.done, check.done_at) = (tick, now);
         }
         if let Some(busy) = self.busy.remove(token)
             && self.busy.is_empty()

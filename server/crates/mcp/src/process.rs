@@ -160,9 +160,9 @@ mod tests {
     async fn the_group_ends_with_the_handle_and_with_its_leader() {
         let check = async |script: &str, end: fn(Process)| {
             let (process, input, mut output) = shell(script);
-            drop(input);
             let mut line = [0; 6];
             output.read_exact(&mut line).await.expect("the child has begun");
+            drop(input);
             end(process);
             // The child's child holds the stream open until it ends itself.
             output.read_to_end(&mut Vec::new()).await.expect("the stream ends");

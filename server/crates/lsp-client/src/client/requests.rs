@@ -21,6 +21,8 @@ use crate::positions::Encoding;
 use crate::wire::{CONTENT_MODIFIED, SERVER_CANCELLED};
 use crate::wishes::Pull;
 
+/// How long an answer that may not be whole is not taken for the last word.
+const PARTIAL: Duration = Duration::from_secs(5);
 /// How soon a server that gave a question up is asked again, at first and at last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How long a command may take: who waits for it decides that, since a user may have to answer meanwhile.
@@ -81,10 +83,12 @@ impl Client {
         self.said.ledger().given(key).map(|(version, text)| (version, text.clone()))
     }
 
-    /// Asks. A question that it gives up is asked again; an answer of nothing, while it says that it is not done yet, too.
+    /// Asks. A question that it gives up is asked again; an answer that it gives while it says that it is not done yet, too: one of nothing until it is
+    /// done, another for a while.
     pub(crate) async fn ask(&self, method: &str, params: &Value, until: Instant) -> Result<Value, RequestError> {
         let mut news = self.news();
         let mut pause = AGAIN.0;
+        let partial_until = until.min(Instant::now() + PARTIAL);
         loop {
             news.mark_unchanged();
             let was_at_work = self.ledger().is_at().is_some();
@@ -96,8 +100,9 @@ impl Client {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(AGAIN.1);
                 }
-                Ok(answer) if is_nothing(&answer) && was_at_work && Instant::now() < until => {
-                    let heard = tokio::time::timeout_at(until, news.changed()).await;
+                Ok(answer) if was_at_work && Instant::now() < if is_nothing(&answer) { until } else { partial_until } => {
+                    let waits = if is_nothing(&answer) { until } else { partial_until };
+                    let heard = tokio::time::timeout_at(waits, news.changed()).await;
                     if !heard.is_ok_and(|heard| heard.is_ok()) {
                         return Ok(answer);
                     }

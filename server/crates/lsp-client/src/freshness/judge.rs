@@ -12,6 +12,9 @@ const PATIENCE: u32 = 4;
 /// How long other files are waited for at most, once the document itself is fresh.
 const CALM: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// The sources of what is found by checks after saving.
+const CHECKERS: [&str; 2] = ["rustc", "clippy"];
+
 /// A judgement, and when it may change without an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Judged {
@@ -52,7 +55,7 @@ impl Ledger {
             return State::Pending(Pending::Loading(what)).into();
         }
         let judged = if self.pull.is_some() { self.by_answer(key, open) } else { self.by_publication(key, open, now) };
-        match self.check_is_due(now) {
+        match self.check_is_due(now).or_else(|| self.check_is_settling(key, now)) {
             Some(later) if judged.state.is_fresh() => later,
             _ => judged,
         }
@@ -128,6 +131,16 @@ impl Ledger {
     /// It began something after the change, published, and then had ended all that it was at.
     fn was_busy_over(&self, changed: Tick, published: Tick) -> bool {
         self.busy.is_empty() && self.last_busy.is_some_and(|(began, ended)| began > changed && ended > published)
+    }
+
+    /// The judgement where a check has just ended, and what an earlier one found still stands: it is taken back only after the end of the new one.
+    fn check_is_settling(&self, key: &DocKey, now: Instant) -> Option<Judged> {
+        let check = self.check.as_ref()?;
+        let push = self.found.get(key)?.push.as_ref().filter(|push| push.tick < check.done)?;
+        let from_check = |item: &crate::Diagnostic| item.source.as_deref().is_some_and(|source| CHECKERS.contains(&source));
+        let at = Some(check.done_at + CALM).filter(|at| *at > now && push.items.iter().any(from_check))?;
+        let state = State::Pending(Pending::Check("the check after saving".to_owned()));
+        Some(Judged { again: Some(at), likely: Some(at), ..state.into() })
     }
 
     /// The judgement where a check is called for and not done.

@@ -100,8 +100,8 @@ pub(super) const BUILTIN: &[Builtin] = &[
         roots: &[LOCKS, PACKAGE],
         unless: DENO,
         commands: &["typescript-language-server --stdio"],
-        // Or it would fetch types from the network.
-        options: r#"{"disableAutomaticTypingAcquisition":true}"#,
+        // Or it would fetch types from the network, and rename an import instead of what it imports.
+        options: r#"{"disableAutomaticTypingAcquisition":true,"preferences":{"providePrefixAndSuffixTextForRename":false}}"#,
         syntax: &["typescript 1000-1999"],
         ..NONE
     },
