@@ -26,7 +26,7 @@ const REPLY_LIMIT: Duration = Duration::from_secs(30);
 const CONFIRM_LIMIT: Duration = Duration::from_millis(400);
 
 /// How often an edit is begun anew once the user's hands rest, how long they must rest for it, and how long that is waited for.
-const ROUNDS: u32 = 2;
+const ROUNDS: u32 = 1;
 const REST: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(3);
 
