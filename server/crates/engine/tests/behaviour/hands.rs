@@ -175,6 +175,7 @@ fn action(name: &str) -> Reply {
 async fn turn(world: &mut World, replies: impl IntoIterator<Item = Reply>) -> Vec<String> {
     world.model.script(replies.into_iter().chain([Reply::Text("done")]));
     assert_eq!(world.turn("go").await, "done");
+    world.flush().await;
     results(world)
 }
 

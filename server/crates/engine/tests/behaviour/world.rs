@@ -174,6 +174,11 @@ impl World {
         Store::open(&self.dir.path().join("data/interline.db")).unwrap()
     }
 
+    /// Waits until all that was said is stored.
+    pub async fn flush(&self) {
+        self.engine.messages(&self.session()).await.unwrap();
+    }
+
     /// What is stored of the current session.
     pub fn stored(&self) -> Vec<MessageWithParts> {
         self.store().messages(&self.session()).unwrap()
