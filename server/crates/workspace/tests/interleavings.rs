@@ -573,7 +573,7 @@ fn run(mode: Mode) {
         // The same histories each time; `cargo xtask interleavings` looks for new ones.
         (config.cases, config.rng_seed) = (CASES, proptest::test_runner::RngSeed::Fixed(1));
     }
-    let mut ends = [0; 4];
+    let (cases, mut ends) = (config.cases, [0; 4]);
     let strategy = (any::<bool>(), prop::collection::vec(0..8_usize, 0..10), any::<bool>(), acts(60), acts(6));
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let total = std::cell::RefCell::new(&mut ends);
