@@ -76,12 +76,12 @@ impl Extras {
         if self.is_settled() {
             return Vec::new();
         }
-        let named = |path: &Path, what: &str| self.name(path, what);
-        let files: Vec<(&ToolFile, Option<Named>)> =
-            self.files.iter().map(|file| (file, file.project.then(|| named(&file.path, "tool")).flatten())).collect();
+        // What a project's file held when it was asked about is what is allowed.
+        let digest = |file: &ToolFile| file.project.then(|| Custom::digest(&file.path)).flatten();
+        let files: Vec<(&ToolFile, Option<String>)> = self.files.iter().map(|file| (file, digest(file))).collect();
         let theirs: Vec<(&Hook, Named)> = self.hooks.iter().filter(|hook| hook.project).map(|hook| (hook, self.name_hook(hook))).collect();
-        let all: Vec<Named> =
-            files.iter().filter_map(|(_, named)| named.clone()).chain(theirs.iter().map(|(_, named)| named.clone())).collect();
+        let tools = files.iter().filter_map(|(file, digest)| Some(self.name_tool(&file.path, digest.as_ref()?)));
+        let all: Vec<Named> = tools.chain(theirs.iter().map(|(_, named)| named.clone())).collect();
         let mut told = Vec::new();
         let allowed = match self.allowed(asker, all).await {
             Ok((allowed, refused)) => {
@@ -100,18 +100,23 @@ impl Extras {
         let mut copies: BTreeMap<String, Value> =
             std::fs::read_to_string(&self.copies).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let mut found = Vec::new();
-        for (file, named) in files {
-            if file.project && !named.as_ref().is_some_and(may) {
-                continue;
+        for (file, digest) in files {
+            if file.project {
+                match &digest {
+                    Some(digest) if may(&self.name_tool(&file.path, digest)) => {}
+                    _ => continue,
+                }
+                if digest != Custom::digest(&file.path) {
+                    told.push(format!("the tool {} is not offered: it was changed while it was asked about", file.path.display()));
+                    continue;
+                }
             }
             match self.describe(file, &mut copies).await {
-                Ok(about) => found.push(std::sync::Arc::new(Custom::new(
-                    file.name.clone(),
-                    file.path.clone(),
-                    self.directory.clone(),
-                    about,
-                    file.project.then(|| Custom::digest(&file.path)).flatten(),
-                )) as _),
+                Ok(about) => {
+                    found
+                        .push(std::sync::Arc::new(Custom::new(file.name.clone(), file.path.clone(), self.directory.clone(), about, digest))
+                            as _)
+                }
                 Err(why) => told.push(format!("the tool {} is not offered: {why}", file.path.display())),
             }
         }
@@ -164,9 +169,9 @@ impl Extras {
         }
     }
 
-    fn name(&self, path: &Path, what: &str) -> Option<Named> {
+    fn name_tool(&self, path: &Path, digest: &str) -> Named {
         let shown = path.strip_prefix(&self.directory).unwrap_or(path).display().to_string();
-        Custom::digest(path).map(|digest| Named { pattern: format!("{what} {} #{digest}", path.display()), shown })
+        Named { pattern: format!("tool {} #{digest}", path.display()), shown }
     }
 
     fn name_hook(&self, hook: &Hook) -> Named {

@@ -63,6 +63,25 @@ async fn a_projects_tool_is_not_even_asked_what_it_is_before_the_user_allows_it(
 }
 
 #[tokio::test]
+async fn what_changes_while_it_is_asked_about_is_not_what_was_allowed() {
+    let mut world = with(json!({}), &[("project/.interline/tool/count", TOOL)]).await;
+    world.model.script([Reply::Text("ok")]);
+    world.ask("go").await;
+    world.prompt().await;
+    put(&world, "project/.interline/tool/count", &TOOL.replace("Counts", "Other"));
+    world.permit(PermissionReply::Once);
+    let told = world
+        .event("notice", |event| match event {
+            Event::SessionNotice { message, .. } => Some(message.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(told.contains("tool/count") && told.contains("was changed"), "{told}");
+    assert_eq!(world.idle().await, "done");
+    assert!(!names(&world.model.request(1).await).contains(&"count".to_owned()) && ran(&world).is_empty());
+}
+
+#[tokio::test]
 async fn what_is_not_allowed_is_left_out_and_the_turn_goes_on() {
     let mut world = with(json!({}), &[("project/.opencode/tools/count", TOOL)]).await;
     world.model.script([Reply::Text("ok"), Reply::Text("ok")]);

@@ -100,8 +100,11 @@ pub(super) const BUILTIN: &[Builtin] = &[
         roots: &[LOCKS, PACKAGE],
         unless: DENO,
         commands: &["typescript-language-server --stdio"],
-        // Or it would fetch types from the network, and rename an import instead of what it imports.
-        options: r#"{"disableAutomaticTypingAcquisition":true,"preferences":{"providePrefixAndSuffixTextForRename":false}}"#,
+        // Or it would fetch types from the network, rename an import instead of what it imports, and let a server that sees single files only answer first.
+        options: concat!(
+            r#"{"disableAutomaticTypingAcquisition":true,"preferences":{"providePrefixAndSuffixTextForRename":false},"#,
+            r#""tsserver":{"useSyntaxServer":"never"}}"#
+        ),
         syntax: &["typescript 1000-1999"],
         ..NONE
     },

@@ -96,12 +96,18 @@ impl Eyes {
             }
             match (action.command(), action.edit()) {
                 (Some((command, arguments)), edit) => match sibling.may_run(command) {
-                    Ok(()) => self.run_command(&sibling, command, arguments, carry, cancel).await?,
+                    Ok(()) => {
+                        let edits = self.run_command(&sibling, command, arguments, carry, cancel).await?;
+                        // After an edit it may only tell the server what was chosen.
+                        if edits == 0 && edit.is_none() && Sibling::only_edits(command) {
+                            return Err(no_edit(&sibling));
+                        }
+                    }
                     // What an editor does after an edit, such as moving the cursor.
                     Err(_) if edit.is_some() => {}
                     Err(why) => return Err(ToolError::model(format!("this action cannot be done: {why}"))),
                 },
-                (None, None) => return Err(ToolError::model(format!("{} hands back no edit for this action", sibling.id()))),
+                (None, None) => return Err(no_edit(&sibling)),
                 (None, Some(_)) => {}
             }
             return Ok(shown);
@@ -109,6 +115,7 @@ impl Eyes {
         Err(changing())
     }
 
+    /// How many edits it asked for, all of which were made.
     async fn run_command(
         &self,
         sibling: &Sibling,
@@ -116,7 +123,7 @@ impl Eyes {
         arguments: &Value,
         carry: &dyn Carry,
         cancel: &CancellationToken,
-    ) -> Result<(), ToolError> {
+    ) -> Result<usize, ToolError> {
         if !Sibling::only_edits(command) {
             carry.may_run(command).await?;
         }
@@ -142,10 +149,7 @@ impl Eyes {
         // What was refused is the reason, whatever the server makes of it.
         let edits = done?;
         ended.map_err(|error| refused(sibling, &error))?;
-        if edits == 0 && Sibling::only_edits(command) {
-            return Err(ToolError::model(format!("{} hands back no edit for this action", sibling.id())));
-        }
-        Ok(())
+        Ok(edits)
     }
 
     /// Makes an edit that a command asks for. After one that was not made no other is.
@@ -208,6 +212,10 @@ impl Eyes {
 /// As tools know it.
 pub(super) fn shown(action: &Action) -> CodeAction {
     CodeAction { title: action.title.clone(), kind: action.kind.clone(), disabled: action.disabled.clone(), preferred: action.preferred }
+}
+
+fn no_edit(sibling: &Sibling) -> ToolError {
+    ToolError::model(format!("{} hands back no edit for this action", sibling.id()))
 }
 
 fn changing() -> ToolError {
