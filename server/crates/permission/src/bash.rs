@@ -232,7 +232,10 @@ impl Reader {
                 }
                 self.statement(text());
             }
-            "variable_assignment" => self.because(Reason::Assignment(text())),
+            "variable_assignment" => {
+                self.because(Reason::Assignment(text()));
+                self.assignment(node, source);
+            }
             "function_definition" => self.because(Reason::Definition(text())),
             "command_substitution" | "process_substitution" => self.because(Reason::Substitution(text())),
             "heredoc_redirect" | "herestring_redirect" => self.because(Reason::Redirect(text())),
@@ -315,6 +318,17 @@ impl Reader {
             if target.kind() != "process_substitution" {
                 paths::add(&words::word(target, source), kind, &mut self.out.paths);
             }
+        }
+    }
+
+    /// A variable that the line itself uses may be a path. One that only programs see is their matter.
+    fn assignment(&mut self, node: Node<'_>, source: &str) {
+        let field = |name| node.child_by_field_name(name);
+        let (Some(name), Some(value)) = (field("name"), field("value")) else { return };
+        let name = words::source_of(name, source);
+        let elsewhere = [source.get(..node.start_byte()), source.get(node.end_byte()..)];
+        if elsewhere.into_iter().flatten().any(|text| text.contains(&format!("${name}")) || text.contains(&format!("${{{name}"))) {
+            paths::add_if_elsewhere(&words::word(value, source), &mut self.out.paths);
         }
     }
 

@@ -512,6 +512,34 @@ fn denied_is_denied_everywhere() {
 }
 
 #[test]
+fn denied_is_denied_behind_options() {
+    let user = rules(&[("*", Action::Allow), ("git push*", Action::Deny), ("kubectl delete *", Action::Deny), ("rm -rf *", Action::Deny)]);
+    check(
+        &user,
+        Action::Deny,
+        &[
+            "git push",
+            "git -C . push",
+            "git --no-pager push origin",
+            "git -c a.b=c push",
+            "git --git-dir=x push",
+            "git -P -C x -c a=b push",
+            "/usr/bin/git -C . push",
+            "kubectl -n prod delete pod x",
+            "kubectl --context=x -v 5 delete pod x",
+        ],
+    );
+    check(
+        &user,
+        Action::Allow,
+        &["git", "git -C", "git -C . status", "git log --grep push", "git commit -m push", "git -C x commit -m push", "rm -r x", "rm -r -f x"],
+    );
+    // What the user allows by name stays allowed.
+    check(&rules(&[("*", Action::Deny), ("git --no-pager *", Action::Allow)]), Action::Allow, &["git --no-pager push"]);
+    check(&rules(&[("git *", Action::Deny), ("git -C . *", Action::Allow)]), Action::Allow, &["git -C . push"]);
+}
+
+#[test]
 fn last_match_wins() {
     let user =
         rules(&[("*", Action::Deny), ("echo *", Action::Allow), ("echo secret*", Action::Deny), ("echo secret but fine", Action::Allow)]);
@@ -590,7 +618,25 @@ fn paths_are_named() {
     check("echo /x", &[]);
     check("sed -i s/a/b/ f", &[("f", Write)]);
     check("touch a; mkdir -p b", &[("a", Write), ("b", Write)]);
+    check("x=/o; cat $x/s", &[("/o", Read), ("$x/s", Read)]);
+    check("x=/o cat s", &[("s", Read)]);
+    check("export P=/o:$P; make", &[]);
     assert!(!analyze("rm $X").paths[0].literal);
+}
+
+#[test]
+fn paths_within_words_are_named() {
+    #[track_caller]
+    fn check(command: &str, expect: &str) {
+        let analysis = analyze(command);
+        assert!(analysis.paths.iter().any(|path| path.text == expect), "{command}: {:?}", analysis.paths);
+    }
+    check("cat {/o/s.txt,a}", "/o/s.txt");
+    check("cat {a,/o/s.txt}", "/o/s.txt");
+    check("cat $'/o/s.txt'", "/o/s.txt");
+    check("cat ${x:-/o/s.txt}", "/o/s.txt");
+    check("tool {~/s,a}", "~/s");
+    check("tool --in={/o,a}", "/o");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //! **Invariant:** a narrow allow answers for a simple command alone; what else a line does is asked for.
 
 use super::effects::{base_name, has};
-use super::{BashAnalysis, BashDecision, PathKind, Reason, SimpleCommand};
-use crate::{Action, Layers};
+use super::{BashAnalysis, BashDecision, PathKind, Reason, SimpleCommand, Word};
+use crate::{Action, Layers, matches};
 
 const PERMISSION: &str = "bash";
 
@@ -73,10 +73,44 @@ fn of_command(command: &SimpleCommand, layers: &Layers<'_>) -> Action {
         let meant = action == Action::Deny && rule.is_some_and(|rule| rule.pattern != "*");
         return if meant { Action::Deny } else { Action::Allow };
     }
-    // `/bin/rm` is denied by a rule for `rm`; but no rule for `rm` allows it.
+    // A rule that meets the command as it is written has had its say above.
+    let denied = plainer(command).into_iter().any(|text| match layers.evaluate(PERMISSION, &text) {
+        (Action::Deny, Some(rule)) => !matches(&command.text, &rule.pattern),
+        (action, _) => action == Action::Deny,
+    });
+    if denied { Action::Deny } else { action }
+}
+
+/// The command spelled as rules spell it: `/bin/rm` is denied by a rule for `rm`, and `git -C x push` by one for `git push`. No rule for such a spelling allows
+/// the command, since the options may change what it does.
+fn plainer(command: &SimpleCommand) -> Vec<String> {
     let name = command.argv.first().map_or("", |name| name.text.as_str());
-    let bare = format!("{}{}", base_name(name), command.text.get(name.len()..).unwrap_or_default());
-    if bare != command.text && layers.evaluate(PERMISSION, &bare).0 == Action::Deny { Action::Deny } else { action }
+    let base = base_name(name);
+    let bare = (base != name).then(|| format!("{base}{}", command.text.get(name.len()..).unwrap_or_default()));
+    let from = |at: usize| format!("{base} {}", super::words::joined(command.argv.get(at..).unwrap_or_default()));
+    bare.into_iter().chain(subcommands(&command.argv).into_iter().map(from)).collect()
+}
+
+/// Where the subcommand may be behind options (`git -C x push`): whether an option takes the next word as its value is not known.
+fn subcommands(argv: &[Word]) -> Vec<usize> {
+    let option = |at: usize| argv.get(at).is_some_and(|word| word.text.starts_with(['-', '+']));
+    let mut found = Vec::new();
+    let mut at = 1;
+    while option(at) {
+        while option(at) {
+            at += 1;
+        }
+        found.push(at);
+        if argv.get(at - 1).is_some_and(|word| word.text.contains('=')) {
+            break;
+        }
+        at += 1;
+        if !option(at) {
+            found.push(at);
+        }
+    }
+    found.retain(|at| *at < argv.len());
+    found
 }
 
 const READERS: &str = " ls cat pwd echo grep egrep fgrep rg head tail wc find sort uniq cut tr stat file du df date whoami id uname which basename dirname \

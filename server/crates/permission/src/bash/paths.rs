@@ -9,6 +9,22 @@ use super::{PathKind, PathRef, Word};
 /// Adds a word as a path.
 pub(super) fn add(word: &Word, kind: PathKind, out: &mut Vec<PathRef>) {
     add_text(&word.text, word, kind, out);
+    add_within(word, kind, out);
+}
+
+/// Adds the paths elsewhere that the shell may take out of the middle of a word: `{/x,a}`, `$'/x'`, `${y:-/x}`.
+fn add_within(word: &Word, kind: PathKind, out: &mut Vec<PathRef>) {
+    if !word.dynamic {
+        return;
+    }
+    for (at, _) in word.text.match_indices(['/', '~']) {
+        let after = word.text.get(..at).and_then(|before| before.chars().next_back());
+        if after.is_some_and(|c| "{,'\"=:-+(<>| ".contains(c)) {
+            let rest = word.text.get(at..).unwrap_or_default();
+            let path = rest.split([',', '}', '\'', '"', ')', ' ']).next().unwrap_or(rest);
+            add_text(path, word, kind, out);
+        }
+    }
 }
 
 fn add_text(text: &str, word: &Word, kind: PathKind, out: &mut Vec<PathRef>) {
@@ -30,6 +46,8 @@ pub(super) fn add_if_elsewhere(word: &Word, out: &mut Vec<PathRef>) {
         add(word, PathKind::Read, out);
     } else if let Some((_, value)) = word.text.split_once('=').filter(|(_, value)| elsewhere(value)) {
         add_text(value, word, PathKind::Write, out);
+    } else {
+        add_within(word, PathKind::Read, out);
     }
 }
 
