@@ -67,6 +67,132 @@ fn what_the_plugin_tells_of_the_new_text_is_told_to_the_model() {
     }
 }
 
+/// A server of ours that complains, for `lsp` in the configuration.
+fn complaining() -> Value {
+    let server = env!("CARGO_BIN_EXE_fake-language-server");
+    json!({ "fake": { "command": [server], "extensions": [".txt"], "env": { "FAKE_SERVER_COMPLAINS": "BROKEN" } } })
+}
+
+/// What our server says of a line, as the editor shows it: its own copy of that server has another name and tells a code besides.
+fn same_by_the_editor(line: u32) -> Value {
+    let at = |character: u32| json!({ "line": line, "character": character });
+    json!({ "range": { "start": at(0), "end": at(6) }, "severity": 2, "source": "Linter", "code": 7, "message": "this looks wrong" })
+}
+
+#[test]
+fn what_a_server_of_the_editors_finds_after_the_edit_is_told_to_the_model() {
+    let unknown = r"a.txt: now has (whether it had them before your changes is not known)\n  ERROR [3:1] no-undef (eslint)";
+    let both = r"a.txt: introduced 1 error, 1 warning\n  ERROR [3:1] no-undef (eslint)\n  WARNING [2:1] this looks wrong (Linter 7)";
+    let alone = r"a.txt: introduced 1 error\n  ERROR [3:1] no-undef (eslint)";
+    // (our servers, whether the editor has spoken of the file before, what is told)
+    for (lsp, spoken, expect) in [
+        (complaining(), true, [both, "fake: fresh", "editor: fresh"]),
+        (complaining(), false, [unknown, "fake: fresh", "editor: fresh"]),
+        (json!(false), true, [alone, "editor: fresh", "editor: fresh"]),
+        (json!(false), false, [unknown, "editor: fresh", "editor: fresh"]),
+    ] {
+        let model = ScriptedModel::start();
+        let desk = desk(&model, &lsp);
+        let editor = FakeEditor::start(&desk, Mode::Plugin);
+        editor.open("a.txt", None);
+        let serves = lsp.is_object();
+        let old = error("eslint", 0, "it was there");
+        let before: Vec<Value> = if spoken { vec![old] } else { Vec::new() };
+        if spoken {
+            push(&editor, "a.txt", 0, &before);
+        }
+        model.script([edit(&desk, "a.txt", "two", "BROKEN"), Reply::Text("Done."), Reply::Text("It stays.")]);
+        let begun = editor.begun();
+        editor.command("interline.ask", json!({ "text": "Change it." })).expect("the question is taken");
+        editor.wait_text("a.txt", "one\nBROKEN\nthree\n");
+        let mut now = before.clone();
+        now.push(error("eslint", 2, "no-undef"));
+        now.extend(serves.then(|| same_by_the_editor(1)));
+        push(&editor, "a.txt", 1, &now);
+        editor.idle_after(begun);
+        let told = last(&model, 2);
+        for expect in expect {
+            assert!(told.contains(expect), "{lsp} {spoken}: {told}");
+        }
+        assert_eq!((told.matches("this looks wrong").count(), told.contains("it was there")), (usize::from(serves), false), "{told}");
+        if serves && !spoken {
+            assert!(told.contains("WARNING [2:1] this looks wrong (linter)"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn who_asks_what_is_wrong_hears_the_editor_too() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, &complaining());
+    desk.write("project/a.txt", "one\nBROKEN\nthree\n");
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    editor.open("a.txt", None);
+    push(&editor, "a.txt", 0, &[error("eslint", 2, "no-undef"), same_by_the_editor(1)]);
+    model.script([Reply::Call("lsp_diagnostics", json!({ "paths": [desk.at("project/a.txt")] })), Reply::Text("So it is.")]);
+    editor.ask("What is wrong?");
+    let told = last(&model, 2);
+    assert!(told.contains("ERROR [3:1] no-undef (eslint)") && told.contains("fake: fresh; editor: fresh"), "{told}");
+    assert_eq!(told.matches("this looks wrong").count(), 1, "{told}");
+}
+
+#[test]
+fn an_editor_that_has_not_spoken_of_the_new_text_is_pending() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, &complaining());
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    editor.open("a.txt", None);
+    push(&editor, "a.txt", 0, &[]);
+    let mut edits = 0;
+    editor.on_apply(move |editor| {
+        edits += 1;
+        if edits == 2 {
+            push(editor, "a.txt", 2, &[error("eslint", 1, "a number")]);
+        }
+    });
+    let edits = [edit(&desk, "a.txt", "two", "2"), edit(&desk, "a.txt", "three", "3")];
+    model.script(edits.into_iter().chain([Reply::Text("Done."), Reply::Text("It stays.")]));
+    editor.ask("Change it.");
+    let told = last(&model, 2);
+    assert!(told.contains("fake: fresh; editor: pending: nothing said of this text after"), "{told}");
+    assert!(!told.contains("no new errors"), "{told}");
+    let told = last(&model, 3);
+    assert!(told.contains(r"a.txt: introduced 1 error\n  ERROR [2:1] a number (eslint)\nfake: fresh; editor: fresh"), "{told}");
+}
+
+#[test]
+fn what_a_code_action_request_shows_is_told_without_any_server() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, &json!(false));
+    desk.write("project/b.txt", "four\n");
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.open("a.txt", None);
+    editor.open("b.txt", None);
+    let shows = |editor: &FakeEditor, items: &[Value]| {
+        let at = json!({ "line": 0, "character": 0 });
+        let params = json!({ "textDocument": { "uri": editor.uri("a.txt") }, "range": { "start": at, "end": at }, "context": { "diagnostics": items } });
+        editor.begin("textDocument/codeAction", params)
+    };
+    let old = error("other", 0, "it was there");
+    editor.finish(shows(&editor, std::slice::from_ref(&old))).expect("code actions");
+    let mut edits = 0;
+    let (sender, asked) = std::sync::mpsc::channel();
+    editor.on_apply(move |editor| {
+        edits += 1;
+        if edits == 2 {
+            sender.send(shows(editor, &[old.clone(), error("other", 1, "it may be new")])).expect("sent");
+        }
+    });
+    model.script([edit(&desk, "a.txt", "two", "2"), edit(&desk, "b.txt", "four", "4"), Reply::Text("Done."), Reply::Text("It stays.")]);
+    editor.ask("Change it.");
+    editor.finish(asked.recv().expect("asked")).expect("code actions");
+    // It came too late for the first edit's result: it is told before the turn ends.
+    let told = last(&model, 4);
+    let expect = r"Before you end your turn";
+    let now = r"a.txt: now has (whether it had them before your changes is not known)\n  ERROR [2:1] it may be new (other)\n</diagnostics>";
+    assert!(told.contains(expect) && told.contains(now) && !told.contains("it was there"), "{told}");
+}
+
 #[test]
 fn what_a_code_action_request_shows_is_told_where_no_server_says_it() {
     let model = ScriptedModel::start();

@@ -67,6 +67,9 @@ impl LanguageServer for Backend {
     async fn initialize(&self, _: InitializeParams) -> Result<InitializeResult> {
         let caps = self.face.client().learn(&self.raw.get());
         self.face.documents().set_editor(caps.encoding, caps.helix);
+        if caps.plugin {
+            self.face.editor().will_push();
+        }
         Ok(InitializeResult {
             server_info: Some(ServerInfo { name: "interline".into(), version: Some(env!("CARGO_PKG_VERSION").into()) }),
             capabilities: ServerCapabilities {

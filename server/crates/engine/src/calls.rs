@@ -237,5 +237,6 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         output.output.push_str("\n\n");
         output.output.push_str(&told);
     }
-    Ok((output, !told.is_empty()))
+    // Who has said nothing yet may do so before the turn ends.
+    Ok((output, job.eyes.are_looking().await))
 }

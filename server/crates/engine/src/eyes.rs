@@ -15,13 +15,14 @@ mod preflight;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use config::Config;
 use lsp_client::{Disk, Document, EditorSays, FileChange, Limits, Pool, Report, Servers};
 use ropey::Rope;
 use serde_json::Value;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tools::{Diagnostics, Proposed};
 use workspace::{Applied, Content, DocKey, Origin, Route, Snapshot, Workspace};
@@ -81,6 +82,9 @@ impl Siblings {
 
     /// What has happened to the project's files since the last look, besides what is known already.
     async fn look_at_disk(&self, known: &[(PathBuf, FileChange)]) -> Vec<(PathBuf, FileChange)> {
+        if self.pool.get().is_none_or(Pool::is_empty) {
+            return Vec::new();
+        }
         let mut changes = self.disk.lock().await.look(&self.directory).await;
         changes.retain(|(path, _)| !known.iter().any(|(other, _)| other == path));
         changes
@@ -149,22 +153,42 @@ impl Eyes {
         }
         self.siblings.disk_changed(&self.siblings.look_at_disk(&[]).await);
         self.refresh(&mut work, &[]).await;
-        let (told, reports) = self.look(&mut work, &touched, LAST_LOOK, cancel).await;
+        let (told, reports) = self.look(&mut work, &touched, Instant::now(), LAST_LOOK, cancel).await;
         let words = told.words(&reports, &self.siblings.directory);
         (told.errors() > 0 && !words.is_empty()).then_some(words)
     }
 
-    /// What is to be told of documents, once those who look at them have seen them, and by whom.
-    async fn look(&self, work: &mut Work, documents: &[DocKey], budget: Duration, cancel: &CancellationToken) -> (Told, Vec<Report>) {
-        let pool = self.siblings.pool();
-        let mut reports = pool.wait(documents, budget, cancel).await;
-        let mut editor = tokio::select! {
-            editor = self.ask_editor(documents, !reports.is_empty()) => editor,
-            () = cancel.cancelled() => Editor::default(),
-        };
-        let told = compare::look(work, &pool.known(), &reports, documents, &editor);
+    /// What is to be told of documents, once those who look at them have seen them, and by whom. `since` is when they were changed.
+    async fn look(
+        &self,
+        work: &mut Work,
+        documents: &[DocKey],
+        since: Instant,
+        budget: Duration,
+        cancel: &CancellationToken,
+    ) -> (Told, Vec<Report>) {
+        let (mut reports, mut editor) = self.see(documents, since, budget, cancel).await;
+        let told = compare::look(work, &self.siblings.pool().known(), &reports, documents, &editor);
         reports.append(&mut editor.reports);
         (told, reports)
+    }
+
+    /// What servers and the editor say of documents, waiting for both at once.
+    async fn see(&self, documents: &[DocKey], since: Instant, budget: Duration, cancel: &CancellationToken) -> (Vec<Report>, Editor) {
+        let begun = Instant::now();
+        let settled = async {
+            tokio::select! {
+                settled = self.editor_settles(documents, since) => settled,
+                () = cancel.cancelled() => Vec::new(),
+            }
+        };
+        let (reports, settled) = tokio::join!(self.siblings.pool().wait(documents, budget, cancel), settled);
+        (reports, self.ask_editor(documents, &settled, begun.elapsed()).await)
+    }
+
+    /// Whether somebody looks at what this turn has changed.
+    pub async fn are_looking(&self) -> bool {
+        !self.work.lock().await.touched.is_empty()
     }
 
     /// Whether there may be somebody to look at these changes. Reads nothing.
@@ -174,7 +198,7 @@ impl Eyes {
     }
 
     fn is_looked_at(&self, key: &DocKey) -> bool {
-        self.siblings.pool().may_serve(key) || self.siblings.editor.covers(key)
+        self.siblings.pool().may_serve(key) || self.siblings.editor.may_speak_of(key)
     }
 
     /// The turn is over: servers need not hold its documents any more, and the next one begins anew.
@@ -336,7 +360,7 @@ impl Diagnostics for Eyes {
             if given {
                 work.given.insert(change.key.clone());
             }
-            if (given || self.siblings.editor.covers(&change.key)) && !keys.contains(&change.key) {
+            if (given || self.siblings.editor.may_speak_of(&change.key)) && !keys.contains(&change.key) {
                 keys.push(change.key.clone());
             }
         }
@@ -344,7 +368,7 @@ impl Diagnostics for Eyes {
         work.touched.extend(new);
         self.refresh(&mut work, &keys).await;
         let budget = BUDGET.saturating_sub(begun.elapsed()).max(BUDGET / 2);
-        let (told, reports) = self.look(&mut work, &keys, budget, cancel).await;
+        let (told, reports) = self.look(&mut work, &keys, begun, budget, cancel).await;
         told.words(&reports, &self.siblings.directory)
     }
 }

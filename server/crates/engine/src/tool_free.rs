@@ -246,7 +246,7 @@ fn may_read(shared: &Shared, setup: &Setup, key: &DocKey, name: &str, roots: &[P
 }
 
 async fn walk(root: PathBuf, most: usize) -> Option<Vec<PathBuf>> {
-    match tokio::task::spawn_blocking(move || tools::files_below(&root, most)).await {
+    match tokio::task::spawn_blocking(move || tools::files_below(&root, most, false)).await {
         Ok(files) => files,
         Err(error) => {
             tracing::error!("the project's files could not be listed: {error}");

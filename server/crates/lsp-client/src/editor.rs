@@ -2,9 +2,11 @@
 //!
 //! Must not know who reads it, nor how it came.
 //!
-//! **Invariant:** what is said counts for exactly the version that it was said of. What is shown in part is never taken for all, and our own marks never count.
+//! **Invariant:** what is said counts for exactly the version that it was said of. What is shown in part is never taken for all, and our own marks never count. Nobody waits
+//! for longer than the editor usually takes with files of that kind, and ever shorter where it keeps silent.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,11 +26,12 @@ const OWN: &str = "interline";
 /// Documents, and entries of one, that are remembered.
 const FILES: usize = 1000;
 const ITEMS: usize = 1000;
+/// Kinds of files of which it is remembered how the editor speaks of them.
+const KINDS: usize = 100;
 /// How long it must have been quiet at least, and at most: several servers of an editor speak one after the other.
 const QUIET: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
-/// Waits in vain after which a push is waited for shortly, and how long that is.
-const MISSES: u32 = 2;
-const SHORT: Duration = Duration::from_millis(200);
+/// How long a first word about a change is waited for where nothing is known of how long that takes.
+const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// What the editor says.
 #[derive(Debug)]
@@ -39,11 +42,32 @@ pub struct EditorSays {
 
 #[derive(Debug, Default)]
 struct State {
+    /// It tells by itself what it shows.
+    pushes: bool,
     files: HashMap<DocKey, Heard>,
+    /// Changes of which it has not said anything yet.
+    awaited: HashMap<DocKey, Awaited>,
+    /// By the file's extension.
+    kinds: HashMap<OsString, Manner>,
+}
+
+/// How the editor speaks of files of one kind.
+#[derive(Debug, Default)]
+struct Manner {
+    /// From a change to the first push about it.
+    latency: History,
     /// Between pushes of one version; nothing for a version of which there was one push alone.
     gaps: History,
     /// Waits in vain since the last push.
     missed: u32,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    version: i32,
+    since: Instant,
+    /// It was waited for in vain.
+    missed: bool,
 }
 
 #[derive(Debug)]
@@ -53,8 +77,12 @@ struct Heard {
     whole: bool,
     items: Vec<Value>,
     encoding: Encoding,
+    /// The last push, and the first one of this version.
     at: Instant,
+    first: Instant,
     pushes: u32,
+    /// How long the first one took is known.
+    measured: bool,
 }
 
 /// What the editor says of one version of a document.
@@ -66,6 +94,23 @@ pub struct Shown {
     pub whole: bool,
 }
 
+/// What came of waiting for the editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It has said all of that version, as far as can be told.
+    Yes,
+    /// It speaks of a newer version.
+    Outdated,
+    /// It has not said anything of that version in time, or does not stop talking of it.
+    No,
+}
+
+impl Heard {
+    fn new(version: i32, whole: bool, items: Vec<Value>, encoding: Encoding, at: Instant) -> Self {
+        Self { version, whole, items, encoding, at, first: at, pushes: u32::from(whole), measured: false }
+    }
+}
+
 impl Default for EditorSays {
     fn default() -> Self {
         Self { state: Mutex::default(), news: watch::Sender::new(0) }
@@ -73,10 +118,15 @@ impl Default for EditorSays {
 }
 
 impl EditorSays {
+    /// The editor will tell by itself what it shows: our plugin runs in it.
+    pub fn will_push(&self) {
+        self.state().pushes = true;
+    }
+
     /// All that the editor shows of a version of a document, as LSP's `Diagnostic[]`.
     pub fn pushed(&self, key: &DocKey, version: i32, items: &Value, encoding: Encoding) {
         let items = foreign(items).take(ITEMS).cloned().collect();
-        self.state().push(key, Heard { version, whole: true, items, encoding, at: Instant::now(), pushes: 1 });
+        self.state().push(key, Heard::new(version, true, items, encoding, Instant::now()));
         self.news.send_modify(|count| *count += 1);
     }
 
@@ -86,7 +136,7 @@ impl EditorSays {
         if !state.has_room(key) || foreign(items).next().is_none() {
             return;
         }
-        let heard = Heard { version, whole: false, items: Vec::new(), encoding, at: Instant::now(), pushes: 0 };
+        let heard = Heard::new(version, false, Vec::new(), encoding, Instant::now());
         let heard = state
             .files
             .entry(key.clone())
@@ -109,13 +159,22 @@ impl EditorSays {
 
     /// The document is closed: versions begin anew when it is opened again.
     pub fn closed(&self, key: &DocKey) {
-        self.state().files.remove(key);
+        let mut state = self.state();
+        state.files.remove(key);
+        state.awaited.remove(key);
     }
 
     /// Whether the editor tells by itself what it shows of a document.
     #[must_use]
     pub fn covers(&self, key: &DocKey) -> bool {
         self.state().files.get(key).is_some_and(|heard| heard.whole)
+    }
+
+    /// Whether it may say something of a document that is open in it.
+    #[must_use]
+    pub fn may_speak_of(&self, key: &DocKey) -> bool {
+        let state = self.state();
+        state.pushes || state.files.contains_key(key)
     }
 
     /// What it says of this version of a document, which has this text; none where it has not said anything.
@@ -127,24 +186,33 @@ impl EditorSays {
         Some(Shown { items: items.into(), whole: heard.whole })
     }
 
-    /// Waits until it has said all of a version of a document that it covers, as far as can be told: it has pushed, and then kept quiet for longer than it usually does. Whether it has.
-    pub async fn settled(&self, key: &DocKey, version: i32, budget: Duration) -> bool {
-        let deadline = Instant::now() + self.state().patience(budget);
+    /// Waits until it has said all of a version of a document, as far as can be told: it has pushed, and then kept quiet for longer than it usually does. `since` is when the
+    /// document got that text.
+    pub async fn settled(&self, key: &DocKey, version: i32, since: Instant, budget: Duration) -> Settled {
+        let deadline = Instant::now() + budget;
         let mut news = self.news.subscribe();
+        self.state().wait_for(key, version, since);
         loop {
             news.mark_unchanged();
-            let due = self.state().due(key, version);
             let now = Instant::now();
-            let until = match due {
-                Due::Never => return false,
-                Due::At(at) if at <= now => return true,
-                Due::At(at) => at.min(deadline),
-                Due::Later => deadline,
+            let until = {
+                let mut state = self.state();
+                let due = state.due(key, version);
+                let until = match due {
+                    Due::Never => return Settled::No,
+                    Due::Outdated => return Settled::Outdated,
+                    Due::At(at) if at <= now => return Settled::Yes,
+                    Due::At(at) => at.min(deadline),
+                    Due::Later => state.patient_until(key, budget).min(deadline),
+                };
+                if now >= until {
+                    if due == Due::Later {
+                        state.miss(key);
+                    }
+                    return Settled::No;
+                }
+                until
             };
-            if now >= deadline {
-                self.state().missed += u32::from(matches!(due, Due::Later));
-                return false;
-            }
             tokio::select! {
                 // The sender is our own.
                 _ = news.changed() => {}
@@ -161,8 +229,10 @@ impl EditorSays {
 /// When all is said of a version.
 #[derive(Debug, PartialEq)]
 enum Due {
-    /// It is closed, has another text by now, or is not covered.
+    /// It does not tell what it shows, or the document is closed.
     Never,
+    /// It speaks of a newer version.
+    Outdated,
     /// Once there is a push.
     Later,
     /// Unless there is another push before.
@@ -170,39 +240,83 @@ enum Due {
 }
 
 impl State {
-    fn push(&mut self, key: &DocKey, heard: Heard) {
+    fn push(&mut self, key: &DocKey, mut heard: Heard) {
+        self.pushes = true;
         let before = self.files.get(key).filter(|before| before.whole);
         if before.is_some_and(|before| before.version > heard.version) || !self.has_room(key) {
             return;
         }
-        let pushes = match before {
+        let (mut gap, mut took) = (None, None);
+        match before {
             Some(before) if before.version == heard.version => {
-                self.gaps.add(heard.at.duration_since(before.at));
-                before.pushes + 1
+                gap = Some(heard.at.duration_since(before.at));
+                (heard.pushes, heard.first, heard.measured) = (before.pushes + 1, before.first, before.measured);
             }
-            Some(before) => {
-                if before.pushes == 1 {
-                    self.gaps.add(Duration::ZERO);
-                }
-                1
-            }
-            None => 1,
-        };
-        self.missed = 0;
-        self.files.insert(key.clone(), Heard { pushes, ..heard });
+            Some(before) if before.pushes == 1 => gap = Some(Duration::ZERO),
+            _ => {}
+        }
+        if let Some(awaited) = self.awaited.remove(key)
+            && awaited.version == heard.version
+        {
+            took = Some(heard.at.saturating_duration_since(awaited.since));
+            heard.measured = true;
+        }
+        let manner = self.manner(key);
+        gap.into_iter().for_each(|gap| manner.gaps.add(gap));
+        took.into_iter().for_each(|took| manner.latency.add(took));
+        manner.missed = 0;
+        self.files.insert(key.clone(), heard);
     }
 
-    fn due(&self, key: &DocKey, version: i32) -> Due {
-        let quiet = self.gaps.usual().unwrap_or(QUIET.1).clamp(QUIET.0, QUIET.1);
-        match self.files.get(key).filter(|heard| heard.whole) {
-            Some(heard) if heard.version == version => Due::At(heard.at + quiet),
-            Some(heard) if heard.version < version => Due::Later,
-            _ => Due::Never,
+    /// From now on it is noted how long it takes with a change that was made then.
+    fn wait_for(&mut self, key: &DocKey, version: i32, since: Instant) {
+        if let Some(heard) = self.files.get_mut(key).filter(|heard| heard.whole && heard.version >= version) {
+            if heard.version == version && !std::mem::replace(&mut heard.measured, true) {
+                let took = heard.first.saturating_duration_since(since);
+                self.manner(key).latency.add(took);
+            }
+            return;
+        }
+        let (known, room) = (self.awaited.get(key).map(|awaited| awaited.version), self.awaited.len() < FILES);
+        if known != Some(version) && (room || known.is_some()) {
+            self.awaited.insert(key.clone(), Awaited { version, since, missed: false });
         }
     }
 
-    fn patience(&self, budget: Duration) -> Duration {
-        if self.missed < MISSES { budget } else { budget.min(SHORT) }
+    fn due(&self, key: &DocKey, version: i32) -> Due {
+        let quiet = self.kinds.get(&kind(key)).and_then(|manner| manner.gaps.usual()).unwrap_or(QUIET.1).clamp(QUIET.0, QUIET.1);
+        match self.files.get(key).filter(|heard| heard.whole) {
+            Some(heard) if heard.version == version => Due::At(heard.at + quiet),
+            Some(heard) if heard.version > version => Due::Outdated,
+            None if !self.pushes => Due::Never,
+            _ => Due::Later,
+        }
+    }
+
+    /// Until when a first word about the last change is worth waiting for: for as long as that usually takes, not at all where that is longer than may be waited, and half as long after
+    /// each time that there was none.
+    fn patient_until(&self, key: &DocKey, budget: Duration) -> Instant {
+        let Some(awaited) = self.awaited.get(key) else { return Instant::now() };
+        let manner = self.kinds.get(&kind(key));
+        let usual = manner.and_then(|manner| manner.latency.usual()).map_or(UNKNOWN, |usual| usual.max(QUIET.0));
+        let missed = manner.map_or(0, |manner| manner.missed);
+        let worth = if usual > budget { Duration::ZERO } else { usual };
+        awaited.since + worth / 2_u32.saturating_pow(missed)
+    }
+
+    /// It was waited for in vain.
+    fn miss(&mut self, key: &DocKey) {
+        // Once for a change, however often somebody waits.
+        if self.awaited.get_mut(key).is_some_and(|awaited| !std::mem::replace(&mut awaited.missed, true)) {
+            let manner = self.manner(key);
+            manner.missed = manner.missed.saturating_add(1);
+        }
+    }
+
+    fn manner(&mut self, key: &DocKey) -> &mut Manner {
+        let kind = kind(key);
+        let known = self.kinds.len() < KINDS || self.kinds.contains_key(&kind);
+        self.kinds.entry(if known { kind } else { OsString::new() }).or_default()
     }
 
     fn has_room(&self, key: &DocKey) -> bool {
@@ -210,94 +324,13 @@ impl State {
     }
 }
 
+fn kind(key: &DocKey) -> OsString {
+    key.path().and_then(|path| path.extension()).map(ToOwned::to_owned).unwrap_or_default()
+}
+
 fn foreign(items: &Value) -> impl Iterator<Item = &Value> {
     items.as_array().into_iter().flatten().filter(|item| item["source"] != OWN)
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn item(source: &str, line: u32, message: &str) -> Value {
-        let at = json!({ "line": line, "character": 2 });
-        json!({ "range": { "start": at, "end": at }, "severity": 1, "source": source, "message": message })
-    }
-
-    fn key() -> DocKey {
-        DocKey::file("/p/a.f")
-    }
-
-    fn of(says: &EditorSays, version: i32) -> Option<(Vec<String>, bool)> {
-        let shown = says.of(&key(), version, &"ä😀b\nc\n".into())?;
-        Some((shown.items.iter().map(|item| format!("{}:{} {}", item.start.line, item.start.column, item.message)).collect(), shown.whole))
-    }
-
-    #[test]
-    fn what_is_said_counts_for_its_version_alone() {
-        let says = EditorSays::default();
-        says.pushed(&key(), 3, &json!([item("pyright", 0, "one"), item("interline", 0, "ours"), 7]), Encoding::Utf16);
-        assert_eq!((of(&says, 2), of(&says, 4)), (None, None));
-        assert_eq!(of(&says, 3), Some((vec!["0:1 one".to_owned()], true)), "columns are characters, and our own marks do not count");
-        says.pushed(&key(), 2, &json!([item("pyright", 0, "late")]), Encoding::Utf16);
-        assert_eq!(of(&says, 3), Some((vec!["0:1 one".to_owned()], true)));
-        says.seen(&key(), 3, &json!([item("ruff", 1, "in part")]), Encoding::Utf16);
-        assert_eq!(of(&says, 3).map(|(items, _)| items.len()), Some(1), "who tells all needs no parts");
-        says.pushed(&key(), 4, &json!(null), Encoding::Utf16);
-        assert_eq!(of(&says, 4), Some((vec![], true)));
-        says.closed(&key());
-        assert_eq!((of(&says, 4), says.covers(&key())), (None, false));
-    }
-
-    #[test]
-    fn parts_are_put_together() {
-        let says = EditorSays::default();
-        says.seen(&key(), 1, &json!([]), Encoding::Utf8);
-        says.seen(&key(), 1, &json!([item("a", 0, "one")]), Encoding::Utf8);
-        says.seen(&key(), 1, &json!([item("a", 0, "one"), item("b", 1, "two")]), Encoding::Utf8);
-        assert_eq!(of(&says, 1), Some((vec!["0:1 one".to_owned(), "1:1 two".to_owned()], false)));
-        says.seen(&key(), 2, &json!([item("b", 1, "two")]), Encoding::Utf8);
-        assert_eq!((of(&says, 1), of(&says, 2)), (None, Some((vec!["1:1 two".to_owned()], false))));
-        assert!(!says.covers(&key()));
-    }
-
-    #[test]
-    fn it_has_said_all_when_it_has_been_quiet() {
-        let start = Instant::now();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut state = State::default();
-        let push = |state: &mut State, version, ms| {
-            state.push(&key(), Heard { version, whole: true, items: Vec::new(), encoding: Encoding::Utf8, at: at(ms), pushes: 1 });
-        };
-        assert_eq!(state.due(&key(), 1), Due::Never, "nothing is waited for where nothing was ever pushed");
-        push(&mut state, 1, 0);
-        assert_eq!([state.due(&key(), 1), state.due(&key(), 2)], [Due::At(at(500)), Due::Later], "without experience long");
-        for version in 2..6 {
-            push(&mut state, version, 1000 * version as u64);
-        }
-        assert_eq!(state.due(&key(), 5), Due::At(at(5100)), "there never was a second one");
-        assert_eq!(state.due(&key(), 4), Due::Never, "the user has typed");
-        for version in 6..20 {
-            push(&mut state, version, 10_000 * version as u64);
-            push(&mut state, version, 10_000 * version as u64 + 240);
-        }
-        assert_eq!(state.due(&key(), 19), Due::At(at(190_540)), "there always is a second one");
-    }
-
-    #[tokio::test]
-    async fn who_pushes_nothing_is_waited_for_shortly() {
-        let says = EditorSays::default();
-        let (long, none) = (Duration::from_secs(1000), Duration::ZERO);
-        says.pushed(&key(), 1, &json!([]), Encoding::Utf8);
-        for _ in 0..2 {
-            assert_eq!(says.state().patience(long), long);
-            assert!(!says.settled(&key(), 2, none).await);
-        }
-        assert_eq!(says.state().patience(long), SHORT);
-        let key = key();
-        let (settled, ()) = tokio::join!(says.settled(&key, 2, long), async { says.pushed(&key, 3, &json!([]), Encoding::Utf8) });
-        assert!(!settled && says.state().patience(long) == long, "a push says that there is somebody");
-        assert!(says.settled(&key, 3, long).await);
-    }
-}
+mod tests;

@@ -354,6 +354,11 @@ impl Ledger {
         self.heard
     }
 
+    /// Grows with each end of a check after a save.
+    pub(crate) fn checked(&self) -> Tick {
+        self.check.as_ref().map_or(0, |check| check.done)
+    }
+
     /// Within which time it nearly always says something about a text that it is given, if that is known.
     pub(crate) fn usual(&self) -> Option<std::time::Duration> {
         if self.pull.is_some() { self.answers.usual() } else { self.latency.usual() }

@@ -35,7 +35,7 @@ pub use client::{Disk, Document, Wanted};
 pub use connection::RequestError;
 pub use delta::{Delta, Moment};
 pub use diagnostic::{Diagnostic, Point, Related, Severity};
-pub use editor::{EditorSays, Shown};
+pub use editor::{EditorSays, Settled, Shown};
 pub use freshness::{Pending, Proof, Report, State};
 pub use pool::{Known, KnownFile, Limits, Pool, Sibling, Siblings, Status, Trial, Tried};
 pub use process::Program;

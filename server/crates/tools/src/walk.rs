@@ -74,12 +74,13 @@ impl Folder {
     }
 }
 
-/// The files below a folder that git does not ignore, sorted; none if there are more than `most`, or they cannot be listed. Blocks.
+/// The files below a folder that git does not ignore, sorted; those with a name that begins with a dot, or in such a folder, only if they are wanted. None if there are more than
+/// `most`, or they cannot be listed. Blocks.
 #[must_use]
-pub fn files_below(folder: &Path, most: usize) -> Option<Vec<PathBuf>> {
+pub fn files_below(folder: &Path, most: usize, hidden: bool) -> Option<Vec<PathBuf>> {
     let wanted = OverrideBuilder::new(folder).build().ok()?;
     let mut files = Vec::new();
-    for entry in (Folder { path: folder.to_owned(), wanted, hidden: false }).builder().build() {
+    for entry in (Folder { path: folder.to_owned(), wanted, hidden }).builder().build() {
         let entry = entry.ok()?;
         if entry.file_type().is_some_and(|kind| kind.is_file()) {
             files.push(entry.into_path());

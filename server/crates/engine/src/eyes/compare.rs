@@ -42,20 +42,22 @@ impl Told {
         self.changed.iter().map(|(_, delta)| delta.errors()).sum::<usize>() + unknown
     }
 
-    /// For the model; empty if no server looks at the documents.
+    /// For the model; empty if nobody looks at the documents.
     pub(super) fn words(&self, reports: &[Report], base: &Path) -> String {
-        if reports.is_empty() {
-            return String::new();
-        }
         let mut text = render::deltas(&self.changed, base);
         for (key, items) in &self.unknown {
             let name = render::name(key, base);
             text += &format!("{name}: now has (whether it had them before your changes is not known)\n{}", render::entries(items, base));
         }
+        if text.is_empty() && reports.is_empty() {
+            return text;
+        }
         if text.is_empty() && reports.iter().all(|report| report.state.is_fresh()) {
             text = "no new errors or warnings\n".to_owned();
         }
-        format!("<diagnostics>\n{text}{}\n</diagnostics>", render::states(reports))
+        let states = render::states(reports);
+        let end = if states.is_empty() { "" } else { "\n" };
+        format!("<diagnostics>\n{text}{states}{end}</diagnostics>")
     }
 }
 
@@ -63,14 +65,19 @@ impl Told {
 pub(super) fn look(work: &mut Work, known: &[Known], reports: &[Report], documents: &[DocKey], editor: &Editor) -> Told {
     let mut told = Told::default();
     let mut covered: HashMap<&DocKey, HashSet<Option<String>>> = HashMap::new();
-    for (key, now) in &editor.whole {
+    // What the editor shows of documents of which it is not known what it showed before.
+    let mut shown: Vec<&(DocKey, Seen)> = editor.parts.iter().collect();
+    for of_key @ (key, now) in &editor.whole {
         let name = (editor::name(), key.clone());
-        if let Some(before) = work.before.get(&name).cloned() {
-            let sources = before.items.iter().chain(now.items.iter()).map(|item| item.source.clone());
-            covered.insert(key, sources.collect());
-            let delta = delta(Some(&before), work.last.get(&name), now, true);
-            told.add(key, delta);
+        let before = work.before.get(&name).cloned().or_else(|| work.created.contains(key).then(Seen::default));
+        match &before {
+            Some(before) => {
+                let sources = before.items.iter().chain(now.items.iter()).map(|item| item.source.clone());
+                covered.insert(key, sources.collect());
+            }
+            None => shown.push(of_key),
         }
+        told.add(key, delta(before.as_ref(), work.last.get(&name), now, true));
         work.last.insert(name, now.clone());
     }
     for one in known {
@@ -109,7 +116,7 @@ pub(super) fn look(work: &mut Work, known: &[Known], reports: &[Report], documen
             work.last.insert(name, now);
         }
     }
-    for (key, now) in editor.parts.iter().filter(|(key, _)| documents.contains(key)) {
+    for (key, now) in shown.into_iter().filter(|(key, _)| documents.contains(key)) {
         let ours = known.iter().flat_map(|one| &one.files).filter(|file| file.key == *key).flat_map(|file| file.items.iter());
         let ours: HashSet<_> = ours.map(identity).collect();
         let items: Vec<Diagnostic> = now.items.iter().filter(|item| !ours.contains(&identity(item))).cloned().collect();
@@ -127,13 +134,13 @@ fn delta(before: Option<&Seen>, last: Option<&Seen>, now: &Seen, all_fresh: bool
     Delta { introduced, resolved }
 }
 
-/// What makes two of one document the same one, whoever says it.
-fn identity(item: &Diagnostic) -> (Option<&str>, Option<&str>, Point, Point, &str) {
-    (item.source.as_deref(), item.code.as_deref(), item.start, item.end, &item.message)
+/// What makes two of one document the same one, whoever says it: the same server has one name here and another one there (`typescript`, `ts`), and tells more or less.
+fn identity(item: &Diagnostic) -> (Point, &str) {
+    (item.start, &item.message)
 }
 
 /// Those that are not there yet.
-fn join(all: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
+pub(super) fn join(all: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
     for item in more {
         if !all.iter().any(|other| identity(other) == identity(&item)) {
             all.push(item);

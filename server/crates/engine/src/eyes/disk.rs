@@ -37,7 +37,8 @@ impl Disk {
 }
 
 fn stamps(folder: &Path) -> Option<HashMap<PathBuf, Stamp>> {
-    let files = tools::files_below(folder, MOST)?.into_iter();
+    // A hidden one counts: `.clang-tidy` and `.eslintrc` say how the others are looked at.
+    let files = tools::files_below(folder, MOST, true)?.into_iter();
     // One that has gone this very moment is gone.
     let stamp = |path: &PathBuf| path.symlink_metadata().and_then(|meta| Ok((meta.modified()?, meta.len()))).ok();
     Some(files.filter_map(|path| stamp(&path).map(|stamp| (path, stamp))).collect())
@@ -65,14 +66,28 @@ mod tests {
         let write = |name: &str, text: &str| std::fs::write(temp.path().join(name), text).unwrap();
         write("a", "1");
         write("b", "1");
+        std::fs::create_dir_all(temp.path().join(".github")).unwrap();
+        std::fs::create_dir_all(temp.path().join(".git")).unwrap();
+        write(".gitignore", "out\n");
         let mut disk = Disk::default();
         assert_eq!(disk.look(temp.path()).await, []);
         write("a", "12");
         write("c", "1");
+        for name in [".clangd", ".github/w.yml", ".git/index", "out"] {
+            write(name, "1");
+        }
         std::fs::remove_file(temp.path().join("b")).unwrap();
         let changes = disk.look(temp.path()).await;
-        let named: Vec<_> = changes.iter().map(|(path, change)| (path.file_name().unwrap().to_str().unwrap(), *change)).collect();
-        assert_eq!(named, [("a", FileChange::Changed), ("b", FileChange::Deleted), ("c", FileChange::Created)]);
+        let name = |path: &PathBuf| path.strip_prefix(temp.path()).unwrap().display().to_string();
+        let named: Vec<_> = changes.iter().map(|(path, change)| (name(path), *change)).collect();
+        let expect = [
+            (".clangd", FileChange::Created),
+            (".github/w.yml", FileChange::Created),
+            ("a", FileChange::Changed),
+            ("b", FileChange::Deleted),
+            ("c", FileChange::Created),
+        ];
+        assert_eq!(named, expect.map(|(name, change)| (name.to_owned(), change)));
         assert_eq!(disk.look(temp.path()).await, []);
         assert_eq!(disk.look(Path::new("/nowhere/at/all")).await, []);
     }

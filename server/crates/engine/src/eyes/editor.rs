@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lsp_client::{Diagnostic, Proof, Report, State};
+use lsp_client::{Pending, Proof, Report, Settled, State};
 use tokio::time::Instant;
 use workspace::{DocKey, Origin, Snapshot};
 
 use super::compare::Seen;
 use super::{Eyes, Server};
 
-/// How long the editor is waited for where servers of our own have said what they think, and where there are none.
-const WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// How long the editor is waited for at most, beside the servers of our own.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// What the editor says of the documents as they are now.
 #[derive(Default)]
@@ -47,44 +47,59 @@ impl Eyes {
         Some((Seen { items: shown.items, text: Some(snapshot.text.clone()) }, shown.whole))
     }
 
-    /// What it says of the open documents, once it has looked at these; `told` where servers of our own have.
-    pub(super) async fn ask_editor(&self, documents: &[DocKey], told: bool) -> Editor {
-        let begun = Instant::now();
+    /// Waits until the editor has said all that it has to say of these documents, which were changed then; those of which it has.
+    pub(super) async fn editor_settles<'a>(&self, documents: &'a [DocKey], since: Instant) -> Vec<&'a DocKey> {
         let says = &self.siblings.editor;
-        let mut found = Editor::default();
-        let mut settled: Vec<&DocKey> = Vec::new();
-        let budget = if told { WAIT.0 } else { WAIT.1 };
-        for key in documents.iter().filter(|key| says.covers(key)) {
-            let Ok(now) = self.workspace.read(key).await else { continue };
-            if let Some(version) = version(&now)
-                && says.settled(key, version, budget.saturating_sub(begun.elapsed())).await
-            {
-                settled.push(key);
+        let waits = documents.iter().filter(|key| says.may_speak_of(key)).map(|key| async move {
+            let mut last = None;
+            loop {
+                let now = version(&self.workspace.read(key).await.ok()?)?;
+                if last.replace(now) == Some(now) {
+                    // It speaks of a version that the document does not have.
+                    return None;
+                }
+                match says.settled(key, now, since, WAIT).await {
+                    Settled::Yes => return Some(key),
+                    Settled::No => return None,
+                    // The user types.
+                    Settled::Outdated => {}
+                }
             }
-        }
+        });
+        futures_util::future::join_all(waits).await.into_iter().flatten().collect()
+    }
+
+    /// What it says of the open documents; of these, if all is said of them.
+    pub(super) async fn ask_editor(&self, documents: &[DocKey], settled: &[&DocKey], waited: Duration) -> Editor {
+        let mut found = Editor::default();
         for snapshot in self.workspace.open_documents().await {
-            let Some((seen, whole)) = self.shown(&snapshot) else { continue };
             let key = snapshot.key.clone();
-            if !whole {
+            let shown = self.shown(&snapshot);
+            if let Some((seen, false)) = shown {
                 found.parts.push((key, seen));
                 continue;
             }
-            // Of a document that was changed all must have been said.
             if documents.contains(&key) {
-                if !settled.contains(&&key) {
+                let seen = shown.as_ref().filter(|_| settled.contains(&&key)).map(|(seen, _)| seen);
+                if self.siblings.editor.covers(&key) {
+                    found.reports.push(report(&key, version(&snapshot), seen, waited));
+                }
+                if seen.is_none() {
                     continue;
                 }
-                let version = version(&snapshot).unwrap_or_default();
-                found.reports.push(report(&key, version, &seen.items, begun.elapsed()));
             }
-            found.whole.push((key, seen));
+            found.whole.extend(shown.map(|(seen, _)| (key, seen)));
         }
         found
     }
 }
 
-fn report(key: &DocKey, version: i32, items: &Arc<[Diagnostic]>, waited: Duration) -> Report {
+fn report(key: &DocKey, version: Option<i32>, seen: Option<&Seen>, waited: Duration) -> Report {
     let (server, root) = name();
-    let state = State::Fresh { version, by: Proof::Settled, whole: true };
-    Report { key: key.clone(), server, root, state, current: true, items: Arc::clone(items), waited }
+    let state = match version {
+        Some(version) if seen.is_some() => State::Fresh { version, by: Proof::Settled, whole: true },
+        _ => State::Pending(Pending::Silent),
+    };
+    let items = seen.map(|seen| Arc::clone(&seen.items)).unwrap_or_default();
+    Report { key: key.clone(), server, root, current: state.is_fresh(), state, items, waited }
 }

@@ -16,11 +16,13 @@ use lsp_client::semantic::{hover, places, symbols};
 use lsp_client::{Report, RequestError, Severity, Sibling, Siblings, render};
 use ropey::Rope;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tools::{Carry, Choose, CodeAction, Found, LanguageServers, Location, Lookup, Span, Symbol, ToolError, files_below};
 use workspace::{DocKey, Snapshot};
 
-use super::{Eyes, LAST_LOOK, Work, give};
+use super::editor::Editor;
+use super::{Eyes, LAST_LOOK, Work, compare, give};
 
 /// How long is waited for a server that starts, or loads the project.
 const START: Duration = Duration::from_secs(20);
@@ -146,8 +148,9 @@ impl LanguageServers for Eyes {
             self.take_up(document).await;
         }
         let keys: Vec<DocKey> = documents.iter().map(|document| document.key.clone()).collect();
-        let reports = self.siblings.pool().wait(&keys, CHECK, cancel).await;
-        Ok(keys.iter().map(|key| self.said_of(key, &reports)).collect::<Vec<_>>().join("\n"))
+        let (mut reports, mut editor) = self.see(&keys, Instant::now(), CHECK, cancel).await;
+        reports.append(&mut editor.reports);
+        Ok(keys.iter().map(|key| self.said_of(key, &reports, &editor)).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -194,7 +197,7 @@ impl Eyes {
             return Some(open);
         }
         let folder = self.siblings.directory.clone();
-        let files = tokio::task::spawn_blocking(move || files_below(&folder, FILES)).await.ok()??;
+        let files = tokio::task::spawn_blocking(move || files_below(&folder, FILES, false)).await.ok()??;
         let mut kinds: HashMap<_, Vec<DocKey>> = HashMap::new();
         for file in files {
             let key = DocKey::file(&file);
@@ -240,7 +243,7 @@ impl Eyes {
         let touched = work.touched.clone();
         if !touched.is_empty() {
             self.refresh(&mut work, &[]).await;
-            let (told, reports) = self.look(&mut work, &touched, LAST_LOOK, cancel).await;
+            let (told, reports) = self.look(&mut work, &touched, Instant::now(), LAST_LOOK, cancel).await;
             let words = told.words(&reports, base);
             return if words.is_empty() { "No language server looks at what you changed.".to_owned() } else { words };
         }
@@ -254,15 +257,18 @@ impl Eyes {
         format!("You changed nothing in this turn that a language server looks at. Name files in `paths` to have them looked at.\n{said}")
     }
 
-    fn said_of(&self, key: &DocKey, reports: &[Report]) -> String {
+    fn said_of(&self, key: &DocKey, reports: &[Report], editor: &Editor) -> String {
         let base = &self.siblings.directory;
         let own: Vec<Report> = reports.iter().filter(|report| report.key == *key).cloned().collect();
         let name = render::name(key, base);
-        if own.is_empty() {
+        let parts = editor.parts.iter().filter(|(of, _)| of == key).map(|(_, seen)| &seen.items);
+        let mut grave = Vec::new();
+        for items in own.iter().map(|report| &report.items).chain(parts) {
+            compare::join(&mut grave, items.iter().filter(|item| item.severity <= Severity::Warning).cloned().collect());
+        }
+        if own.is_empty() && grave.is_empty() {
             return format!("{name}: {}", key.path().map_or_else(String::new, |path| self.siblings.pool().why_nobody(path)));
         }
-        let grave: Vec<_> =
-            own.iter().flat_map(|report| report.items.iter()).filter(|item| item.severity <= Severity::Warning).cloned().collect();
         let said = if !grave.is_empty() {
             format!("\n{}", render::entries(&grave, base))
         } else if own.iter().all(|report| report.state.is_fresh()) {

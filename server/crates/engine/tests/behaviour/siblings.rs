@@ -149,6 +149,20 @@ async fn a_server_that_says_nothing_is_pending_and_one_that_crashes_says_so() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_says_anything_is_pending_at_each_edit() {
+    let mut world = World::with(server("slow")).await;
+    world.files.set("a.f", "0\n");
+    let steps: Vec<String> = (0..12).map(|step| step.to_string()).collect();
+    let edits = steps.windows(2).map(|pair| edit(&pair[0], &pair[1]));
+    world.model.script(edits.chain([Reply::Text("done")]));
+    assert_eq!(world.turn("go").await, "done");
+    for request in 2..13 {
+        let told = last(&world, request).await;
+        assert!(told.contains("fake: pending: still checking after") && !told.contains("no new errors"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_server_nothing_is_told() {
     for more in [json!({}), json!({ "lsp": false }), json!({ "lsp": { "fake": { "command": ["no-such-program"], "extensions": [".f"] } } })]
     {

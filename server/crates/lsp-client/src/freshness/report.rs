@@ -78,6 +78,9 @@ pub enum Pending {
     /// Nothing came about this text yet.
     #[error("still checking")]
     Checking,
+    /// It is an editor, which says what it shows when it likes to, and has said nothing about this text.
+    #[error("nothing said of this text")]
+    Silent,
     /// What the server says itself is known, but a slower check after the save is not done; its title.
     #[error("{0} is still running")]
     Check(String),

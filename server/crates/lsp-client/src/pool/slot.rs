@@ -19,8 +19,37 @@ use crate::{Disk, Document, Setup};
 
 /// Waits in vain after which a server is waited for shortly.
 const MISSES: u32 = 2;
-/// How long that is.
+/// How long that is; half as long after each further one.
 const SHORT: Duration = Duration::from_millis(200);
+
+/// Waits in a row that ended without what was waited for.
+#[derive(Debug, Default)]
+struct Missed {
+    times: u32,
+    /// When the last of them began: several documents that are waited for at once are one wait.
+    begun: Option<Instant>,
+    /// How often it had come by then.
+    heard: u64,
+}
+
+impl Missed {
+    /// How long it is worth waiting for, if it has come so often by now.
+    fn patience(&mut self, heard: u64, whole: Duration) -> Duration {
+        if self.heard != heard {
+            *self = Self { heard, ..Self::default() };
+        }
+        match self.times.checked_sub(MISSES) {
+            None => whole,
+            Some(more) => whole.min(SHORT / 2_u32.saturating_pow(more)),
+        }
+    }
+
+    fn once_more(&mut self, begun: Instant) {
+        if self.begun.replace(begun) != Some(begun) {
+            self.times = self.times.saturating_add(1);
+        }
+    }
+}
 
 /// Where a server is in its life.
 #[derive(Clone, Debug)]
@@ -60,15 +89,18 @@ struct Work {
     used: Instant,
     /// How long it was waited for while it was starting or loading.
     waited: Duration,
-    /// Waits in a row that ended without an answer, and how often it had answered then.
-    missed: (u32, u64),
+    /// Its answers.
+    missed: Missed,
+    /// The ends of its checks after saves.
+    unchecked: Missed,
     why: String,
 }
 
 impl Slot {
     pub(super) fn new(server: Arc<Server>, root: PathBuf) -> Arc<Self> {
         let (documents, why) = (HashMap::new(), String::new());
-        let work = Work { documents, uses: 0, used: Instant::now(), waited: Duration::ZERO, missed: (0, 0), why };
+        let (missed, unchecked) = (Missed::default(), Missed::default());
+        let work = Work { documents, uses: 0, used: Instant::now(), waited: Duration::ZERO, missed, unchecked, why };
         Arc::new(Self {
             server,
             root,
@@ -197,18 +229,17 @@ impl Slot {
         self.work().waited += waited;
     }
 
-    /// How long an answer is worth waiting for: a server that has missed its time again and again is waited for shortly, until it answers.
-    pub(super) fn patience(&self, heard: u64, whole: Duration) -> Duration {
+    /// How long an answer and the end of a check are worth waiting for: what has not come in time again and again is waited for shortly, until it comes. `heard` and `checked` are how often
+    /// they have come.
+    pub(super) fn patience(&self, heard: u64, checked: u64, whole: Duration) -> (Duration, Duration) {
         let mut work = self.work();
-        if work.missed.1 != heard {
-            work.missed = (0, heard);
-        }
-        if work.missed.0 < MISSES { whole } else { whole.min(SHORT) }
+        (work.missed.patience(heard, whole), work.unchecked.patience(checked, whole))
     }
 
-    /// It was waited for in vain.
-    pub(super) fn missed(&self) {
-        self.work().missed.0 += 1;
+    /// In a wait that began then an answer was waited for in vain; or, with `check`, the end of a check.
+    pub(super) fn missed(&self, begun: Instant, check: bool) {
+        let mut work = self.work();
+        if check { work.unchecked.once_more(begun) } else { work.missed.once_more(begun) }
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -321,5 +352,30 @@ async fn until_ended(slot: &Slot, client: Arc<Client>) -> Option<String> {
             client.shut_down(&why).await;
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_makes_waits_short_until_it_ends() {
+        let whole = Duration::from_secs(4);
+        let start = Instant::now();
+        let mut missed = Missed::default();
+        let patience = |missed: &mut Missed, wait: u64, heard: u64| {
+            let patience = missed.patience(heard, whole).as_millis();
+            // Two documents in one wait.
+            missed.once_more(start + Duration::from_secs(wait));
+            missed.once_more(start + Duration::from_secs(wait));
+            patience
+        };
+        let waits: Vec<u128> = (0..6).map(|wait| patience(&mut missed, wait, 0)).collect();
+        assert_eq!(waits, [4000, 4000, 200, 100, 50, 25]);
+        let last = (6..100).map(|wait| patience(&mut missed, wait, 0)).last();
+        assert_eq!(last, Some(0));
+        assert_eq!([patience(&mut missed, 101, 1), patience(&mut missed, 102, 1)], [4000, 4000], "it has spoken, be it ever so late");
+        assert_eq!(missed.patience(1, Duration::from_millis(10)).as_millis(), 10);
     }
 }

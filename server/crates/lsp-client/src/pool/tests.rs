@@ -66,11 +66,18 @@ impl World {
     /// The next server that is started, once it has shaken hands.
     async fn server(&mut self) -> Fake {
         let mut fake = self.made.recv().await.expect("a server");
-        let id = fake.request("initialize").await.0;
-        let sync = json!({ "textDocumentSync": { "openClose": true, "change": 2, "save": true } });
-        fake.answer(&id, json!({ "capabilities": sync })).await;
-        fake.expect("initialized").await;
+        shake_hands(&mut fake).await;
         fake
+    }
+
+    /// The version about which it is fresh, once it is.
+    async fn until_fresh(&self) -> i32 {
+        loop {
+            match self.wait(LONG).await {
+                State::Fresh { version, .. } => return version,
+                State::Pending(_) => tokio::task::yield_now().await,
+            }
+        }
     }
 
     fn give(&self, text: &str) {
@@ -86,6 +93,13 @@ impl World {
     fn states(&self) -> Vec<(String, usize)> {
         self.pool.status().into_iter().map(|status| (status.state, status.documents)).collect()
     }
+}
+
+async fn shake_hands(fake: &mut Fake) {
+    let id = fake.request("initialize").await.0;
+    let sync = json!({ "textDocumentSync": { "openClose": true, "change": 2, "save": true } });
+    fake.answer(&id, json!({ "capabilities": sync })).await;
+    fake.expect("initialized").await;
 }
 
 fn stopped(why: &str) -> State {
@@ -153,10 +167,55 @@ async fn two_hundred_edits_leave_nothing_behind() {
 async fn a_slow_server_is_never_fresh_and_never_waited_for_beyond_the_budget() {
     let mut world = World::new(Limits::default());
     world.give("one");
-    let _server = world.server().await;
-    assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
-    world.give("two");
-    assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
+    let mut server = world.server().await;
+    for text in ["one", "two"] {
+        world.give(text);
+        assert_eq!(world.wait(SHORT).await, State::Pending(Pending::Checking));
+    }
+    // By now it is known to be silent: this would take long if it had the whole time again.
+    for text in ["three", "four", "five"] {
+        world.give(text);
+        assert_eq!(world.wait(LONG).await, State::Pending(Pending::Checking));
+    }
+    // It answers late, and is waited for again.
+    server.publish("a.f", Some(5), &[0]).await;
+    assert_eq!(world.until_fresh().await, 5);
+    world.give("six");
+    let (state, ()) = tokio::join!(world.wait(LONG), async {
+        server.expect("textDocument/didOpen").await;
+        for version in 2..=6 {
+            assert_eq!(server.expect("textDocument/didChange").await["textDocument"]["version"], version);
+        }
+        server.publish("a.f", Some(6), &[]).await;
+    });
+    assert_eq!(state, State::Fresh { version: 6, by: Proof::Version, whole: true });
+}
+
+#[tokio::test]
+async fn a_check_that_never_ends_is_waited_for_shortly() {
+    let mut world = World::named("rust", Limits::default(), true, true);
+    let save = |text: &str| assert!(world.pool.give(&Document { disk: Disk::Written, ..document("a.f", text) }));
+    save("0");
+    let mut server = world.made.recv().await.expect("a server");
+    shake_hands(&mut server).await;
+    server.expect("workspace/didChangeConfiguration").await;
+    server.expect("textDocument/didOpen").await;
+    let progress = |kind: &str| json!({ "token": "rust-analyzer/flycheck/0", "value": { "kind": kind, "title": "cargo check" } });
+    server.say("$/progress", progress("begin")).await;
+    let running = State::Pending(Pending::Check("cargo check".to_owned()));
+    for version in 2..=6 {
+        save(&version.to_string());
+        server.publish("a.f", Some(version), &[]).await;
+        let budget = if version < 4 { SHORT } else { LONG };
+        while world.wait(budget).await != running {
+            tokio::task::yield_now().await;
+        }
+    }
+    save("7");
+    server.say("$/progress", progress("begin")).await;
+    server.say("$/progress", progress("end")).await;
+    server.publish("a.f", Some(7), &[]).await;
+    assert_eq!(world.until_fresh().await, 7);
 }
 
 #[tokio::test]
@@ -373,7 +432,10 @@ async fn a_server_that_never_answers_is_waited_for_shortly() {
     let mut server = world.server().await;
     let slot = world.pool.inner.all().remove(0);
     let patience = |slot: &Slot| match slot.phase() {
-        Phase::Running(client) => slot.patience(client.ledger().heard(), LONG),
+        Phase::Running(client) => {
+            let heard = client.ledger().heard();
+            slot.patience(heard, 0, LONG).0
+        }
         phase => panic!("{phase:?}"),
     };
     for text in ["two", "three"] {

@@ -35,24 +35,31 @@ pub(super) struct Budget {
 /// One document of one server. None where the server turns out not to be there.
 pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &CancellationToken) -> Option<Report> {
     slot.touch();
-    let mut deadline = budget.start + budget.whole;
-    let ready_by = deadline.min(budget.start + budget.starting.saturating_sub(slot.waited()));
+    let whole = budget.start + budget.whole;
+    // For an answer, and for a check's end.
+    let mut deadlines = (whole, whole);
+    let ready_by = whole.min(budget.start + budget.starting.saturating_sub(slot.waited()));
     let mut phases = slot.phases();
     let mut news = None;
     let state = loop {
         let phase = phases.borrow_and_update().clone();
         if let Phase::Running(client) = &phase {
             if news.is_none() {
-                deadline = budget.start + slot.patience(client.ledger().heard(), budget.whole);
+                let (heard, checked) = {
+                    let ledger = client.ledger();
+                    (ledger.heard(), ledger.checked())
+                };
+                let (answer, check) = slot.patience(heard, checked, budget.whole);
+                deadlines = (budget.start + answer, budget.start + check);
             }
             news.get_or_insert_with(|| client.news()).mark_unchanged();
         }
-        let (state, again) = match look(&phase, &key, deadline) {
+        let (state, again) = match look(&phase, &key, deadlines) {
             Look::Done(state) => break state,
             Look::Nothing => return None,
             Look::Later(state, again) => (state, again),
         };
-        let until = if is_unready(&state) { ready_by } else { deadline };
+        let until = if is_unready(&state) { ready_by } else { by(&state, deadlines) };
         let heard = async {
             match &mut news {
                 // Its end is told by the phase, too.
@@ -68,8 +75,8 @@ pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &C
         }
     };
     slot.touch();
-    if state == State::Pending(Pending::Checking) && Instant::now() >= deadline {
-        slot.missed();
+    if matches!(state, State::Pending(Pending::Checking | Pending::Check(_))) && Instant::now() >= by(&state, deadlines) {
+        slot.missed(budget.start, is_check(&state));
     }
     if is_unready(&state) {
         slot.add_wait(budget.start.elapsed());
@@ -78,7 +85,7 @@ pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &C
         Phase::Running(client) => client.ledger().items(&key),
         _ => Arc::default(),
     };
-    let current = state.is_fresh() || matches!(state, State::Pending(Pending::Check(_)));
+    let current = state.is_fresh() || is_check(&state);
     Some(Report {
         key,
         server: Arc::clone(&slot.server.id),
@@ -95,7 +102,17 @@ fn is_unready(state: &State) -> bool {
     matches!(state, State::Pending(Pending::Starting | Pending::Loading(_)))
 }
 
-fn look(phase: &Phase, key: &DocKey, deadline: Instant) -> Look {
+/// Whether only a check after a save is not done.
+fn is_check(state: &State) -> bool {
+    matches!(state, State::Pending(Pending::Check(_)))
+}
+
+/// The deadline of what is waited for in that state.
+fn by(state: &State, (answer, check): (Instant, Instant)) -> Instant {
+    if is_check(state) { check } else { answer }
+}
+
+fn look(phase: &Phase, key: &DocKey, deadlines: (Instant, Instant)) -> Look {
     let client = match phase {
         Phase::Starting => return Look::Later(State::Pending(Pending::Starting), None),
         Phase::Ended(why) | Phase::Stopped(why) => return Look::Done(State::Pending(Pending::Stopped(why.clone()))),
@@ -113,7 +130,9 @@ fn look(phase: &Phase, key: &DocKey, deadline: Instant) -> Look {
             None => Look::Done(judged.state),
         },
         State::Pending(Pending::Stopped(_)) => Look::Done(judged.state),
-        State::Pending(_) if judged.hopeless || judged.likely.is_some_and(|at| at > deadline) => Look::Done(judged.state),
+        State::Pending(_) if judged.hopeless || judged.likely.is_some_and(|at| at > by(&judged.state, deadlines)) => {
+            Look::Done(judged.state)
+        }
         State::Pending(_) => Look::Later(judged.state, judged.again),
     }
 }
