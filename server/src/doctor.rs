@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** a key is never shown, only where it comes from; and the report ends, whatever does not answer.
 
+mod brought;
 mod net;
 mod siblings;
 
@@ -53,23 +54,12 @@ pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     model(&registry, env, dirs, &mut report);
     this_machine(&registry, &mut report);
     siblings::report(&loaded, &mut report);
-    mcp_servers(&loaded, &mut report);
+    brought::report(&brought::Place { loaded: &loaded, env, dirs, cwd }, &mut report);
     report.row("sandbox", "none yet: commands run with your own rights, once you or your rules have allowed them");
     approvals(dirs, &folders(&loaded, cwd), &mut report);
     last_errors(&paths::log_file(dirs), &mut report);
     output::write(&report.text);
     if report.bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-/// The MCP servers of the configuration. None is started for this.
-fn mcp_servers(loaded: &Loaded, report: &mut Report) {
-    let (servers, problems) = mcp::configured(loaded.config.other.get("mcp"), None);
-    for server in servers.iter().filter(|server| server.enabled) {
-        report.row("mcp", format!("{}: {} (`interline mcp list` starts it)", server.name, server.reach));
-    }
-    for problem in problems {
-        report.row("mcp", problem);
-    }
 }
 
 #[derive(Default)]

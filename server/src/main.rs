@@ -6,6 +6,7 @@ mod auth_cli;
 mod builtin;
 mod config_cli;
 mod configuration;
+mod consent;
 mod demo;
 mod doctor;
 mod export;

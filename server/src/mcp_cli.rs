@@ -5,6 +5,7 @@
 //! **Invariant:** a server is started only by a command that says so; a token is never printed, and nothing is written to a configuration that was not shown.
 
 mod add;
+mod allow;
 mod serve;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use config::{Dirs, Env, Loaded};
 use mcp::{Logins, Reach, ServerConfig, Servers, State, Status};
 
-use crate::output;
+use crate::{consent, output};
 
 /// How long servers may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -24,6 +25,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub enum McpCommand {
     /// Write a server into the configuration: `add NAME -- COMMAND ARGUMENTS`, or `add NAME --url URL`
     Add(add::AddArgs),
+    /// Let the servers be started that this project brings, as they are now
+    Allow(allow::AllowArgs),
     /// Start the servers of the configuration and say how each is
     #[command(alias = "ls")]
     List,
@@ -57,11 +60,12 @@ pub async fn mcp(command: McpCommand, env: Env, dirs: Dirs, cwd: &Path) -> ExitC
     }
     let done = match command {
         McpCommand::Serve => Ok(()),
-        McpCommand::Add(args) => add::add(&args, &dirs, &loaded),
+        McpCommand::Add(args) => add::add(&args, &env, &dirs, &loaded, cwd),
+        McpCommand::Allow(args) => allow::allow(&args, &loaded, &dirs, cwd),
         McpCommand::List => list(&loaded, &dirs, cwd).await,
         McpCommand::Auth { name: None } => auth_list(&loaded, &dirs),
         McpCommand::Auth { name: Some(name) } if name == "list" => auth_list(&loaded, &dirs),
-        McpCommand::Auth { name: Some(name) } => auth(&loaded, &dirs, &name).await,
+        McpCommand::Auth { name: Some(name) } => auth(&loaded, &dirs, cwd, &name).await,
         McpCommand::Logout { name } => logout(&dirs, &name),
         McpCommand::Debug { name } => debug(&loaded, &dirs, cwd, &name).await,
     };
@@ -74,11 +78,13 @@ pub async fn mcp(command: McpCommand, env: Env, dirs: Dirs, cwd: &Path) -> ExitC
     }
 }
 
-/// The servers of the configuration, none of which is started; only `name`, if that is given.
+/// The servers of the configuration, none of which is started, and those that the project brings not before they are allowed; only `name`, if that is given.
 fn servers(loaded: &Loaded, dirs: &Dirs, cwd: &Path) -> Servers {
     let roots = if loaded.root == cwd { vec![cwd.to_owned()] } else { vec![cwd.to_owned(), loaded.root.clone()] };
     let places = mcp::Places { directory: cwd.to_owned(), roots };
-    let (servers, problems) = engine::mcp_servers(&loaded.config, places, &[&dirs.opencode_data, &dirs.data]);
+    let foreign = consent::servers(loaded, dirs, cwd);
+    let held: Vec<&str> = foreign.iter().filter(|(_, standing)| !standing.may_run()).map(|(server, _)| &*server.name).collect();
+    let (servers, problems) = engine::mcp_servers(&loaded.config, &held, places, &[&dirs.opencode_data, &dirs.data]);
     problems.iter().for_each(|problem| output::note(&format!("interline: {problem}")));
     servers
 }
@@ -118,6 +124,7 @@ fn described(status: &Status) -> String {
     let [tools, prompts, resources] = status.has;
     match &status.state {
         State::Disabled => "disabled".to_owned(),
+        State::Held => format!("not started: the project brings it, and you have not allowed it (`interline mcp allow {}`)", status.name),
         State::Idle | State::Stopped => "not started".to_owned(),
         State::Starting => "still starting".to_owned(),
         State::Running(about) => format!("connected ({about}): {tools} tools, {prompts} prompts, {resources} resources"),
@@ -140,8 +147,11 @@ fn auth_list(loaded: &Loaded, dirs: &Dirs) -> Result<(), String> {
     Ok(())
 }
 
-async fn auth(loaded: &Loaded, dirs: &Dirs, name: &str) -> Result<(), String> {
+async fn auth(loaded: &Loaded, dirs: &Dirs, cwd: &Path, name: &str) -> Result<(), String> {
     let server = find(loaded, name)?;
+    if servers(loaded, dirs, cwd).is_held(name) {
+        return Err(format!("{name} is the project's, and you have not allowed it: `interline mcp allow {name}` shows what it is"));
+    }
     let show = |address: &str| {
         output::note(&format!("Allow Interline in the browser:\n\n  {address}\n"));
         open_browser(address);

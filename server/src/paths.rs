@@ -32,13 +32,15 @@ pub fn find_program(env: &Env, name: &str) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
+/// Whether this is a file that may be run.
 #[cfg(unix)]
-fn is_program(path: &Path) -> bool {
+pub fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Whether this is a file that may be run.
 #[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
+pub fn is_program(path: &Path) -> bool {
     path.is_file()
 }

@@ -200,7 +200,7 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive
         workspace: Arc::new(workspace),
         registry: models_cli::registry_of(&loaded, env, dirs),
         instruction_urls: loaded.instruction_urls(),
-        brought: Brought::of(&loaded),
+        brought: Brought::of(&loaded, &cwd),
         config: Arc::new(loaded.config),
         instructions: Arc::new(instructions),
         skills: loaded.skills,

@@ -249,7 +249,65 @@ fn an_mcp_server_is_written_down_once_it_was_shown() {
     assert_eq!(home.run(&["mcp", "debug", "files"], "").0, Some(1));
     assert_eq!(home.run(&["mcp", "logout", "files"], "").0, Some(1));
     let (_, out, _) = home.run(&["doctor"], "");
-    assert!(out.contains("files: /nonexistent/program"), "{out}");
+    assert!(
+        out.contains("files: allowed by you; /nonexistent/program") && out.contains("PROBLEM: /nonexistent/program: No such file"),
+        "{out}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn doctor_tells_what_folders_bring() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let script = |name: &str, text: &str| {
+        home.write(name, text);
+        fs::set_permissions(home.at(name), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    script("project/.interline/tool/theirs", "#!/bin/sh\necho x >> ran\n");
+    script("config/interline/tool/broken", "#!/bin/sh\necho '{}'\n");
+    script("config/interline/tool/read", "#!/bin/sh\n");
+    home.write("config/interline/interline.json", r#"{"hooks": {"session": [{"command": ["/bin/sh", "-c", "true"]}]}}"#);
+    home.write("project/interline.json", r#"{"hooks": {"tool.before": [{"command": ["./gone.py"]}]}, "mcp": {"odd": {"type": "local"}}}"#);
+    let (_, out, err) = home.run(&["doctor"], "");
+    for says in [
+        "theirs: not allowed yet; ",
+        "broken: your own; ",
+        "PROBLEM: its schema has no `description`",
+        "PROBLEM: it is not offered: there is another one of that name",
+        "session: your own; /bin/sh -c true\n",
+        "tool.before: not allowed yet; ./gone.py: PROBLEM: ",
+        "PROBLEM: mcp.odd: `command` must be a list",
+    ] {
+        assert!(out.contains(says), "{says}: {out}{err}");
+    }
+    assert!(!home.at("project/ran").exists());
+}
+
+#[test]
+fn a_projects_mcp_server_is_allowed_on_the_command_line() {
+    let home = Home::new();
+    let entry = r#"{"mcp": {"theirs": {"type": "local", "command": ["/bin/sh", "-c", "echo x >> started; echo WORD"]}}}"#;
+    home.write("project/opencode.json", entry);
+    let check = |arguments: &[&str], input: &str, status: i32, says: &str| {
+        let (code, out, err) = home.run(arguments, input);
+        let all = format!("{out}{err}");
+        assert!(code == Some(status) && all.contains(says), "{arguments:?} {code:?}: {all}");
+    };
+    check(&["mcp", "list"], "", 0, "theirs\tnot started: the project brings it");
+    check(&["mcp", "debug", "theirs"], "", 1, "interline mcp allow theirs");
+    check(&["doctor"], "", 1, "theirs: not allowed yet; /bin/sh -c echo x");
+    check(&["mcp", "allow", "other"], "", 1, "no MCP server `other`");
+    check(&["mcp", "allow", "theirs"], "n\n", 1, "echo x >> started");
+    assert!(!home.at("project/started").exists());
+    check(&["mcp", "allow", "theirs"], "y\n", 0, "theirs is allowed");
+    check(&["mcp", "allow"], "", 0, "theirs is allowed by you");
+    check(&["mcp", "list"], "", 0, "theirs\tfailed");
+    assert!(home.at("project/started").exists());
+    home.write("project/opencode.json", &entry.replace("WORD", "OTHER"));
+    check(&["mcp", "list"], "", 0, "not started");
+    home.write("config/interline/interline.json", r#"{"permission": {"project_code": {"mcp theirs *": "deny"}}}"#);
+    check(&["mcp", "allow", "--yes"], "", 1, "denied by your configuration");
 }
 
 #[test]

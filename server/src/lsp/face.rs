@@ -172,7 +172,7 @@ impl Face {
             registry: models_cli::registry_of(&loaded, &self.0.env, &self.0.dirs),
             instructions: Arc::new(instructions),
             instruction_urls: loaded.instruction_urls(),
-            brought: Brought::of(&loaded),
+            brought: Brought::of(&loaded, &root),
             skills: loaded.skills.clone(),
             env: self.0.env.clone(),
             places: Places { data: self.0.dirs.data.clone(), directory: root.clone() },

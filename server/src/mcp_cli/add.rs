@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Dirs, Loaded};
+use config::{Dirs, Env, Loaded};
 use serde_json::{Map, Value, json};
 
+use crate::consent::{self, Standing};
 use crate::setup::{self, Plan};
 
 /// The command line's.
@@ -37,7 +38,7 @@ pub struct AddArgs {
     command: Vec<String>,
 }
 
-pub(super) fn add(args: &AddArgs, dirs: &Dirs, loaded: &Loaded) -> Result<(), String> {
+pub(super) fn add(args: &AddArgs, env: &Env, dirs: &Dirs, loaded: &Loaded, cwd: &Path) -> Result<(), String> {
     let server = entry(args)?;
     let folder = if args.global { &dirs.config } else { &loaded.root };
     let theirs = if args.global { &dirs.opencode_config } else { &loaded.root };
@@ -50,7 +51,15 @@ pub(super) fn add(args: &AddArgs, dirs: &Dirs, loaded: &Loaded) -> Result<(), St
     let new = config::with_entry(old.as_deref().unwrap_or_default(), &["mcp", &args.name], &server)
         .map_err(|why| format!("{}: {why}; nothing was changed", file.display()))?;
     let plan = Plan { file, old, new, next: "`interline mcp list` starts it and says how it is." };
-    setup::carry_out(&plan, args.yes, args.dry_run).map_err(|error| error.to_string())
+    setup::carry_out(&plan, args.yes, args.dry_run).map_err(|error| error.to_string())?;
+    // What the user has just written into the project needs no second word.
+    let now = config::load(env, dirs, cwd);
+    let written =
+        consent::servers(&now, dirs, cwd).into_iter().find(|(known, standing)| known.name == args.name && *standing == Standing::Asked);
+    match written.filter(|_| !args.dry_run && std::fs::read_to_string(&plan.file).is_ok_and(|text| text == plan.new)) {
+        Some((server, _)) => consent::allow(&server, dirs, cwd),
+        None => Ok(()),
+    }
 }
 
 fn entry(args: &AddArgs) -> Result<Value, String> {

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::check::{Finding, check};
 use crate::executables::{self, ToolFile};
+use crate::foreign::{self, ForeignServer};
 use crate::hooks::{self, Hook};
 use crate::instructions::is_url;
 use crate::lower::{finish, lower_agent, lower_file};
@@ -51,6 +52,8 @@ pub struct Loaded {
     pub hooks: Vec<Hook>,
     /// What the user's own configuration says of programs that projects bring: patterns of `permission.project_code`, the last that matches counts.
     pub project_code: Vec<(String, Action)>,
+    /// The MCP servers that the project brings: they are started with consent only.
+    pub foreign_servers: Vec<ForeignServer>,
     /// The addresses among `instructions` that a project's file names.
     pub project_urls: HashSet<String>,
     /// The Markdown file of an agent that has one.
@@ -96,7 +99,7 @@ pub fn explain(env: &Env, dirs: &Dirs, cwd: &Path) -> (String, Vec<Problem>) {
 fn read<'a>(env: &'a Env, dirs: &'a Dirs, cwd: &'a Path, origins: Option<Origins>) -> Loader<'a> {
     let root = worktree_root(cwd);
     let loaded = Loaded { root: root.clone(), ..Loaded::default() };
-    let mut loader = Loader { env, dirs, cwd, merged: Map::new(), loaded, origins, project: false };
+    let mut loader = Loader { env, dirs, cwd, merged: Map::new(), own: Map::new(), put_in: Vec::new(), loaded, origins, project: false };
     if !loader.folder_files(&dirs.config, INTERLINE) {
         loader.folder_files(&dirs.opencode_config, &["config.json", "opencode.json", "opencode.jsonc"]);
     }
@@ -142,6 +145,7 @@ fn read<'a>(env: &'a Env, dirs: &'a Dirs, cwd: &'a Path, origins: Option<Origins
     }
     let permission = loader.permission_variable();
     finish(&mut loader.merged, env, permission);
+    loader.loaded.foreign_servers = foreign::servers(&loader.merged, &loader.own, &loader.put_in);
     loader
 }
 
@@ -156,6 +160,10 @@ struct Loader<'a> {
     dirs: &'a Dirs,
     cwd: &'a Path,
     merged: Map<String, Value>,
+    /// The same without what the project's files say.
+    own: Map<String, Value>,
+    /// What was put in for placeholders, each with its placeholder.
+    put_in: Vec<(String, String)>,
     loaded: Loaded,
     /// Where the values come from, if somebody wants to know.
     origins: Option<Origins>,
@@ -206,6 +214,9 @@ impl Loader<'_> {
             } else if let Some(rules) = file.get("permission").and_then(|rules| serde_json::from_value(rules.clone()).ok()) {
                 let rules = permission_rules(&rules, &self.dirs.home).into_iter().filter(|(name, ..)| name == "project_code");
                 self.loaded.project_code.extend(rules.map(|(_, pattern, action)| (pattern, action)));
+            }
+            if !self.project {
+                merge_file(&mut self.own, file.clone());
             }
             self.record(&file, label, &spot);
             merge_file(&mut self.merged, file);
@@ -258,9 +269,11 @@ impl Loader<'_> {
             *message = substituted.redact(std::mem::take(message));
         }
         self.findings(label, text, findings, |offset| substituted.original(offset));
+        let values = substituted.into_values();
         if let Some(origins) = &mut self.origins {
-            origins.hide(substituted.into_values());
+            origins.hide(values.clone());
         }
+        self.put_in.extend(values);
         value.map(|value| (value, spot))
     }
 

@@ -67,6 +67,7 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude
 async fn server_prompt(shared: &Shared, name: &str, arguments: &str) -> Result<Option<String>, EngineError> {
     let servers = shared.tools.servers();
     let Some((server, prompt)) = name.split_once(':').filter(|(server, _)| servers.knows(server)) else { return Ok(None) };
+    shared.foreign.release(shared);
     let said = servers.prompt(server, prompt, &config::split_arguments(arguments), &CancellationToken::new()).await;
     said.map(|content| Some(content.text)).map_err(|why| EngineError::Nothing(why.to_string()))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::{Config, Dirs, Env, Skill};
 use lsp_client::{EditorSays, FileChange};
-use permission::{Action, Rule};
+use permission::Action;
 use proto::{
     MessageId, MessageWithParts, NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, SessionTime, TurnId,
 };
@@ -24,6 +24,7 @@ use crate::agents;
 use crate::events::Bus;
 use crate::extras::Extras;
 use crate::eyes::Siblings;
+use crate::foreign::{self, Foreign};
 use crate::hooks::Hooks;
 use crate::ledger::Ledger;
 use crate::prompts::Prompts;
@@ -81,15 +82,18 @@ pub struct Brought {
     pub tools: Vec<config::ToolFile>,
     /// Programs on events.
     pub hooks: Vec<config::Hook>,
+    /// MCP servers of the project's.
+    pub servers: Vec<foreign::Named>,
     /// What the user's own configuration says of projects' programs: patterns, the last that matches counts.
     pub trust: Vec<(String, Action)>,
 }
 
 impl Brought {
-    /// What was found.
+    /// What was found for a session in `directory`.
     #[must_use]
-    pub fn of(loaded: &config::Loaded) -> Self {
-        Self { tools: loaded.tools.values().cloned().collect(), hooks: loaded.hooks.clone(), trust: loaded.project_code.clone() }
+    pub fn of(loaded: &config::Loaded, directory: &std::path::Path) -> Self {
+        let servers = foreign::named(loaded, directory);
+        Self { tools: loaded.tools.values().cloned().collect(), hooks: loaded.hooks.clone(), servers, trust: loaded.project_code.clone() }
     }
 }
 
@@ -139,12 +143,14 @@ impl Engine {
         let tools = {
             let places = mcp::Places { directory: deps.places.directory.clone(), roots: deps.workspace.roots() };
             let theirs = Dirs::from_env(&deps.env).opencode_data;
-            let (servers, problems) = toolbox::servers(&deps.config, places, &[&theirs, &deps.places.data]);
+            let held: Vec<&str> = deps.brought.servers.iter().map(|server| &*server.name).collect();
+            let (servers, problems) = toolbox::servers(&deps.config, &held, places, &[&theirs, &deps.places.data]);
             Toolbox::new(tools, servers, problems)
         };
         let instructions = (deps.instructions)();
         let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);
-        let Brought { tools: files, hooks, trust } = deps.brought;
+        let Brought { tools: files, hooks, servers: theirs, trust } = deps.brought;
+        let foreign = Foreign::new(theirs, trust.clone());
         let extras = Extras::new(files, hooks, trust, deps.places.directory.clone(), &deps.places.data);
         let hooks = Arc::new(Hooks::new(deps.places.directory.clone(), extras.own_hooks()));
         let remote = Remote::new(deps.instruction_urls, deps.places.data.join("instructions"), deps.env.clone());
@@ -167,6 +173,7 @@ impl Engine {
             instructions_now: deps.instructions,
             remote,
             extras,
+            foreign,
             hooks,
             guides: Arc::new(guides),
             formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
@@ -486,6 +493,7 @@ impl Engine {
 
     /// Ends all turns and commands, and waits until everything is stored.
     pub async fn shutdown(&self) {
+        self.0.shared.foreign.end();
         let workers: Vec<_> = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         for (_, worker) in &workers {
             // It may have ended.
@@ -597,7 +605,7 @@ impl Engine {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("New session").trim();
         let title: String =
             if first.chars().count() > TITLE { first.chars().take(TITLE - 1).chain(['…']).collect() } else { first.to_owned() };
-        self.recall_approvals();
+        self.0.shared.recall_approvals();
         SessionState::create(&self.0.shared, title, None)
     }
 
@@ -606,20 +614,8 @@ impl Engine {
         if let Some(parent) = &info.parent_id {
             return Err(EngineError::Nothing(format!("{id} is the session of a subagent of {parent}; fork it to go on with it")));
         }
-        self.recall_approvals();
+        self.0.shared.recall_approvals();
         SessionState::load(&self.0.shared, info)
-    }
-
-    /// What was allowed for good before this process counts again. Where that cannot be read, the user is asked again.
-    fn recall_approvals(&self) {
-        let shared = &self.0.shared;
-        let approvals = shared.saver.store().and_then(|store| store.approvals(&self.directory()).map_err(|e| e.to_string()));
-        match approvals {
-            Ok(approvals) => shared.prompts.recall(
-                approvals.into_iter().map(|a| Rule { permission: a.permission, pattern: a.pattern, action: Action::Allow }).collect(),
-            ),
-            Err(why) => tracing::error!("what was allowed for good cannot be read: {why}"),
-        }
     }
 }
 

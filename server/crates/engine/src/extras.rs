@@ -17,7 +17,7 @@ use tools::{Ask, Asker as _, Custom, Denied, Description};
 
 use crate::agents::Agent;
 use crate::hooks::{Active, Hooks};
-use crate::prompts::CallAsker;
+use crate::prompts::{CallAsker, Prompts};
 use crate::toolbox::Toolbox;
 
 /// The permission by which a project's programs are asked for.
@@ -133,11 +133,9 @@ impl Extras {
     async fn allowed(&self, asker: &CallAsker, all: Vec<Named>) -> Result<(Vec<String>, Option<String>), ()> {
         let (mut allowed, mut asked) = (Vec::new(), Vec::new());
         for named in all {
-            let rule = self.trust.iter().rev().find(|(pattern, _)| permission::matches(&named.pattern, pattern)).map(|(_, action)| *action);
-            match rule.unwrap_or(Action::Ask) {
+            match standing(&self.trust, &asker.prompts, &named.pattern) {
                 Action::Allow => allowed.push(named.pattern),
                 Action::Deny => {}
-                Action::Ask if asker.prompts.is_approved(PERMISSION, &named.pattern) => allowed.push(named.pattern),
                 Action::Ask => asked.push(named),
             }
         }
@@ -171,7 +169,7 @@ impl Extras {
 
     fn name_tool(&self, path: &Path, digest: &str) -> Named {
         let shown = path.strip_prefix(&self.directory).unwrap_or(path).display().to_string();
-        Named { pattern: format!("tool {} #{digest}", path.display()), shown }
+        Named { pattern: of_tool(path, digest), shown }
     }
 
     fn name_hook(&self, hook: &Hook) -> Named {
@@ -194,6 +192,13 @@ impl Extras {
     }
 }
 
+/// What is known of something that a project brings, before anybody is asked: `trust` is what the user's own configuration says, the last pattern that
+/// matches counts.
+pub fn standing(trust: &[(String, Action)], prompts: &Prompts, pattern: &str) -> Action {
+    let rule = trust.iter().rev().find(|(rule, _)| permission::matches(pattern, rule)).map_or(Action::Ask, |(_, action)| *action);
+    if rule == Action::Ask && prompts.is_approved(PERMISSION, pattern) { Action::Allow } else { rule }
+}
+
 /// What tells a file from what it was: its time and length.
 fn state(path: &Path) -> Option<String> {
     let meta = path.metadata().ok()?;
@@ -201,7 +206,18 @@ fn state(path: &Path) -> Option<String> {
     Some(format!("{}.{:09} {}", time.as_secs(), time.subsec_nanos(), meta.len()))
 }
 
+fn of_tool(path: &Path, digest: &str) -> String {
+    format!("tool {} #{digest}", path.display())
+}
+
+/// A tool with a digest of its file; none if that cannot be read.
+#[must_use]
+pub fn tool_identity(path: &Path) -> Option<String> {
+    Custom::digest(path).map(|digest| of_tool(path, &digest))
+}
+
 /// A hook with digests of its command and of all files that the command names.
+#[must_use]
 pub fn hook_identity(hook: &Hook) -> String {
     let mut hasher = blake3::Hasher::new();
     for word in &hook.command {

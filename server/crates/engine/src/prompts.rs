@@ -22,7 +22,7 @@ use crate::hooks::{Hooks, Verdict};
 use crate::questions::Questions;
 use crate::rules::Rules;
 use crate::shown::Window;
-use crate::{EngineError, Waiting, extras};
+use crate::{EngineError, Waiting, extras, shown};
 
 type Answer = Result<(), Denied>;
 
@@ -31,6 +31,13 @@ struct Pending {
     always_ask: bool,
     rules: Arc<Rules>,
     answer: oneshot::Sender<Answer>,
+}
+
+impl Pending {
+    /// Whether it is about what a project brings, and says nothing of what the agent does.
+    fn is_aside(&self) -> bool {
+        self.waiting.request.permission == extras::PERMISSION
+    }
 }
 
 /// The waiting prompts of all sessions.
@@ -67,7 +74,8 @@ impl Prompts {
         self.lock().iter().map(|p| p.waiting.clone()).collect()
     }
 
-    /// Answers a prompt, or the oldest if none is named. Returns the rules that are to be kept for good.
+    /// Answers a prompt, or if none is named the oldest that a call waits for: what a project brings is asked beside, and is not meant by one who answers
+    /// what stands at a change. Returns the rules that are to be kept for good.
     ///
     /// # Errors
     /// If it does not wait: it was settled, withdrawn, or never was.
@@ -76,11 +84,11 @@ impl Prompts {
             let mut table = self.lock();
             let at = match id {
                 Some(id) => table.iter().position(|p| p.waiting.request.id == *id),
-                None => (!table.is_empty()).then_some(0),
+                None => table.iter().position(|p| !p.is_aside()).or_else(|| (!table.is_empty()).then_some(0)),
             };
             table.remove(at.ok_or(EngineError::NotWaiting)?)
         };
-        let session = pending.waiting.request.session_id.clone();
+        let (session, aside) = (pending.waiting.request.session_id.clone(), pending.is_aside());
         let message = message.filter(|words| !words.trim().is_empty());
         let mut kept = Vec::new();
         match reply {
@@ -101,8 +109,8 @@ impl Prompts {
             PermissionReply::Reject => {
                 let plain = message.is_none();
                 self.finish(pending, Err(Denied::User { message }), reply);
-                if plain {
-                    for other in self.take(|p| p.waiting.request.session_id == session) {
+                if plain && !aside {
+                    for other in self.take(|p| p.waiting.request.session_id == session && !p.is_aside()) {
                         self.finish(other, Err(Denied::User { message: None }), PermissionReply::Reject);
                     }
                 }
@@ -257,8 +265,9 @@ impl Asker for CallAsker {
             self.prompts.bus.publish(Event::PermissionAsked(request.clone()));
         }
         let shown = self.window.permission(&request);
+        let pause = if request.permission == extras::PERMISSION { shown::LONG_PAUSE } else { shown::PAUSE };
         let elsewhere = async {
-            if let PromptReply::Permission(reply, message) = shown.reply().await {
+            if let PromptReply::Permission(reply, message) = shown.reply(pause).await {
                 match self.prompts.settle(Some(&request.id), reply, message) {
                     Ok(rules) => self.window.keep(rules),
                     Err(error) => tracing::info!("a late answer to {}: {error}", request.id),

@@ -15,7 +15,7 @@ use workspace::Place;
 
 use crate::EngineError;
 use crate::events::Bus;
-use crate::shown::Window;
+use crate::shown::{PAUSE, Window};
 
 /// A question that waits for the user.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Questions {
         }
         let shown = window.question(&request);
         let elsewhere = async {
-            if let PromptReply::Question(answers) = shown.reply().await
+            if let PromptReply::Question(answers) = shown.reply(PAUSE).await
                 && let Err(error) = self.settle(Some(&request.id), answers)
             {
                 tracing::info!("a late answer to {}: {error}", request.id);

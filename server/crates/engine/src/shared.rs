@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use config::Config;
+use permission::{Action, Rule};
 use proto::{Event, SessionId, Todo, Tokens, TurnId};
 use providers::{Client, Registry};
 use store::{Blob, ChangeRecord};
@@ -17,6 +18,7 @@ use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 use crate::events::Bus;
 use crate::extras::Extras;
 use crate::eyes::Siblings;
+use crate::foreign::Foreign;
 use crate::hooks::Hooks;
 use crate::ledger::Ledger;
 use crate::prompt::Environment;
@@ -65,6 +67,8 @@ pub struct Shared {
     pub places: Places,
     /// What folders bring to be run.
     pub extras: Extras,
+    /// MCP servers that the project brings.
+    pub foreign: Foreign,
     /// Programs that are run on events.
     pub hooks: Arc<Hooks>,
     /// The shell that runs commands.
@@ -135,6 +139,18 @@ impl Shared {
             git: self.places.directory.ancestors().any(|folder| folder.join(".git").exists()),
             platform: std::env::consts::OS,
             date: jiff::Zoned::now().date().to_string(),
+        }
+    }
+
+    /// What was allowed for good before this process counts again. Where that cannot be read, the user is asked again.
+    pub fn recall_approvals(&self) {
+        let directory = self.places.directory.to_string_lossy();
+        let approvals = self.saver.store().and_then(|store| store.approvals(&directory).map_err(|e| e.to_string()));
+        match approvals {
+            Ok(approvals) => self.prompts.recall(
+                approvals.into_iter().map(|a| Rule { permission: a.permission, pattern: a.pattern, action: Action::Allow }).collect(),
+            ),
+            Err(why) => tracing::error!("what was allowed for good cannot be read: {why}"),
         }
     }
 

@@ -14,8 +14,10 @@ use store::{Approval, Prompt, PromptReply, PromptRequest};
 use crate::saver::Saver;
 use crate::session::now;
 
-/// Between two looks for an answer, while something waits.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Between two looks for an answer, while a turn waits for it.
+pub const PAUSE: Duration = Duration::from_millis(250);
+/// The same where none does, perhaps for hours.
+pub const LONG_PAUSE: Duration = Duration::from_secs(2);
 
 /// The store, as a place to show what waits.
 pub struct Window {
@@ -46,8 +48,7 @@ impl Window {
 
     /// Shows a permission prompt.
     pub fn permission(&self, request: &PermissionRequest) -> Shown {
-        let (id, session) = (request.id.0.clone(), request.session_id.clone());
-        self.show(Prompt { id, session, request: PromptRequest::Permission(request.clone()) })
+        self.show(row(request))
     }
 
     /// Shows a question.
@@ -72,11 +73,16 @@ impl Window {
     }
 }
 
+/// A permission prompt, as it is shown.
+pub fn row(request: &PermissionRequest) -> Prompt {
+    Prompt { id: request.id.0.clone(), session: request.session_id.clone(), request: PromptRequest::Permission(request.clone()) }
+}
+
 impl Shown {
     /// What another process answers; never, if none does.
-    pub async fn reply(&self) -> PromptReply {
+    pub async fn reply(&self, pause: Duration) -> PromptReply {
         loop {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
             match self.saver.store().and_then(|store| store.reply_to(&self.id).map_err(|error| error.to_string())) {
                 Ok(Some(reply)) => return reply,
                 Ok(None) => {}

@@ -110,11 +110,13 @@ impl Toolbox {
     }
 }
 
-/// The MCP servers of a configuration, and what is wrong with it. None is started. `folders` hold logins, the last of them is our own.
+/// The MCP servers of a configuration, and what is wrong with it. None is started, and those in `held` not before they are allowed. `folders` hold logins,
+/// the last of them is our own.
 #[must_use]
-pub fn servers(config: &Config, places: mcp::Places, folders: &[&Path]) -> (Servers, Vec<String>) {
+pub fn servers(config: &Config, held: &[&str], places: mcp::Places, folders: &[&Path]) -> (Servers, Vec<String>) {
     let timeout = config.other.get("experimental").and_then(|experimental| experimental["mcp_timeout"].as_u64());
-    let (servers, problems) = mcp::configured(config.other.get("mcp"), timeout);
+    let (mut servers, problems) = mcp::configured(config.other.get("mcp"), timeout);
+    servers.iter_mut().for_each(|server| server.held = held.contains(&&*server.name));
     let files = folders.iter().map(|folder| folder.join("mcp-auth.json")).collect();
     (Servers::new(servers, places, files, reserved()), problems)
 }

@@ -31,6 +31,8 @@ const LISTING: Duration = Duration::from_millis(500);
 /// Where a server is in its life.
 #[derive(Clone)]
 pub(crate) enum Phase {
+    /// It may not be started yet.
+    Held,
     /// It was never needed.
     Idle,
     /// It is being started.
@@ -73,13 +75,19 @@ pub(crate) struct World {
 
 impl Server {
     pub fn new(config: ServerConfig) -> Arc<Self> {
-        Arc::new(Self {
-            config,
-            phase: watch::Sender::new(Phase::Idle),
-            lists: Mutex::default(),
-            end: CancellationToken::new(),
-            patience: OnceLock::new(),
-        })
+        let phase = watch::Sender::new(if config.held { Phase::Held } else { Phase::Idle });
+        Arc::new(Self { config, phase, lists: Mutex::default(), end: CancellationToken::new(), patience: OnceLock::new() })
+    }
+
+    /// From now on it may be started.
+    pub fn allow(&self) {
+        self.phase.send_if_modified(|phase| {
+            let held = matches!(phase, Phase::Held);
+            if held {
+                *phase = Phase::Idle;
+            }
+            held
+        });
     }
 
     /// Starts it if it is to be used and is not started, or may be tried again.
@@ -92,7 +100,7 @@ impl Server {
                 Phase::Idle => true,
                 Phase::Failed(StartError::Login { .. }, since) => since.elapsed() >= AGAIN_AFTER_LOGIN,
                 Phase::Failed(_, since) => since.elapsed() >= AGAIN,
-                Phase::Starting | Phase::Running(_) | Phase::Ended(_) | Phase::Stopped => false,
+                Phase::Held | Phase::Starting | Phase::Running(_) | Phase::Ended(_) | Phase::Stopped => false,
             };
             if may {
                 *phase = Phase::Starting;
@@ -118,6 +126,7 @@ impl Server {
         let name = &self.config.name;
         match settled.unwrap_or_else(|_| Ok(self.phase.borrow().clone())) {
             Ok(Phase::Running(live)) => Ok(live),
+            Ok(Phase::Held) => Err(format!("the MCP server `{name}` is not started before the user allows it: the project brings it")),
             Ok(Phase::Failed(why, _)) => Err(format!("the MCP server `{name}` cannot be used: {why}")),
             Ok(Phase::Ended(why)) => Err(format!("the MCP server `{name}` has ended ({why}) and does not come back")),
             Ok(Phase::Starting | Phase::Idle) => Err(format!("the MCP server `{name}` is still starting; try again later")),
@@ -137,7 +146,7 @@ impl Server {
         self.patience.get_or_init(|| patience);
         self.end.cancel();
         self.phase.send_if_modified(|phase| {
-            let idle = matches!(phase, Phase::Idle | Phase::Failed(..));
+            let idle = matches!(phase, Phase::Held | Phase::Idle | Phase::Failed(..));
             if idle {
                 *phase = Phase::Stopped;
             }

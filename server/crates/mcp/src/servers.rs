@@ -36,6 +36,8 @@ pub enum CallError {
 pub enum State {
     /// It is not to be used.
     Disabled,
+    /// It may not be started yet.
+    Held,
     /// It was not needed yet.
     Idle,
     /// It is being started.
@@ -91,6 +93,18 @@ impl Servers {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.servers.iter().any(|server| server.config.enabled)
+    }
+
+    /// A server that was held may be started from now on.
+    pub fn allow(&self, name: &str) {
+        self.servers.iter().filter(|server| server.config.name == name).for_each(|server| server.allow());
+    }
+
+    /// Whether a server is to be used and may not be started yet.
+    #[must_use]
+    pub fn is_held(&self, name: &str) -> bool {
+        let held = |server: &Arc<Server>| server.config.enabled && matches!(*server.phase.borrow(), Phase::Held);
+        self.servers.iter().any(|server| server.config.name == name && held(server))
     }
 
     /// Starts those that do not run, all at once, and waits for none.
@@ -265,6 +279,7 @@ impl Servers {
             let known = server.known();
             let state = match &*server.phase.borrow() {
                 _ if !server.config.enabled => State::Disabled,
+                Phase::Held => State::Held,
                 Phase::Idle => State::Idle,
                 Phase::Starting => State::Starting,
                 Phase::Running(_) => State::Running(known.about.clone()),

@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub name: String,
     /// Whether it is used.
     pub enabled: bool,
+    /// Whether it is started only once [`Servers::allow`](crate::Servers::allow) says so.
+    pub held: bool,
     /// How it is reached.
     pub reach: Reach,
     /// How long it may take to start, and to list what it has.
@@ -125,7 +127,7 @@ fn server(name: &str, entry: &Value, fallback: Option<u64>) -> Result<ServerConf
     let start = of("startup").or_else(|| of("catalog")).map_or(START, Duration::from_millis);
     let call = of("execution").or(fallback).map_or(CALL, Duration::from_millis);
     let enabled = entry["enabled"].as_bool().unwrap_or(true) && entry["disabled"].as_bool() != Some(true);
-    Ok(ServerConfig { name: name.to_owned(), enabled, reach, start_limit: start, call_limit: call })
+    Ok(ServerConfig { name: name.to_owned(), enabled, held: false, reach, start_limit: start, call_limit: call })
 }
 
 fn local(entry: &Value) -> Result<Reach, String> {

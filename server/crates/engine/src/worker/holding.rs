@@ -3,16 +3,21 @@
 //! **Invariant:** what another process did is known before anything is done here, and what was done here is stored before another one may go on.
 
 use super::Worker;
-use crate::{EngineError, running};
+use crate::{EngineError, running, shown};
 
 impl Worker {
     /// Takes the session for this process, and takes over what others did in it since.
     pub(super) async fn take_hold(&mut self) -> Result<(), EngineError> {
         if self.claim.is_none() {
             self.claim = Some(running::claim_soon(&self.shared.places.data, self.state.id()).await?);
-            // A process that was killed may have asked.
+            // A process that was killed may have asked. What waits here beside the turns stays.
             let session = self.state.id().clone();
-            self.shared.saver.write(move |tx| tx.remove_prompts(&session));
+            let waiting = self.shared.prompts.waiting().into_iter().map(|waiting| waiting.request);
+            let ours: Vec<_> = waiting.filter(|request| request.session_id == session).map(|request| shown::row(&request)).collect();
+            self.shared.saver.write(move |tx| {
+                tx.remove_prompts(&session)?;
+                ours.iter().try_for_each(|prompt| tx.add_prompt(prompt))
+            });
         }
         match self.state.catch_up().await {
             // What cannot be read now is told where it is written; the turn runs all the same.

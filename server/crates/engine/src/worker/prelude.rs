@@ -14,6 +14,7 @@ use proto::{PartId, ToolRef};
 use providers::{FinishReason, ModelEvent};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tools::ToolError;
 use workspace::Applied;
 
@@ -62,7 +63,7 @@ impl Worker {
     /// Begins what the first message needs that is not whole: the consent to what the project brings, its command lines, and hooks.
     pub(super) fn fill(&mut self, run: &Running, last: bool) -> Option<Filling> {
         let ours = self.origin.is_none();
-        let settled = self.shared.extras.is_settled();
+        let settled = self.shared.extras.is_settled() && self.shared.foreign.release(&self.shared);
         let hooked = self.shared.hooks.any(HookEvent::Message);
         for fresh in &mut self.fresh {
             fresh.prelude.ready |= fresh.prelude.pieces.is_empty() && (!ours || (settled && !hooked));
@@ -96,24 +97,31 @@ impl Worker {
             }
         };
         let shared = Arc::clone(&self.shared);
-        let asker = CallAsker {
-            prompts: Arc::clone(&shared.prompts),
-            questions: Arc::clone(&shared.questions),
-            rules: Arc::new(run.setup.agent.rules.clone()),
-            from: None,
-            session: self.state.id().clone(),
-            tool: ToolRef { message_id: turn.clone(), call_id: extras::PERMISSION.to_owned() },
-            asked_from: run.asked_from.clone(),
-            interactive: shared.interactive,
-            cancel: run.cancel.clone(),
-            hooks: Arc::clone(&shared.hooks),
-            about: calls::about(&shared, self.state.id(), &run.setup),
-            window: Window::new(Arc::clone(&shared.saver), shared.places.directory.to_string_lossy().into_owned()),
+        let about = calls::about(&shared, self.state.id(), &run.setup);
+        let asker = {
+            let (rules, about) = (Arc::new(run.setup.agent.rules.clone()), about.clone());
+            let (shared, session, turn, asked_from) = (Arc::clone(&shared), self.state.id().clone(), turn.clone(), run.asked_from.clone());
+            move |cancel: CancellationToken| CallAsker {
+                prompts: Arc::clone(&shared.prompts),
+                questions: Arc::clone(&shared.questions),
+                rules: Arc::clone(&rules),
+                from: None,
+                session: session.clone(),
+                tool: ToolRef { message_id: turn.clone(), call_id: extras::PERMISSION.to_owned() },
+                asked_from: asked_from.clone(),
+                interactive: shared.interactive,
+                cancel,
+                hooks: Arc::clone(&shared.hooks),
+                about: about.clone(),
+                window: Window::new(Arc::clone(&shared.saver), shared.places.directory.to_string_lossy().into_owned()),
+            }
         };
+        let cancel = run.cancel.clone();
         Some(Box::pin(async move {
             let mut told = Vec::new();
             if ours && !settled {
-                told = shared.extras.settle(&asker, &shared.tools, &shared.hooks).await;
+                told = shared.foreign.ask(&shared, &asker);
+                told.extend(shared.extras.settle(&asker(cancel.clone()), &shared.tools, &shared.hooks).await);
             }
             let (mut text, mut changes) = (if pieces.is_empty() { plain } else { String::new() }, Vec::new());
             for piece in pieces {
@@ -136,7 +144,7 @@ impl Worker {
                 }
             }
             let (text, notes) = match ours {
-                true => shared.hooks.message(&asker.about, text, &asker.cancel).await,
+                true => shared.hooks.message(&about, text, &cancel).await,
                 false => (text, Vec::new()),
             };
             Filled { turn, text, notes, told, changes, last }

@@ -15,6 +15,7 @@ mod extras;
 mod failover;
 mod families;
 mod faults;
+mod foreign;
 mod hands;
 mod images;
 mod limits;

@@ -235,7 +235,7 @@ fn brought(project: &Path) -> engine::Brought {
     let home = project.with_file_name("home");
     let env = config::Env::from_pairs([("HOME", home.to_str().unwrap())]);
     let dirs = config::Dirs { managed: Vec::new(), ..config::Dirs::from_env(&env) };
-    engine::Brought::of(&config::load(&env, &dirs, project))
+    engine::Brought::of(&config::load(&env, &dirs, project), project)
 }
 
 /// The rules in `RULES.md`, if there is one.
