@@ -256,10 +256,14 @@ fn delete(dirs: &Dirs, ids: &[String], yes: bool) -> Result<(), Failed> {
         } else {
             format!("Remove these {} for good? [y/N] ", sessions.len())
         };
-        let agreed = output::ask(&question).is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"));
-        if !agreed {
-            output::note("Nothing was removed.");
-            return Ok(());
+        let answer = output::ask(&question).map(|answer| answer.to_lowercase());
+        match answer.as_deref() {
+            Some("y" | "yes") => {}
+            Some(_) => {
+                output::note("Nothing was removed.");
+                return Ok(());
+            }
+            None => return Err("nothing was removed: there is nobody to ask; `--yes` removes without asking".into()),
         }
     }
     for session in &sessions {

@@ -20,7 +20,7 @@ pub fn wish(line: &str) -> Option<(Wish, String)> {
     for end in ENDS {
         text = text.strip_suffix(end).unwrap_or(text).trim_end();
     }
-    for (mark, wish) in [("AI!", Wish::Do), ("AI?", Wish::Answer)] {
+    for (mark, wish) in [("AI!", Wish::Do), ("ai!", Wish::Do), ("AI?", Wish::Answer), ("ai?", Wish::Answer)] {
         let before = text.strip_suffix(mark).filter(|rest| !rest.ends_with(|c: char| c.is_alphanumeric()));
         if let Some(rest) = before {
             // The comment may stand behind code.
@@ -52,6 +52,9 @@ mod tests {
             ("<!-- add a table AI! -->", Some((Wish::Do, "add a table"))),
             ("-- AI! use a join", Some((Wish::Do, "use a join"))),
             ("# AI?", Some((Wish::Answer, ""))),
+            ("# ai! use a join", Some((Wish::Do, "use a join"))),
+            ("// but why, ai?", Some((Wish::Answer, "but why,"))),
+            ("# made in Dubai!", None),
             ("print('AI!')", None),
             ("# OPENAI!", None),
             ("no comment AI!", None),

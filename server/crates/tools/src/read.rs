@@ -9,7 +9,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use ropey::Rope;
 use serde_json::{Value, json};
-use workspace::{DocKey, ReadError, Snapshot};
+use workspace::{DocKey, ReadError};
 
 use crate::args::{Args, schema, wrong};
 use crate::paths::{Roots, Target};
@@ -18,6 +18,9 @@ use crate::{Ask, Effect, Limits, Tool, ToolContext, ToolError, ToolOutput};
 
 /// How alike a file's name must be to be suggested.
 const ALIKE: f32 = 0.6;
+
+const OTHER_ENCODING: &str =
+    "(This file is not UTF-8: � stands for what is not. It cannot be edited as text; convert it first, such as by iconv, if that is wanted)\n";
 
 /// The tool.
 #[derive(Debug)]
@@ -79,13 +82,17 @@ impl Tool for Read {
             Ok(snapshot) => {
                 context.seen.set(snapshot.key.clone(), snapshot.text.clone());
                 context.diagnostics.looked_at(&snapshot);
-                let mut output = file(&target, &snapshot, &window, context.limits)?;
+                let note = if snapshot.is_dirty() { "(This is the unsaved text in the editor)\n" } else { "" };
+                let mut output = file(&target, &snapshot.text, note, &window, context.limits)?;
                 remind(&target, &mut output, context);
                 Ok(output)
             }
             Err(ReadError::IsDirectory(_)) => directory(&target, &window, context).await,
             Err(ReadError::NotFound(key)) => Err(not_found(&key, context).await),
-            Err(ReadError::Binary(key)) => Err(ToolError::model(binary(&key))),
+            Err(ReadError::Binary(key)) => match other_encoding(&key) {
+                Some(text) => file(&target, &text, OTHER_ENCODING, &window, context.limits),
+                None => Err(ToolError::model(binary(&key))),
+            },
             Err(error @ ReadError::Io { .. }) => Err(ToolError::model(error.to_string())),
         }
     }
@@ -103,8 +110,13 @@ pub(crate) async fn ask_to_read(target: &Target, context: &ToolContext) -> Resul
     Ok(context.asker.ask(ask).await?)
 }
 
-fn file(target: &Target, snapshot: &Snapshot, window: &Window, limits: Limits) -> Result<ToolOutput, ToolError> {
-    let text = &snapshot.text;
+/// The text of a file in another encoding, what is no UTF-8 replaced. It is not what the model has seen: no edit may be made from it.
+fn other_encoding(key: &DocKey) -> Option<Rope> {
+    let bytes = workspace::disk::read_bytes(key.path()?).ok()?;
+    (!workspace::disk::looks_binary(&bytes)).then(|| Rope::from_str(&String::from_utf8_lossy(&bytes)))
+}
+
+fn file(target: &Target, text: &Rope, about: &str, window: &Window, limits: Limits) -> Result<ToolOutput, ToolError> {
     let total = lines_of(text);
     if window.offset > total && !(total == 0 && window.offset == 1) {
         return Err(ToolError::model(format!("offset {} is past the end: {} has {total} lines", window.offset, target.key)));
@@ -130,8 +142,7 @@ fn file(target: &Target, snapshot: &Snapshot, window: &Window, limits: Limits) -
     } else {
         format!("(End of file, {total} lines in total)")
     };
-    let unsaved = if snapshot.is_dirty() { "(This is the unsaved text in the editor)\n" } else { "" };
-    let output = format!("<path>{}</path>\n<type>file</type>\n<content>\n{body}\n{unsaved}{note}\n</content>", target.key);
+    let output = format!("<path>{}</path>\n<type>file</type>\n<content>\n{body}\n{about}{note}\n</content>", target.key);
     Ok(ToolOutput {
         title: target.relative.clone(),
         output,

@@ -32,7 +32,7 @@ pub enum ReadError {
     #[error("{0} is a directory")]
     IsDirectory(DocKey),
     /// It is no UTF-8 text.
-    #[error("{0} is a binary file")]
+    #[error("{0} is a binary file, or text that is not UTF-8")]
     Binary(DocKey),
     /// The system said no.
     #[error("{key}: {source}")]

@@ -55,6 +55,17 @@ async fn what_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn text_of_another_encoding_is_shown_but_not_edited() {
+    let world = World::new();
+    world.write("latin.txt", b"caf\xe9 = 1\nsecond\n");
+    let got = world.text(&Read, json!({ "filePath": "latin.txt" })).await;
+    has(&got, &["1: caf\u{fffd} = 1\n2: second\n", "not UTF-8"]);
+    let edited = world.run(&crate::edit::Edit, json!({ "filePath": "latin.txt", "oldString": "second", "newString": "2nd" })).await;
+    assert!(matches!(edited, Err(ToolError::Model(_))), "{edited:?}");
+    assert_eq!(std::fs::read(world.path("latin.txt")).expect("read"), b"caf\xe9 = 1\nsecond\n");
+}
+
+#[tokio::test]
 async fn asks_before_it_looks() {
     let world = World::new();
     world.write("sub/.env", "TOKEN=1\n");
