@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use config::{Auth, Credential, Dirs, Env};
+use providers::KeyOrigin;
 
-use crate::output;
+use crate::{consent, models_cli, output};
 
 /// The command line's.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -20,6 +21,8 @@ pub enum AuthCommand {
         /// Such as `anthropic`.
         provider: String,
     },
+    /// Let keys of yours be sent as this project's configuration says.
+    Allow(consent::AllowArgs),
     /// Which providers have a key, and in which file or variable; the keys are not shown.
     List,
     /// Forget a provider's key.
@@ -34,6 +37,7 @@ pub enum AuthCommand {
 pub fn auth(command: &AuthCommand, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
     let result = match command {
         AuthCommand::Add { provider } => add(env, dirs, cwd, provider),
+        AuthCommand::Allow(args) => allow(args, env, dirs, cwd),
         AuthCommand::List => {
             list(env, dirs);
             Ok(())
@@ -47,6 +51,13 @@ pub fn auth(command: &AuthCommand, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCo
             ExitCode::FAILURE
         }
     }
+}
+
+fn allow(args: &consent::AllowArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> Result<(), String> {
+    let loaded = config::load(env, dirs, cwd);
+    let registry = models_cli::registry_of(&loaded, env, dirs, cwd);
+    let has_key = |provider: &str| matches!(registry.key_origin(provider), Some(KeyOrigin::Stored | KeyOrigin::Variable(_)));
+    consent::settle(consent::providers(&loaded, dirs, cwd, has_key), "provider", args, dirs, cwd)
 }
 
 fn add(env: &Env, dirs: &Dirs, cwd: &Path, provider: &str) -> Result<(), String> {

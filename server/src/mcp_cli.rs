@@ -5,7 +5,6 @@
 //! **Invariant:** a server is started only by a command that says so; a token is never printed, and nothing is written to a configuration that was not shown.
 
 mod add;
-mod allow;
 mod serve;
 
 use std::path::Path;
@@ -26,7 +25,7 @@ pub enum McpCommand {
     /// Write a server into the configuration: `add NAME -- COMMAND ARGUMENTS`, or `add NAME --url URL`
     Add(add::AddArgs),
     /// Let the servers be started that this project brings, as they are now
-    Allow(allow::AllowArgs),
+    Allow(consent::AllowArgs),
     /// Start the servers of the configuration and say how each is
     #[command(alias = "ls")]
     List,
@@ -61,7 +60,7 @@ pub async fn mcp(command: McpCommand, env: Env, dirs: Dirs, cwd: &Path) -> ExitC
     let done = match command {
         McpCommand::Serve => Ok(()),
         McpCommand::Add(args) => add::add(&args, &env, &dirs, &loaded, cwd),
-        McpCommand::Allow(args) => allow::allow(&args, &loaded, &dirs, cwd),
+        McpCommand::Allow(args) => consent::settle(consent::servers(&loaded, &dirs, cwd), "MCP server", &args, &dirs, cwd),
         McpCommand::List => list(&loaded, &dirs, cwd).await,
         McpCommand::Auth { name: None } => auth_list(&loaded, &dirs),
         McpCommand::Auth { name: Some(name) } if name == "list" => auth_list(&loaded, &dirs),

@@ -18,7 +18,7 @@ use providers::{Catalogue, KeySource, LOCAL, ModelEntry, Registry};
 
 use self::listing::Row;
 use crate::configuration;
-use crate::{models_check, output};
+use crate::{consent, models_check, output};
 
 /// The command line's.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -53,16 +53,17 @@ pub fn registry(env: &Env, dirs: &Dirs, cwd: &Path) -> (Loaded, Registry) {
     for problem in &loaded.problems {
         output::note(&problem.to_string());
     }
-    let registry = registry_of(&loaded, env, dirs);
+    let registry = registry_of(&loaded, env, dirs, cwd);
     (loaded, registry)
 }
 
-/// The models of a configuration.
+/// The models of a configuration that was read for `cwd`.
 #[must_use]
-pub fn registry_of(loaded: &Loaded, env: &Env, dirs: &Dirs) -> Registry {
+pub fn registry_of(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Registry {
     let (auth, variables) = (Auth::load(env, dirs), env.clone());
     let keys =
         KeySource::new(move |name| variables.get(name).map(str::to_owned), move |provider| auth.key_for(provider).map(str::to_owned));
+    let keys = keys.guarded(consent::guard(loaded, dirs, cwd));
     Registry::new(Arc::new(loaded.config.clone()), keys, Catalogue::of(env, dirs))
 }
 

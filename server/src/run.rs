@@ -198,7 +198,7 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive
     }
     Engine::new(Deps {
         workspace: Arc::new(workspace),
-        registry: models_cli::registry_of(&loaded, env, dirs),
+        registry: models_cli::registry_of(&loaded, env, dirs, &cwd),
         instruction_urls: loaded.instruction_urls(),
         brought: Brought::of(&loaded, &cwd),
         config: Arc::new(loaded.config),

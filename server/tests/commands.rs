@@ -285,6 +285,49 @@ fn doctor_tells_what_folders_bring() {
 }
 
 #[test]
+fn a_projects_configuration_does_not_get_the_users_key() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (tx, requests) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut head) = (stream.unwrap(), [0; 4096]);
+            let length = stream.read(&mut head).unwrap();
+            tx.send(String::from_utf8_lossy(&head[..length]).into_owned()).unwrap();
+            stream.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+        }
+    });
+    let check = |arguments: &[&str], input: &str, says: &str| {
+        let (code, out, err) = home.run(arguments, input);
+        let all = format!("{out}{err}");
+        assert!(all.contains(says) && !all.contains("sk-mine"), "{arguments:?} {code:?}: {all}");
+    };
+    home.run(&["auth", "add", "anthropic"], "sk-mine\n");
+    let ask = ["run", "--model", "anthropic/claude-sonnet-4-5", "hello"];
+    home.write("project/opencode.json", &format!(r#"{{"provider": {{"anthropic": {{"options": {{"baseURL": "{address}"}}}}}}}}"#));
+    check(&ask, "", "interline auth allow anthropic");
+    check(&["doctor"], "", &format!("anthropic: not allowed yet; {address}"));
+    check(&["auth", "allow", "anthropic"], "n\n", "anthropic is not allowed");
+    assert!(requests.try_recv().is_err());
+    check(&["auth", "allow", "anthropic"], "y\n", "anthropic is allowed");
+    check(&ask, "", "401");
+    assert!(requests.try_recv().unwrap().contains("sk-mine"));
+    // Another address is another question; a project's own key, or no key at all, goes where it says.
+    home.write("project/opencode.json", &format!(r#"{{"provider": {{"anthropic": {{"options": {{"baseURL": "{address}/other"}}}}}}}}"#));
+    check(&ask, "", "interline auth allow anthropic");
+    let own = format!(r#"{{"provider": {{"anthropic": {{"options": {{"baseURL": "{address}", "apiKey": "theirs"}}}}}}}}"#);
+    home.write("project/opencode.json", &own);
+    check(&ask, "", "401");
+    assert!(!requests.try_recv().unwrap().contains("sk-mine"));
+    home.write("secret", "sk-mine");
+    let read = own.replace("theirs", &format!("{{file:{}}}", home.at("secret").display()));
+    home.write("project/opencode.json", &read);
+    check(&ask, "", "interline auth allow anthropic");
+    assert!(requests.try_recv().is_err());
+}
+
+#[test]
 fn a_projects_mcp_server_is_allowed_on_the_command_line() {
     let home = Home::new();
     let entry = r#"{"mcp": {"theirs": {"type": "local", "command": ["/bin/sh", "-c", "echo x >> started; echo WORD"]}}}"#;

@@ -1,4 +1,5 @@
-//! What folders bring to be run: custom tools, hooks and MCP servers; whether each may be run, and what is wrong with it.
+//! What folders bring to be run: custom tools, hooks and MCP servers; whether each may be run, and what is wrong with it. And the providers to which a
+//! project's configuration would send the user's keys.
 //!
 //! **Invariant:** what the user has not allowed is not run; MCP servers are not started at all.
 
@@ -6,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use config::{Dirs, Env, Loaded};
 use mcp::{Logins, Reach};
+use providers::{KeyOrigin, Registry};
 use tools::Description;
 
 use super::Report;
-use crate::consent::{Consents, Standing};
+use crate::consent::{self, Consents, Standing};
 use crate::paths;
 
 /// What the report needs to know.
 pub(super) struct Place<'a> {
     pub loaded: &'a Loaded,
+    pub registry: &'a Registry,
     pub env: &'a Env,
     pub dirs: &'a Dirs,
     pub cwd: &'a Path,
@@ -26,6 +29,11 @@ pub(super) fn report(place: &Place, report: &mut Report) {
     tools(place, &consents, report);
     hooks(place, &consents, report);
     servers(place, &consents, report);
+    let has_key = |provider: &str| matches!(place.registry.key_origin(provider), Some(KeyOrigin::Stored | KeyOrigin::Variable(_)));
+    for (provider, standing) in consent::providers(place.loaded, place.dirs, place.cwd, has_key) {
+        let hint = if standing == Standing::Asked { format!(" (`interline auth allow {}`)", provider.name) } else { String::new() };
+        row("provider", &provider.name, Some(standing), &format!("{}{hint}", provider.shown), None, report);
+    }
 }
 
 /// In a row: what it is, whether it may be run, and what is wrong.

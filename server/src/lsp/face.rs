@@ -169,7 +169,7 @@ impl Face {
         let engine = Engine::new(Deps {
             workspace: Arc::clone(&workspace) as Arc<dyn workspace::Workspace>,
             config: Arc::new(loaded.config.clone()),
-            registry: models_cli::registry_of(&loaded, &self.0.env, &self.0.dirs),
+            registry: models_cli::registry_of(&loaded, &self.0.env, &self.0.dirs, &root),
             instructions: Arc::new(instructions),
             instruction_urls: loaded.instruction_urls(),
             brought: Brought::of(&loaded, &root),

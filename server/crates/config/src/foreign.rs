@@ -1,9 +1,9 @@
-//! The MCP servers that a project's files have a say in, told from those that are the user's own alone.
+//! The MCP servers and the providers that a project's files have a say in, told from those that are the user's own alone.
 //!
-//! Must not know whether one may be started, nor how.
+//! Must not know whether one may be started or asked, nor how.
 //!
-//! **Invariant:** a server is the user's own only if what would be started is what the user's own files say; and what is shown of one holds nothing that
-//! was put in from the environment or from files.
+//! **Invariant:** one is the user's own only if what would be started, or sent, is what the user's own files say; and what is shown of one holds nothing
+//! that was put in from the environment or from files.
 
 use serde_json::{Map, Value};
 
@@ -27,6 +27,70 @@ impl std::fmt::Debug for ForeignServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.name, self.shown)
     }
+}
+
+/// A provider whose requests the project has a say in: where they go, and with what.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ForeignProvider {
+    /// Its name in `provider`.
+    pub name: String,
+    /// Where requests go, for the user.
+    pub shown: String,
+    /// All that decides what is sent where. Perhaps with secrets.
+    pub entry: Value,
+    /// Whether something of the user's is in it: a key or headers from the user's own files, or what was put in from the environment or from files.
+    pub secret: bool,
+}
+
+impl std::fmt::Debug for ForeignProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.shown)
+    }
+}
+
+/// Those of `merged` that go elsewhere, or with something else, than `own`, the user's own files merged, says. `put_in` are values that were put in for
+/// placeholders.
+pub(crate) fn providers(merged: &Map<String, Value>, own: &Map<String, Value>, put_in: &[(String, String)]) -> Vec<ForeignProvider> {
+    let section = |config: &Map<String, Value>| config.get("provider").and_then(Value::as_object).cloned().unwrap_or_default();
+    let theirs = section(own);
+    let foreign = |(name, entry): (String, Value)| {
+        let own = theirs.get(&name).map(sent).unwrap_or_default();
+        let entry = sent(&entry);
+        let secret = || {
+            let of_the_users = |key: &str| own.get(key).is_some_and(|value| entry.get(key) == Some(value));
+            let text = Value::from(entry.clone()).to_string();
+            ["apiKey", "headers"].into_iter().any(of_the_users) || put_in.iter().any(|(value, _)| !value.is_empty() && holds(&text, value))
+        };
+        let address = entry.get("baseURL").or(entry.get("api")).and_then(Value::as_str).unwrap_or("another way of sending");
+        let shown = visible(address, put_in);
+        (entry != own).then(|| ForeignProvider { shown, secret: secret(), name, entry: entry.clone().into() })
+    };
+    section(merged).into_iter().filter_map(foreign).collect()
+}
+
+/// Whether a JSON text has a value in one of its strings.
+fn holds(json: &str, value: &str) -> bool {
+    let quoted = Value::from(value).to_string();
+    json.contains(quoted.trim_matches('"'))
+}
+
+/// What decides where a provider's requests go, and what they carry besides the talk.
+fn sent(entry: &Value) -> Map<String, Value> {
+    let mut sent = entry["options"].as_object().cloned().unwrap_or_default();
+    ["timeout", "headerTimeout", "chunkTimeout", "setCacheKey", "includeUsage"].iter().for_each(|key| _ = sent.shift_remove(*key));
+    for key in ["api", "npm", "env"] {
+        if let Some(value) = entry.get(key) {
+            sent.insert(key.to_owned(), value.clone());
+        }
+    }
+    for (model, entry) in entry["models"].as_object().into_iter().flatten() {
+        for key in ["provider", "headers"] {
+            if let Some(value) = entry.get(key) {
+                sent.insert(format!("{model} {key}"), value.clone());
+            }
+        }
+    }
+    sent
 }
 
 /// Those of `merged` that `own`, the user's own files merged, do not have in the same way. `put_in` are values that were put in for placeholders.
@@ -65,15 +129,21 @@ fn shown(entry: &Value, put_in: &[(String, String)]) -> String {
     if let Some(names) = names("headers") {
         text.push_str(&format!(" with the headers {names}"));
     }
+    visible(&text, put_in)
+}
+
+/// A text for the user: placeholders in place of what was put in, nothing that a terminal or a reader does not show, and not too long.
+fn visible(text: &str, put_in: &[(String, String)]) -> String {
+    let mut text = text.to_owned();
     let mut put_in: Vec<_> = put_in.iter().collect();
     // One may stand in another.
     put_in.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
     for (value, placeholder) in put_in {
         text = text.replace(value, placeholder);
     }
-    let visible =
+    let shown =
         |c: char| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| visible(*c)).collect();
+    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| shown(*c)).collect();
     let more = text.chars().count().saturating_sub(SHOWN);
     if more == 0 { text } else { format!("{}… ({more} more characters)", text.chars().take(SHOWN).collect::<String>()) }
 }
@@ -99,6 +169,34 @@ mod tests {
         check(json!({"x": mine}), json!({"x": {"type": "local", "command": ["a"], "environment": {"LD_PRELOAD": "evil.so"}}}), &["x"]);
         check(json!({"x": mine}), json!({"x": {"type": "local", "command": ["a"], "cwd": "sub"}}), &["x"]);
         check(json!({"x": mine}), json!({"y": mine, "x": mine}), &["y"]);
+    }
+
+    #[test]
+    fn whose_a_provider_is() {
+        // The name, and whether something of the user's would be sent.
+        let check = |own: Value, merged: Value, expect: &[(&str, bool)]| {
+            let map = |section: &Value| Map::from_iter([("provider".to_owned(), section.clone())]);
+            let found = providers(&map(&merged), &map(&own), &[("sk-put-in".into(), "{env:KEY}".into())]);
+            let found: Vec<_> = found.iter().map(|provider| (provider.name.as_str(), provider.secret)).collect();
+            assert_eq!(found, expect, "{own} {merged}");
+        };
+        let at = |url: &str| json!({"options": {"baseURL": url}});
+        check(json!({}), json!({"a": at("http://x")}), &[("a", false)]);
+        check(json!({"a": at("http://x")}), json!({"a": at("http://x")}), &[]);
+        check(
+            json!({"a": at("http://x")}),
+            json!({"a": {"name": "A", "options": {"baseURL": "http://x", "timeout": 5}, "models": {"m": {}}}}),
+            &[],
+        );
+        check(json!({}), json!({"a": {"models": {"m": {"limit": {"context": 5}}}}}), &[]);
+        check(json!({}), json!({"a": {"options": {"baseURL": "http://x", "apiKey": "theirs"}}}), &[("a", false)]);
+        check(json!({}), json!({"a": {"options": {"baseURL": "http://x", "apiKey": "sk-put-in"}}}), &[("a", true)]);
+        check(json!({}), json!({"a": {"options": {"baseURL": "http://x/sk-put-in"}}}), &[("a", true)]);
+        let mine = json!({"a": {"options": {"apiKey": "mine"}}});
+        check(mine.clone(), json!({"a": {"options": {"apiKey": "mine", "baseURL": "http://x"}}}), &[("a", true)]);
+        check(mine, json!({"a": {"options": {"apiKey": "theirs", "baseURL": "http://x"}}}), &[("a", false)]);
+        check(json!({}), json!({"a": {"models": {"m": {"provider": {"api": "http://x"}}}}}), &[("a", false)]);
+        check(json!({}), json!({"a": {"env": ["AWS_SECRET_KEY"]}}), &[("a", false)]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::check::{Finding, check};
 use crate::executables::{self, ToolFile};
-use crate::foreign::{self, ForeignServer};
+use crate::foreign::{self, ForeignProvider, ForeignServer};
 use crate::hooks::{self, Hook};
 use crate::instructions::is_url;
 use crate::lower::{finish, lower_agent, lower_file};
@@ -54,6 +54,8 @@ pub struct Loaded {
     pub project_code: Vec<(String, Action)>,
     /// The MCP servers that the project brings: they are started with consent only.
     pub foreign_servers: Vec<ForeignServer>,
+    /// The providers whose requests the project has a say in: the user's keys go there with consent only.
+    pub foreign_providers: Vec<ForeignProvider>,
     /// The addresses among `instructions` that a project's file names.
     pub project_urls: HashSet<String>,
     /// The Markdown file of an agent that has one.
@@ -145,6 +147,7 @@ fn read<'a>(env: &'a Env, dirs: &'a Dirs, cwd: &'a Path, origins: Option<Origins
     }
     let permission = loader.permission_variable();
     finish(&mut loader.merged, env, permission);
+    loader.loaded.foreign_providers = foreign::providers(&loader.merged, &loader.own, &loader.put_in);
     loader.loaded.foreign_servers = foreign::servers(&loader.merged, &loader.own, &loader.put_in);
     loader
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use config::{ForeignServer, Loaded};
+use config::{ForeignProvider, ForeignServer, Loaded};
 use permission::Action;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -132,6 +132,29 @@ pub fn named(loaded: &Loaded, directory: &Path) -> Vec<Named> {
         shown: server.shown.clone(),
     };
     loaded.foreign_servers.iter().map(named).collect()
+}
+
+/// A provider to whose requests the user's keys go with consent only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedProvider {
+    /// What is asked for.
+    pub named: Named,
+    /// Whether something of the user's is in its entry, whatever key is found for it.
+    pub secret: bool,
+}
+
+/// The providers whose requests a project has a say in, each with what allows it.
+#[must_use]
+pub fn providers(loaded: &Loaded) -> Vec<NamedProvider> {
+    let named = |provider: &ForeignProvider| NamedProvider {
+        named: Named {
+            name: provider.name.clone(),
+            pattern: format!("provider {} #{}", provider.name, &blake3::hash(provider.entry.to_string().as_bytes()).to_hex()[..32]),
+            shown: provider.shown.clone(),
+        },
+        secret: provider.secret,
+    };
+    loaded.foreign_providers.iter().map(named).collect()
 }
 
 /// Of an entry, and of all files of the project that its command names.

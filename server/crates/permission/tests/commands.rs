@@ -532,7 +532,16 @@ fn denied_is_denied_behind_options() {
     check(
         &user,
         Action::Allow,
-        &["git", "git -C", "git -C . status", "git log --grep push", "git commit -m push", "git -C x commit -m push", "rm -r x", "rm -r -f x"],
+        &[
+            "git",
+            "git -C",
+            "git -C . status",
+            "git log --grep push",
+            "git commit -m push",
+            "git -C x commit -m push",
+            "rm -r x",
+            "rm -r -f x",
+        ],
     );
     // What the user allows by name stays allowed.
     check(&rules(&[("*", Action::Deny), ("git --no-pager *", Action::Allow)]), Action::Allow, &["git --no-pager push"]);

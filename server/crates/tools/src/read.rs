@@ -19,8 +19,7 @@ use crate::{Ask, Effect, Limits, Tool, ToolContext, ToolError, ToolOutput};
 /// How alike a file's name must be to be suggested.
 const ALIKE: f32 = 0.6;
 
-const OTHER_ENCODING: &str =
-    "(This file is not UTF-8: � stands for what is not. It cannot be edited as text; convert it first, such as by iconv, if that is wanted)\n";
+const OTHER_ENCODING: &str = "(This file is not UTF-8: � stands for what is not. It cannot be edited as text; convert it first, such as by iconv, if that is wanted)\n";
 
 /// The tool.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! From a provider's and a model's entries to a model that can be asked.
 //!
-//! **Invariant:** a configured address counts over the catalogue's; without a key that is asked for nothing is built.
+//! **Invariant:** a configured address counts over the catalogue's; without a key that is asked for, or against the guard of keys, nothing is built.
 
 use std::time::Duration;
 
@@ -21,7 +21,10 @@ impl Registry {
         provider: ProviderConfig,
         model: ModelConfig,
     ) -> Result<ResolvedModel, ProviderError> {
-        let key = self.key(provider_id, &provider).map(|(key, _)| key).unwrap_or_default();
+        let (key, origin) = self.key(provider_id, &provider).unzip();
+        let refused = |message| ProviderError { kind: ProviderErrorKind::Auth, ..configuration(message) };
+        self.permitted(provider_id, origin.as_ref()).map_err(refused)?;
+        let key = key.unwrap_or_default();
         let of_model = |field: &str| model.provider.as_ref().and_then(|own| own.get(field)).and_then(Value::as_str);
         let npm = of_model("npm").or(provider.npm.as_deref()).unwrap_or("@ai-sdk/openai-compatible");
         let completions = provider.options.other.get("useCompletionUrls").is_some_and(|value| value == true);
@@ -34,7 +37,7 @@ impl Registry {
                 "there is no key for `{provider_id}`: set {variable}, run `interline auth add {provider_id}`, or set provider.{provider_id}.options.apiKey{}",
                 without_key(npm)
             );
-            return Err(ProviderError { kind: ProviderErrorKind::Auth, ..configuration(message) });
+            return Err(refused(message));
         }
         let configured = self.config.provider.get(provider_id).is_some_and(|own| own.options.base_url.is_some());
         let address = if configured { None } else { of_model("api") };

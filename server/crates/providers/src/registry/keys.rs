@@ -1,6 +1,6 @@
 //! Where keys come from.
 //!
-//! **Invariant:** a key is found for the provider that it belongs to, and only handed out as a `Secret`.
+//! **Invariant:** a key is found for the provider that it belongs to, and only handed out as a `Secret`; where a guard says no, nothing is built that could send it.
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use crate::catalogue;
 use crate::model::Secret;
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+type Guard = Arc<dyn Fn(&str, bool) -> Result<(), String> + Send + Sync>;
 
 /// Where keys come from, besides the configuration.
 #[derive(Clone)]
 pub struct KeySource {
     pub(super) variable: Lookup,
     stored: Lookup,
+    guard: Guard,
 }
 
 impl std::fmt::Debug for KeySource {
@@ -31,7 +33,14 @@ impl KeySource {
         variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         stored: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { variable: Arc::new(variable), stored: Arc::new(stored) }
+        Self { variable: Arc::new(variable), stored: Arc::new(stored), guard: Arc::new(|_, _| Ok(())) }
+    }
+
+    /// Asks `guard` before a provider's model is built: it is given the provider, and whether the key is not the configuration's but a stored one or a
+    /// variable's. Its error says why the provider may not be asked.
+    #[must_use]
+    pub fn guarded(self, guard: impl Fn(&str, bool) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self { guard: Arc::new(guard), ..self }
     }
 }
 
@@ -55,6 +64,11 @@ impl Registry {
         let is_key = |(key, _): &(String, KeyOrigin)| !key.trim().is_empty();
         let (key, origin) = configured.filter(is_key).or_else(stored).filter(is_key).or_else(variable)?;
         Some((Secret::new(&key), origin))
+    }
+
+    /// Whether a provider may be asked with the key from `origin`.
+    pub(super) fn permitted(&self, id: &str, origin: Option<&KeyOrigin>) -> Result<(), String> {
+        (self.keys.guard)(id, matches!(origin, Some(KeyOrigin::Stored | KeyOrigin::Variable(_))))
     }
 
     /// Whether `auth.json` or a variable has a key for a provider.

@@ -270,3 +270,19 @@ fn clouds_whose_address_is_the_users_own() {
     fails(&[("AWS_REGION", "x")], "bedrock/openai.gpt-5.5", "set AWS_BEARER_TOKEN_BEDROCK");
     fails(&[], "google-vertex/gemini-3.8-flash", "Logins of Google Cloud are not supported");
 }
+
+#[test]
+fn a_guarded_key_goes_nowhere() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let keys = KeySource::new(|name| (name == "ANTHROPIC_API_KEY").then(|| "k".to_owned()), |_| None).guarded(move |provider, users| {
+        heard.lock().unwrap().push((provider.to_owned(), users));
+        if provider == "anthropic" { Err("not allowed".to_owned()) } else { Ok(()) }
+    });
+    let config = json!({"provider": {"mine": {"options": {"baseURL": "http://h/v1", "apiKey": "own"}, "models": {"m": {}}}}});
+    let registry = Registry::new(Arc::new(serde_json::from_value(config).unwrap()), keys, Catalogue::default());
+    let error = registry.resolve("anthropic/claude-sonnet-4-5").unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (ProviderErrorKind::Auth, "not allowed"));
+    assert!(registry.resolve("mine/m").is_ok());
+    assert_eq!(*asked.lock().unwrap(), [("anthropic".to_owned(), true), ("mine".to_owned(), false)]);
+}
