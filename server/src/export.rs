@@ -48,10 +48,18 @@ impl std::str::FromStr for Format {
 #[must_use]
 pub fn render(format: Format, session: &Session, messages: &[MessageWithParts]) -> String {
     match format {
-        Format::Json => format!("{:#}\n", json!({"info": session, "messages": messages})),
+        Format::Json => format!("{:#}\n", json!({"info": info(session), "messages": messages})),
         Format::Markdown => markdown::render(session, &blocks(messages)),
         Format::Html => html::render(session, &blocks(messages)),
     }
+}
+
+/// A session with the two fields that OpenCode asks for besides; its import puts its own project in place of the second.
+fn info(session: &Session) -> Value {
+    let mut info = json!(session);
+    info["slug"] = session.id.as_str().trim_start_matches("ses_").to_lowercase().into();
+    info["projectID"] = "global".into();
+    info
 }
 
 /// A piece of the conversation, as a reader sees it.

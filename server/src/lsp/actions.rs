@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every action is a command of ours, complete as it is: there is no `codeAction/resolve`, which blocks Helix.
 
-use lsp_types::{CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, Command, Range};
+use lsp_types::{CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, Command, NumberOrString, Range};
 use serde_json::{Value, json};
 use workspace::DocKey;
 
@@ -46,12 +46,13 @@ pub async fn list(face: &Face, params: CodeActionParams) -> Vec<CodeActionOrComm
         let told: Vec<_> = foreign
             .iter()
             .map(|d| {
-                format!(
-                    "- line {}: {}{}",
-                    d.range.start.line + 1,
-                    d.source.as_deref().map_or(String::new(), |s| format!("[{s}] ")),
-                    d.message
-                )
+                let code = d.code.as_ref().map(|code| match code {
+                    NumberOrString::Number(number) => number.to_string(),
+                    NumberOrString::String(name) => name.clone(),
+                });
+                let from: Vec<_> = d.source.iter().chain(&code).map(String::as_str).collect();
+                let from = if from.is_empty() { String::new() } else { format!("[{}] ", from.join(" ")) };
+                format!("- line {}: {from}{}", d.range.start.line + 1, d.message)
             })
             .collect();
         let text = format!("Fix these problems:\n{}", told.join("\n"));

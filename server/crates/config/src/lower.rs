@@ -105,6 +105,11 @@ pub(crate) fn finish(config: &mut Object, env: &Env, permission: Option<Object>)
         merge(config, over);
     }
     lower_tools(config);
+    // OpenCode 2 asks where no rule of its list says otherwise; OpenCode 1 allows.
+    if let Some(Value::Array(rules)) = config.get_mut("permission") {
+        let asked = ["bash", "edit", "webfetch"].map(|action| json!({"action": action, "resource": "*", "effect": "ask"}));
+        rules.splice(0..0, asked);
+    }
     if env.flag("DISABLE_AUTOCOMPACT") {
         object(config, "compaction").insert("auto".into(), false.into());
     }
@@ -278,7 +283,7 @@ mod tests {
         check(r#"{"mode":{"m":{"prompt":"P"}},"agent":{"m":{"steps":3}}}"#, r#"{"agent":{"m":{"steps":3,"prompt":"P","mode":"primary"}}}"#);
         check(
             r#"{"permission":{"bash":"allow"},"permissions":[{"action":"shell","resource":"ls","effect":"ask"}]}"#,
-            r#"{"permission":[{"action":"bash","resource":"ls","effect":"ask"}]}"#,
+            r#"{"permission":[{"action":"bash","resource":"*","effect":"ask"},{"action":"edit","resource":"*","effect":"ask"},{"action":"webfetch","resource":"*","effect":"ask"},{"action":"bash","resource":"ls","effect":"ask"}]}"#,
         );
     }
 

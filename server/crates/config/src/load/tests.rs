@@ -301,7 +301,7 @@ fn permissions_of_several_files() {
             ),
         ],
         &[],
-        &[("bash", "*", ask), ("bash", "ls", allow), ("*", "*", deny)],
+        &[("bash", "*", ask), ("edit", "*", ask), ("webfetch", "*", ask), ("bash", "*", ask), ("bash", "ls", allow), ("*", "*", deny)],
     );
 }
 
