@@ -13,7 +13,7 @@ use ropey::Rope;
 use tokio_util::sync::CancellationToken;
 use workspace::flush::{Journal, Recovered};
 use workspace::shell_changes::{ShellChanges, snapshot_folder};
-use workspace::{Applied, ApplyError, Change, DocKey, Edits, Origin, ReadError, ShellRun, Snapshot, TextEdit, Workspace};
+use workspace::{Applied, ApplyError, Change, DocKey, Edits, Foretold, Origin, ReadError, ShellRun, Snapshot, TextEdit, Workspace};
 
 use crate::lsp::client::Client;
 use crate::lsp::documents::{Documents, OpenDocument};
@@ -72,7 +72,7 @@ impl EditorWorkspace {
         // What was sent to the editor cannot be called back: whoever waits may go, the edit is brought to its end.
         let edit = async move {
             let lock = editing.lock(&key).await;
-            let made = editing.edit(&key, &base, &edits, &cancel).await;
+            let made = editing.edit(&key, &base, &edits, None, &cancel).await;
             drop(lock);
             made.map(|made| made.applied(key))
         };
@@ -125,7 +125,17 @@ impl Workspace for EditorWorkspace {
 
     async fn apply(&self, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
         let (editing, cancel) = (self.editing.clone(), cancel.clone());
-        run(async move { changes::apply(&editing, changes, &cancel).await }, key_of(&self.roots)).await
+        run(async move { changes::apply(&editing, changes, None, &cancel).await }, key_of(&self.roots)).await
+    }
+
+    async fn apply_foretold(
+        &self,
+        changes: Vec<Change>,
+        cancel: &CancellationToken,
+        note: Arc<dyn Foretold>,
+    ) -> Result<Vec<Applied>, ApplyError> {
+        let (editing, cancel) = (self.editing.clone(), cancel.clone());
+        run(async move { changes::apply(&editing, changes, Some(note), &cancel).await }, key_of(&self.roots)).await
     }
 
     async fn prepare_shell(&self, cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {

@@ -16,6 +16,7 @@ use workspace::{Applied, Place};
 use crate::arguments;
 use crate::eyes::{Blind, Eyes};
 use crate::hooks;
+use crate::intents::Noted;
 use crate::prompts::CallAsker;
 use crate::request;
 use crate::setup::Setup;
@@ -184,8 +185,16 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
     };
     let kept = if hooks.any(HookEvent::ToolAfter) { args.clone() } else { Value::Null };
     let (progress, mut news) = mpsc::unbounded_channel();
-    let context = ToolContext {
+    // What a subagent changes belongs to the user's turn.
+    let root = job.origin.as_ref().map_or((&job.session, &job.turn), |origin| origin.root());
+    let workspace = Noted {
         workspace: Arc::clone(&shared.workspace),
+        intents: Arc::clone(&shared.intents),
+        session: root.0.clone(),
+        turn: root.1.clone(),
+    };
+    let context = ToolContext {
+        workspace: Arc::new(workspace),
         asker,
         session: job.session.clone(),
         message: job.message,

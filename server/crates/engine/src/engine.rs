@@ -26,6 +26,7 @@ use crate::extras::Extras;
 use crate::eyes::Siblings;
 use crate::foreign::{self, Foreign};
 use crate::hooks::Hooks;
+use crate::intents::Intents;
 use crate::ledger::Ledger;
 use crate::prompts::Prompts;
 use crate::questions::{Questions, WaitingQuestion};
@@ -150,6 +151,7 @@ impl Engine {
         let instructions = (deps.instructions)();
         let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);
         let Brought { tools: files, hooks, servers: theirs, trust } = deps.brought;
+        let intents = Arc::new(Intents::new(&deps.places.data));
         let foreign = Foreign::new(theirs, trust.clone());
         let extras = Extras::new(files, hooks, trust, deps.places.directory.clone(), &deps.places.data);
         let hooks = Arc::new(Hooks::new(deps.places.directory.clone(), extras.own_hooks()));
@@ -188,6 +190,7 @@ impl Engine {
             prompts,
             questions,
             saver,
+            intents,
             todos: Mutex::default(),
             reviewers: Mutex::default(),
             busy: Mutex::default(),

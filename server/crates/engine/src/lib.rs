@@ -21,6 +21,7 @@ mod files;
 mod foreign;
 mod history;
 mod hooks;
+mod intents;
 mod ledger;
 mod mcp_tools;
 mod outside;

@@ -20,6 +20,7 @@ use crate::extras::Extras;
 use crate::eyes::Siblings;
 use crate::foreign::Foreign;
 use crate::hooks::Hooks;
+use crate::intents::Intents;
 use crate::ledger::Ledger;
 use crate::prompt::Environment;
 use crate::prompts::Prompts;
@@ -87,6 +88,8 @@ pub struct Shared {
     pub questions: Arc<Questions>,
     /// The store.
     pub saver: Arc<Saver>,
+    /// Changes that are about to be made.
+    pub intents: Arc<Intents>,
     /// To-do lists.
     pub todos: Mutex<HashMap<SessionId, Vec<Todo>>>,
     /// Who wants to know what the turns change.
@@ -155,14 +158,16 @@ impl Shared {
     }
 
     /// Keeps what a turn changed, for undo.
-    pub fn record_changes(&self, session: &SessionId, turn: &TurnId, changes: Vec<Applied>) {
+    pub fn record_changes(self: &Arc<Self>, session: &SessionId, turn: &TurnId, changes: Vec<Applied>) {
         let (session, turn, changes) = (session.clone(), turn.clone(), Arc::new(changes));
         let recorded = Recorded { turn: turn.clone(), changes: Arc::clone(&changes) };
+        let (of, written) = (turn.clone(), Arc::clone(&changes));
         self.reviewers.lock().unwrap_or_else(PoisonError::into_inner).retain(|to| to.send(recorded.clone()).is_ok());
         self.saver.write(move |tx| {
             let records: Vec<_> = changes.iter().map(record).collect();
             tx.add_changes(&session, &turn, "", &records)
         });
+        self.intents.recorded(self, &of, &written);
     }
 
     /// A turn begins.
@@ -209,7 +214,8 @@ impl Shared {
 }
 
 /// As it is stored.
-fn record(applied: &Applied) -> ChangeRecord {
+#[must_use]
+pub fn record(applied: &Applied) -> ChangeRecord {
     ChangeRecord {
         key: applied.key.to_uri(),
         before: applied.before.as_ref().map(blob),

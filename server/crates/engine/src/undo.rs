@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use workspace::{Applied, Change, DocKey};
 
+use crate::intents::{self, Which};
 use crate::running::{self, Claim};
 use crate::shared::{Shared, applied};
 use crate::{EngineError, KeptText, UndoReport};
@@ -67,6 +68,10 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
         Some(session) => Some(running::claim_soon(&shared.places.data, session).await?),
         None => None,
     };
+    let mut lost = Vec::new();
+    for which in session.iter().map(Which::Session).chain(turn.iter().map(Which::Turn)) {
+        lost.extend(intents::settle(shared, &which, true).await);
+    }
     let blind = match (&session, shared.workspace.blind_to_commands()) {
         (Some(session), Some(why)) => Some((store.messages(session).map_err(failed)?, why)),
         _ => None,
@@ -78,7 +83,8 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     };
     let nothing = |why: &str| {
         let unknown = unknown(None).map_or_else(String::new, |unknown| format!(" {unknown}"));
-        EngineError::Nothing(format!("There is nothing to {word}{why}.{unknown}"))
+        let lost: String = lost.iter().map(|lost| format!(" {}: {}", lost.key, lost.why)).collect();
+        EngineError::Nothing(format!("There is nothing to {word}{why}.{unknown}{lost}"))
     };
     let turn = match turn {
         Some(turn) => turn,
@@ -107,7 +113,8 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
     let mut changed: Vec<_> = plan.changes.iter().map(|c| c.key.clone()).collect();
     // A file that is no text is deleted and made again.
     changed.dedup();
-    let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key }).collect();
+    let kept = plan.kept.into_iter().map(|kept| KeptText { why: kept.to_string(), key: kept.key });
+    let kept = kept.chain(lost).collect();
     let unknown = unknown(Some(&turn)).or_else(|| left_by_commands(&told, &turn));
     let report = UndoReport { changed, kept, unknown };
     Ok(Undo { shared: Arc::clone(shared), turn, again, changes: plan.changes, report, _alone: alone, _claim: claim })

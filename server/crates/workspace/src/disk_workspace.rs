@@ -14,8 +14,8 @@ use crate::Edits;
 use crate::disk::{self, Write};
 use crate::shell_changes::{Before, ShellChanges, snapshot_folder};
 use crate::{
-    Applied, ApplyError, Change, ChangeKind, Content, Data, DocKey, Origin, ReadError, Route, ShellRun, Snapshot, Workspace, diff, rebase,
-    unified,
+    Applied, ApplyError, Change, ChangeKind, Content, Data, DocKey, Foretold, Origin, ReadError, Route, ShellRun, Snapshot, Workspace,
+    diff, rebase, unified,
 };
 
 /// What changes come to.
@@ -95,11 +95,11 @@ fn io_error(key: &DocKey, error: std::io::Error) -> ApplyError {
     ApplyError::Io { key: key.clone(), source: Arc::new(error) }
 }
 
-/// Makes changes of files on the disk, all or none, over what the files hold now. None of them may be open in an editor.
+/// Makes changes of files on the disk, all or none, over what the files hold now; `note` is told of each right before. None of them may be open in an editor.
 ///
 /// # Errors
 /// `Conflict` where somebody changed the same place; `Exists`, `Refused` and `Io` by their names.
-pub fn apply_to_disk(changes: Vec<Change>) -> Result<Vec<Applied>, ApplyError> {
+pub fn apply_to_disk(changes: Vec<Change>, note: Option<&dyn Foretold>) -> Result<Vec<Applied>, ApplyError> {
     let plan = plan(changes, |key| {
         let path = key.path().ok_or_else(|| refused(key, "it is no file"))?;
         disk::read_content(path).map_err(|error| io_error(key, error))
@@ -111,6 +111,9 @@ pub fn apply_to_disk(changes: Vec<Change>) -> Result<Vec<Applied>, ApplyError> {
             Some(content) => Write { new: start.is_none(), ..Write::put(path, content.to_bytes(), content.mode) },
             None => Write::delete(path),
         });
+    }
+    if let Some(note) = note {
+        plan.applied.iter().cloned().for_each(|coming| note.about_to(coming));
     }
     disk::write_all(writes).map_err(|(path, error)| {
         let key = DocKey::file(path);
@@ -185,7 +188,19 @@ impl Workspace for DiskWorkspace {
     async fn apply(&self, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
         match changes.first() {
             Some(first) if cancel.is_cancelled() => Err(ApplyError::Cancelled { key: first.key.clone() }),
-            _ => apply_to_disk(changes),
+            _ => apply_to_disk(changes, None),
+        }
+    }
+
+    async fn apply_foretold(
+        &self,
+        changes: Vec<Change>,
+        cancel: &CancellationToken,
+        note: Arc<dyn Foretold>,
+    ) -> Result<Vec<Applied>, ApplyError> {
+        match changes.first() {
+            Some(first) if cancel.is_cancelled() => Err(ApplyError::Cancelled { key: first.key.clone() }),
+            _ => apply_to_disk(changes, Some(&*note)),
         }
     }
 

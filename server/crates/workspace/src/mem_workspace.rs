@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk_workspace::{End, plan};
-use crate::{Applied, ApplyError, Change, Content, Data, DocKey, Origin, ReadError, Route, ShellRun, Snapshot, Workspace};
+use crate::{Applied, ApplyError, Change, Content, Data, DocKey, Foretold, Origin, ReadError, Route, ShellRun, Snapshot, Workspace};
 
 /// Called right before changes are applied: the place for what the user does in between.
 pub type Hook = Box<dyn FnMut(&MemWorkspace) + Send>;
@@ -112,6 +112,29 @@ impl Workspace for MemWorkspace {
     }
 
     async fn apply(&self, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
+        self.change(changes, cancel, None)
+    }
+
+    async fn apply_foretold(
+        &self,
+        changes: Vec<Change>,
+        cancel: &CancellationToken,
+        note: Arc<dyn Foretold>,
+    ) -> Result<Vec<Applied>, ApplyError> {
+        self.change(changes, cancel, Some(&*note))
+    }
+
+    async fn prepare_shell(&self, _cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {
+        Ok(Box::new(Nothing))
+    }
+
+    async fn finish_shell(&self, _run: Box<dyn ShellRun>) -> Vec<Applied> {
+        Vec::new()
+    }
+}
+
+impl MemWorkspace {
+    fn change(&self, changes: Vec<Change>, cancel: &CancellationToken, note: Option<&dyn Foretold>) -> Result<Vec<Applied>, ApplyError> {
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut hook) = hook {
             hook(self);
@@ -125,6 +148,9 @@ impl Workspace for MemWorkspace {
             let open = self.docs().get(&applied.key).is_some_and(|doc| doc.version.is_some());
             applied.route = if open { Route::Editor } else { Route::Disk };
         }
+        if let Some(note) = note {
+            plan.applied.iter().cloned().for_each(|coming| note.about_to(coming));
+        }
         for End { key, end, .. } in plan.ends {
             match end {
                 Some(content) => self.put(key, content),
@@ -132,14 +158,6 @@ impl Workspace for MemWorkspace {
             }
         }
         Ok(plan.applied)
-    }
-
-    async fn prepare_shell(&self, _cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {
-        Ok(Box::new(Nothing))
-    }
-
-    async fn finish_shell(&self, _run: Box<dyn ShellRun>) -> Vec<Applied> {
-        Vec::new()
     }
 }
 

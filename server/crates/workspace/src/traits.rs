@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Applied, ApplyError, Change, DocKey, Snapshot};
+use crate::{Applied, ApplyError, Change, DocKey, Foretold, Snapshot};
 
 /// A place in a document, for prompts and for what the user asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,18 @@ pub trait Workspace: Send + Sync {
 
     /// Makes all changes, or none. Edits are rebased over what was changed since their `base`. Results are in the order of `changes`.
     async fn apply(&self, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError>;
+
+    /// The same, where each document's change is told right before it is made: what is noted then is known whatever becomes of this process.
+    async fn apply_foretold(
+        &self,
+        changes: Vec<Change>,
+        cancel: &CancellationToken,
+        note: Arc<dyn Foretold>,
+    ) -> Result<Vec<Applied>, ApplyError> {
+        // Where nothing can be lost, or nobody looks for it.
+        drop(note);
+        self.apply(changes, cancel).await
+    }
 
     /// Makes the disk equal to the buffers, and remembers what the disk held. Call right before a command is started.
     async fn prepare_shell(&self, cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError>;

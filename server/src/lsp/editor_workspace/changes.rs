@@ -3,11 +3,14 @@
 //! **Invariant:** everything that can be checked is checked before anything is changed; what was changed when a later one fails is taken back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ropey::Rope;
 use tokio_util::sync::CancellationToken;
 use workspace::disk::{self, Write};
-use workspace::{Applied, ApplyError, Change, ChangeKind, Content, DocKey, Edits, Stamp, TextEdit, diff, hash_rope, rebase, unified};
+use workspace::{
+    Applied, ApplyError, Change, ChangeKind, Content, DocKey, Edits, Foretold, Stamp, TextEdit, diff, hash_rope, rebase, unified,
+};
 
 use super::blocking;
 use super::edit::{Editing, Made};
@@ -30,7 +33,12 @@ struct OpenPlan {
 }
 
 /// See `Workspace::apply`.
-pub(super) async fn apply(editing: &Editing, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
+pub(super) async fn apply(
+    editing: &Editing,
+    changes: Vec<Change>,
+    note: Option<Arc<dyn Foretold>>,
+    cancel: &CancellationToken,
+) -> Result<Vec<Applied>, ApplyError> {
     if let Some(first) = changes.first().filter(|_| cancel.is_cancelled()) {
         return Err(ApplyError::Cancelled { key: first.key.clone() });
     }
@@ -52,13 +60,13 @@ pub(super) async fn apply(editing: &Editing, changes: Vec<Change>, cancel: &Canc
     let (indices, disk): (Vec<usize>, Vec<Change>) = plan.disk.into_iter().unzip();
     let mut done: Vec<Option<Applied>> = vec![None; count];
     // The disk first: what was written there is taken back without a trace, an edit in a buffer leaves two undo steps.
-    let on_disk = if disk.is_empty() { Vec::new() } else { write(disk).await? };
+    let on_disk = if disk.is_empty() { Vec::new() } else { write(disk, note.clone()).await? };
     for (index, applied) in indices.into_iter().zip(&on_disk) {
         done[index] = Some(applied.clone());
     }
     let mut made: Vec<(DocKey, Made)> = Vec::new();
     for (key, OpenPlan { indices, base, edits }) in plan.open {
-        match editing.edit(&key, &base, &edits, cancel).await {
+        match editing.edit(&key, &base, &edits, note.as_deref(), cancel).await {
             Ok(edit) => {
                 let whole = edit.applied(key.clone());
                 // Further changes of the same document went in with the first.
@@ -134,9 +142,9 @@ impl Plan {
     }
 }
 
-async fn write(changes: Vec<Change>) -> Result<Vec<Applied>, ApplyError> {
+async fn write(changes: Vec<Change>, note: Option<Arc<dyn Foretold>>) -> Result<Vec<Applied>, ApplyError> {
     let key = changes.first().map(|change| change.key.clone());
-    match (blocking(move || workspace::apply_to_disk(changes)).await, key) {
+    match (blocking(move || workspace::apply_to_disk(changes, note.as_deref())).await, key) {
         (Some(result), _) => result,
         (None, Some(key)) => Err(ApplyError::Cancelled { key }),
         (None, None) => Ok(Vec::new()),
@@ -146,7 +154,7 @@ async fn write(changes: Vec<Change>) -> Result<Vec<Applied>, ApplyError> {
 /// What was made is undone; what cannot be is logged, for the caller says that nothing was changed.
 async fn take_back(editing: &Editing, made: Vec<(DocKey, Made)>, on_disk: Vec<Applied>) {
     for (key, Made { before, after }) in made.into_iter().rev() {
-        if let Err(error) = editing.edit(&key, &after, &diff(&after, &before), &CancellationToken::new()).await {
+        if let Err(error) = editing.edit(&key, &after, &diff(&after, &before), None, &CancellationToken::new()).await {
             tracing::error!(%key, %error, "an edit could not be taken back");
         }
     }

@@ -14,7 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workspace::apply::{ApplyMachine, Input, Output, Quirks};
-use workspace::{Applied, ApplyError, Content, DocKey, Edits, Route, TextEdit};
+use workspace::{Applied, ApplyError, Content, DocKey, Edits, Foretold, Route, TextEdit};
 
 use crate::lsp::client::{ApplyReply, Client, RequestError};
 use crate::lsp::documents::{DocEvent, Documents};
@@ -67,11 +67,19 @@ impl Editing {
     }
 
     /// Makes edits of `base` in an open document, over what the user changed since. The document's lock must be held.
-    pub async fn edit(&self, key: &DocKey, base: &Rope, edits: &Edits, cancel: &CancellationToken) -> Result<Made, ApplyError> {
+    /// `note` is told of it each time before it is sent.
+    pub async fn edit(
+        &self,
+        key: &DocKey,
+        base: &Rope,
+        edits: &Edits,
+        note: Note<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Made, ApplyError> {
         let mut rounds = 0;
         loop {
             let version = self.version(key).await;
-            match self.try_edit(key, base, edits, cancel).await {
+            match self.try_edit(key, base, edits, note, cancel).await {
                 // A slow editor comes too late each time while somebody types fast.
                 Err(ApplyError::Refused { tries, .. }) if tries > 0 && rounds < ROUNDS && self.version(key).await != version => {
                     rounds += 1;
@@ -106,7 +114,14 @@ impl Editing {
         let _ = tokio::time::timeout(PATIENCE, still).await;
     }
 
-    async fn try_edit(&self, key: &DocKey, base: &Rope, edits: &Edits, cancel: &CancellationToken) -> Result<Made, ApplyError> {
+    async fn try_edit(
+        &self,
+        key: &DocKey,
+        base: &Rope,
+        edits: &Edits,
+        note: Note<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Made, ApplyError> {
         let refused = |reason: String| ApplyError::Refused { key: key.clone(), tries: 0, reason };
         // First the events, then the text: nothing comes between.
         let mut events = self.documents.subscribe();
@@ -122,6 +137,7 @@ impl Editing {
             match next {
                 Output::Send { version, edits } => {
                     deadline = None;
+                    foretell(note, key, machine.text(), &edits);
                     let edit = self.workspace_edit(&document.uri, version, machine.text(), &edits);
                     let client = self.client.clone();
                     reply = Some(async move { answer(client.apply_edit(edit, Some("Interline"), REPLY_LIMIT).await) }.boxed()).into();
@@ -157,6 +173,19 @@ impl Editing {
         } else {
             json!({ "changes": { uri: edits } })
         }
+    }
+}
+
+/// Whom to tell of an edit before it is sent, if anybody.
+pub(super) type Note<'a> = Option<&'a dyn Foretold>;
+
+fn foretell(note: Note<'_>, key: &DocKey, before: &Rope, edits: &[TextEdit]) {
+    let Some(note) = note else { return };
+    let after = Edits::new(before.len_bytes(), edits.to_vec()).and_then(|edits| edits.apply(before));
+    match after {
+        Ok(after) => note.about_to(Made { before: before.clone(), after }.applied(key.clone())),
+        // The editor will refuse it, too.
+        Err(error) => tracing::warn!(%key, %error, "an edit that does not fit its text"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! **Invariant:** what another process did is known before anything is done here, and what was done here is stored before another one may go on.
 
 use super::Worker;
+use crate::intents::{self, Which};
 use crate::{EngineError, running, shown};
 
 impl Worker {
@@ -18,6 +19,7 @@ impl Worker {
                 tx.remove_prompts(&session)?;
                 ours.iter().try_for_each(|prompt| tx.add_prompt(prompt))
             });
+            intents::settle(&self.shared, &Which::Session(self.state.id()), false).await;
         }
         match self.state.catch_up().await {
             // What cannot be read now is told where it is written; the turn runs all the same.

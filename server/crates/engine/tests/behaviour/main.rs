@@ -18,6 +18,7 @@ mod faults;
 mod foreign;
 mod hands;
 mod images;
+mod intents;
 mod limits;
 mod mcp;
 mod model;

@@ -244,7 +244,8 @@ fn instructions(project: &Path) -> InstructionsNow {
     Arc::new(move || std::fs::read_to_string(&path).map(|text| (path.clone(), text)).into_iter().collect())
 }
 
-/// A workspace in which to read `panic.txt` is a fault, and to read `hang.txt` never ends; every command writes on in `generated.txt`.
+/// A workspace in which to read `panic.txt` is a fault, and to read `hang.txt` never ends; every command writes on in `generated.txt`; where there is `halt.txt`,
+/// a change is made, and nobody hears of it.
 pub struct Fragile(pub Arc<MemWorkspace>);
 
 #[async_trait]
@@ -267,6 +268,18 @@ impl Workspace for Fragile {
 
     async fn apply(&self, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
         self.0.apply(changes, cancel).await
+    }
+
+    async fn apply_foretold(
+        &self,
+        changes: Vec<Change>,
+        cancel: &CancellationToken,
+        note: Arc<dyn workspace::Foretold>,
+    ) -> Result<Vec<Applied>, ApplyError> {
+        let applied = self.0.apply_foretold(changes, cancel, note).await;
+        // As if the process were killed now: nobody hears that it was made.
+        assert!(self.0.get("halt.txt").is_none(), "a fault of the workspace");
+        applied
     }
 
     async fn prepare_shell(&self, cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {

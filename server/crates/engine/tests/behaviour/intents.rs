@@ -1,0 +1,95 @@
+//! Changes whose process ended before it could note that they were made.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::model::{Reply, call};
+use crate::world::World;
+
+const OLD: &str = "one\ntwo\nthree\n";
+const NEW: &str = "one\nTWO\nthree\n";
+
+/// How many changes are noted as about to be made.
+fn noted(world: &World) -> usize {
+    std::fs::read_dir(world.dir.path().join("data/intents")).map_or(0, Iterator::count)
+}
+
+/// An edit is made in an open document, and the process ends right then. The turn.
+async fn interrupted(world: &mut World) -> proto::TurnId {
+    world.files.open("a.txt", OLD);
+    world.files.set("halt.txt", "");
+    world.model.script([call("edit", json!({"filePath": "a.txt", "oldString": "two", "newString": "TWO"})), Reply::Text("ok")]);
+    let turn = world.ask("go").await.turn;
+    assert_eq!(world.idle().await, "done");
+    assert_eq!((world.files.get("a.txt").as_deref(), noted(world)), (Some(NEW), 1));
+    world.restart().await;
+    world.files.remove("halt.txt");
+    turn
+}
+
+#[tokio::test]
+async fn an_edit_that_was_made_is_undone_as_any_other() {
+    let mut world = World::new().await;
+    let turn = interrupted(&mut world).await;
+    // The user has gone on elsewhere in the text.
+    world.files.set("a.txt", &format!("{NEW}more\n"));
+    let undo = world.engine.undo(Some(turn.clone())).await.unwrap();
+    assert!(undo.report().kept.is_empty() && undo.report().changed.len() == 1, "{:?}", undo.report());
+    undo.carry_out().await.unwrap();
+    assert_eq!((world.files.get("a.txt").unwrap(), noted(&world)), (format!("{OLD}more\n"), 0));
+    world.engine.redo(Some(turn)).await.unwrap().carry_out().await.unwrap();
+    assert_eq!(world.files.get("a.txt").unwrap(), format!("{NEW}more\n"));
+}
+
+#[tokio::test]
+async fn it_is_known_from_the_next_message_on() {
+    let mut world = World::new().await;
+    interrupted(&mut world).await;
+    let session = world.store().last_session(world.project().to_str().unwrap()).unwrap().unwrap().id;
+    world.engine.open_session(&session).await.unwrap();
+    world.model.script([Reply::Text("ok")]);
+    assert_eq!(world.turn("again").await, "done");
+    assert_eq!(noted(&world), 0);
+    world.engine.undo(None).await.unwrap().carry_out().await.unwrap();
+    assert_eq!(world.files.get("a.txt").as_deref(), Some(OLD));
+}
+
+#[tokio::test]
+async fn one_that_was_not_made_is_forgotten() {
+    let mut world = World::new().await;
+    let turn = interrupted(&mut world).await;
+    world.files.set("a.txt", OLD);
+    let Err(error) = world.engine.undo(Some(turn)).await else { panic!("there is nothing to undo") };
+    assert!(error.to_string().contains("nothing to undo"), "{error}");
+    assert_eq!((world.files.get("a.txt").as_deref(), noted(&world)), (Some(OLD), 0));
+}
+
+#[tokio::test]
+async fn one_of_which_it_cannot_be_told_is_listed_with_its_text() {
+    let mut world = World::new().await;
+    let turn = interrupted(&mut world).await;
+    world.files.set("a.txt", "one\nsomething else\nthree\n");
+    let Err(error) = world.engine.undo(Some(turn)).await else { panic!("it cannot be undone") };
+    let error = error.to_string();
+    assert!(error.contains("a.txt") && error.contains("-two\n+TWO"), "{error}");
+    assert_eq!(world.files.get("a.txt").as_deref(), Some("one\nsomething else\nthree\n"));
+}
+
+#[tokio::test]
+async fn what_is_stored_is_noted_no_more_and_counts_once() {
+    let mut world = World::new().await;
+    world.files.open("a.txt", OLD);
+    let edit = |old: &str, new: &str| call("edit", json!({"filePath": "a.txt", "oldString": old, "newString": new}));
+    world.model.script([edit("two", "TWO"), edit("TWO", "2"), edit("nowhere", "x"), Reply::Text("ok")]);
+    let files = Arc::clone(&world.files);
+    assert_eq!(world.turn("go").await, "done");
+    assert_eq!(files.get("a.txt").as_deref(), Some("one\n2\nthree\n"));
+    world.flush().await;
+    while noted(&world) > 0 {
+        tokio::task::yield_now().await;
+    }
+    world.restart().await;
+    world.engine.undo(None).await.unwrap().carry_out().await.unwrap();
+    assert_eq!(files.get("a.txt").as_deref(), Some(OLD));
+}
