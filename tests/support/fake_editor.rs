@@ -384,6 +384,18 @@ impl FakeEditor {
         self.write(message);
     }
 
+    /// The user types at a document's end.
+    ///
+    /// # Panics
+    /// If it is not open.
+    pub fn type_at_end(&self, path: &str, words: &str) {
+        let mut state = self.state();
+        let end = state.docs.get(&self.uri(path)).unwrap_or_else(|| panic!("{path} is not open")).text.len();
+        let message = change(&mut state, &self.uri(path), &vec![(end, end, words.to_owned())], false);
+        self.flush_held(&mut state);
+        self.write(message);
+    }
+
     /// The editor's own undo.
     ///
     /// # Panics

@@ -28,6 +28,8 @@ pub enum Reply {
     Call(&'static str, Value),
     /// Words in two parts: the second comes when the test has met the model at the barrier (of two).
     Halves(&'static str, Arc<Barrier>, &'static str),
+    /// Words in parts: for each but the first the test meets the model at the barrier (of two).
+    Pieces(Vec<String>, Arc<Barrier>),
     /// Nothing until the test has met the model at the barrier (of two); then a tool call.
     Held(Arc<Barrier>, &'static str, Value),
     /// Words, and then nothing: the connection stays open until the other side closes it.
@@ -178,6 +180,15 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             say(json!({ "role": "assistant", "content": first }), Value::Null)?;
             barrier.wait();
             say(json!({ "content": second }), Value::Null)?;
+            say(json!({}), json!("stop"))?;
+        }
+        Reply::Pieces(pieces, barrier) => {
+            for (n, piece) in pieces.iter().enumerate() {
+                if n > 0 {
+                    barrier.wait();
+                }
+                say(json!({ "content": piece }), Value::Null)?;
+            }
             say(json!({}), json!("stop"))?;
         }
         Reply::Call(name, arguments) => {

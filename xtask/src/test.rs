@@ -130,6 +130,7 @@ pub fn bench() -> Result {
     say(&format!("   {}: {:.1} MB (budget 25)", binary.display(), size as f64 / 1e6));
     say("   start: time it with `interline --version`; a whole turn without a network: `time interline demo`");
     say("   a session of 100,000 messages: `cargo run --release --package interline-store --example long_session`");
+    say("   an update of a chat of 20,000 lines: `cargo run --release --package interline-tests --example long_chat`");
     say("   side by side with other agents: point that benchmark's INTERLINE at the binary above");
     Ok(())
 }

@@ -13,10 +13,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, TextEdit};
 
-use crate::lsp::documents::{DocEvent, Documents};
+use crate::lsp::documents::{DocEvent, Documents, OpenDocument};
 use crate::lsp::editor_workspace::EditorWorkspace;
 
+mod answer;
 pub mod text;
+
+use answer::Answer;
 
 /// Between two edits: about four a second.
 const PACE: Duration = Duration::from_millis(280);
@@ -64,8 +67,12 @@ impl Chat {
         let key = DocKey::file(path);
         let writer = Writer {
             key,
+            events: documents.subscribe(),
             documents,
             workspace,
+            answer: None,
+            version: None,
+            opened: false,
             asked: None,
             pending: String::new(),
             held: String::new(),
@@ -151,6 +158,13 @@ struct Writer {
     key: DocKey,
     documents: Documents,
     workspace: Arc<EditorWorkspace>,
+    events: mpsc::UnboundedReceiver<DocEvent>,
+    /// Where the answer stands after the last event; none: it has to be looked for.
+    answer: Option<Answer>,
+    /// Which version the last event has made; none: none since the chat was opened.
+    version: Option<i32>,
+    /// The chat was opened.
+    opened: bool,
     /// A question that stands before the pending words, for a chat that is about to be shown.
     asked: Option<String>,
     /// Words to be written at the next beat.
@@ -171,7 +185,6 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
-        let mut events = self.documents.subscribe();
         let mut beat: Option<Instant> = None;
         loop {
             let due = async {
@@ -194,17 +207,17 @@ impl Writer {
                     }
                     Some(Order::CloseDraft { busy, done }) => {
                         self.write().await;
-                        let written = self.edit(|text| Some(text::close_draft(text))).await;
+                        let written = self.edit(|text, _| Some(text::close_draft(text))).await;
                         self.sent(written, busy);
                         // The one who asked may be gone.
                         let _ = done.send(written);
                     }
                     Some(Order::BeginDraft(words)) => {
-                        self.edit(|text| text::begin_draft(text, &words)).await;
+                        self.edit(|text, _| text::begin_draft(text, &words)).await;
                     }
                     Some(Order::Question { question, busy, awaited }) => {
                         self.write().await;
-                        let written = self.edit(|text| Some(text::insert_question(text, &question))).await;
+                        let written = self.edit(|text, _| Some(text::insert_question(text, &question))).await;
                         if !written {
                             // Unless somebody is about to look: the words are in the session.
                             self.pending.clear();
@@ -215,7 +228,7 @@ impl Writer {
                     }
                     Some(Order::Reply(words)) => {
                         self.write().await;
-                        self.edit(|text| Some(text::append(text, &text::escape(&words), 0))).await;
+                        self.edit(|text, _| Some(text::append(text, &text::escape(&words), Answer::find(text, 0)))).await;
                     }
                     Some(Order::AnswersNewest) => {
                         if self.newer > 0 {
@@ -226,7 +239,7 @@ impl Writer {
                     Some(Order::TurnEnd) => {
                         self.newer = 0;
                         if self.was_open {
-                            self.edit(text::restore_draft).await;
+                            self.edit(|text, _| text::restore_draft(text)).await;
                         }
                     }
                     Some(Order::TakeBack) => {
@@ -234,8 +247,7 @@ impl Writer {
                         self.held.clear();
                         let step = std::mem::take(&mut self.step);
                         if !step.trim().is_empty() {
-                            let newer = self.newer;
-                            self.edit(|text| text::take_back(text, &step, newer)).await;
+                            self.edit(|text, answer| text::take_back(text, &step, answer)).await;
                         }
                     }
                     Some(Order::StepEnd) => {
@@ -248,16 +260,14 @@ impl Writer {
                         let _ = done.send(());
                     }
                 },
-                Some(event) = events.recv() => {
-                    self.note(&event);
-                    if (self.asked.is_some() || !self.pending.is_empty()) && matches!(&event, DocEvent::Opened { key, .. } if *key == self.key) {
-                        beat.get_or_insert_with(|| Instant::now() + PACE);
-                    }
-                }
+                Some(event) = self.events.recv() => self.note(&event),
                 () = due => {
                     let still = self.user_edit.is_none_or(|at| at.elapsed() >= STILL);
                     beat = if !still || !self.write().await { Some(Instant::now() + PACE) } else { None };
                 }
+            }
+            if std::mem::take(&mut self.opened) && (self.asked.is_some() || !self.pending.is_empty()) {
+                beat.get_or_insert_with(|| Instant::now() + PACE);
             }
         }
     }
@@ -278,25 +288,56 @@ impl Writer {
         self.newer = 0;
     }
 
+    /// Follows what has happened to the chat.
     fn note(&mut self, event: &DocEvent) {
-        let DocEvent::Changed { key, edits, text, .. } = event else { return };
+        let (edits, text) = match event {
+            DocEvent::Changed { key, edits, text, version, .. } if *key == self.key => {
+                self.version = Some(*version);
+                (edits, text)
+            }
+            DocEvent::Opened { key } if *key == self.key => {
+                (self.answer, self.version, self.opened) = (None, None, true);
+                return;
+            }
+            _ => return,
+        };
+        let before = self.answer.take();
+        self.answer = before.and_then(|answer| answer.moved(edits));
         let ours = |e: &TextEdit| {
             let text = e.text.replace("\r\n", "\n");
             let is_part_of = |words: &str| !words.is_empty() && words.contains(text.trim());
-            !text.is_empty() && (is_part_of(&self.step) || is_part_of(&self.status))
+            !text.is_empty() && (is_part_of(last(&self.step, 2 * text.len())) || is_part_of(&self.status))
         };
-        if *key != self.key || edits.iter().any(ours) {
+        if edits.iter().any(ours) {
             return;
         }
-        let (start, end) = text::answer_span(text, self.newer);
-        if edits.iter().any(|e| e.range.start >= start && e.range.start <= end) {
+        let before = before.or_else(|| {
+            self.answer = Answer::find(text, self.newer);
+            self.answer
+        });
+        if before.is_none_or(|answer| edits.iter().any(|edit| answer.is_touched(edit))) {
             self.user_edit = Some(Instant::now());
         }
     }
 
+    /// The answer's place in the chat as it is, after all that has happened to it.
+    fn answer_in(&mut self, document: &OpenDocument) -> Option<Answer> {
+        while let Ok(event) = self.events.try_recv() {
+            self.note(&event);
+        }
+        let answer = self.answer.filter(|answer| answer.holds(&document.text, self.newer));
+        let answer = answer.or_else(|| Answer::find(&document.text, self.newer));
+        // Of an older text than the last event's it is no news.
+        if self.version.is_none_or(|version| version <= document.version) {
+            self.answer = answer;
+        }
+        answer
+    }
+
     async fn show_status(&mut self, line: String) {
-        let old = std::mem::replace(&mut self.status, text::escape(&line));
-        if !self.edit(|text| text::status(text, &old, &self.status, self.newer)).await && old.is_empty() {
+        let new = text::escape(&line);
+        let old = std::mem::replace(&mut self.status, new.clone());
+        if !self.edit(|text, answer| text::status(text, &old, &new, answer)).await && old.is_empty() {
             // The chat is not open: there is nothing to take away later.
             self.status.clear();
         }
@@ -305,7 +346,7 @@ impl Writer {
     /// Writes what is pending. False if it has to be tried again.
     async fn write(&mut self) -> bool {
         if let Some(question) = self.asked.take()
-            && !self.edit(|text| Some(text::insert_question(text, &question))).await
+            && !self.edit(|text, _| Some(text::insert_question(text, &question))).await
         {
             self.asked = Some(question);
             if self.documents.find(&self.key).await.is_some() {
@@ -335,8 +376,7 @@ impl Writer {
         self.was_open = true;
         let (now, later) = (now.to_owned(), later.to_owned());
         self.step.push_str(&now);
-        let newer = self.newer;
-        if self.edit(|text| Some(text::append(text, &now, newer))).await {
+        if self.edit(|text, answer| Some(text::append(text, &now, answer))).await {
             self.pending.clear();
             self.held = later;
             return true;
@@ -347,9 +387,10 @@ impl Writer {
     }
 
     /// One edit of the chat as it is now. False if the chat is not open or the editor refused.
-    async fn edit(&self, edit: impl Fn(&ropey::Rope) -> Option<TextEdit>) -> bool {
+    async fn edit(&mut self, edit: impl Fn(&ropey::Rope, Option<Answer>) -> Option<TextEdit>) -> bool {
         let Some(document) = self.documents.find(&self.key).await else { return false };
-        let Some(edit) = edit(&document.text) else { return false };
+        let answer = self.answer_in(&document);
+        let Some(edit) = edit(&document.text, answer) else { return false };
         let edit = text::with_line_ends(&document.text, edit);
         match self.workspace.edit_open(&document.key, &document.text, vec![edit], &CancellationToken::new()).await {
             Ok(_) => true,
@@ -359,6 +400,15 @@ impl Writer {
             }
         }
     }
+}
+
+/// The end of some words: that many bytes at least, as far as there are so many.
+fn last(words: &str, len: usize) -> &str {
+    let mut from = words.len().saturating_sub(len);
+    while !words.is_char_boundary(from) {
+        from -= 1;
+    }
+    &words[from..]
 }
 
 /// Makes the chat's file, and the folder that keeps itself out of git, where they are not there.

@@ -18,6 +18,7 @@ use workspace::{Applied, ApplyError, Change, DocKey, Edits, Foretold, Origin, Re
 use crate::lsp::client::Client;
 use crate::lsp::documents::{Documents, OpenDocument};
 use edit::Editing;
+pub use edit::Made;
 use saves::Saves;
 
 mod changes;
@@ -56,13 +57,7 @@ impl EditorWorkspace {
     ///
     /// # Errors
     /// As `Workspace::apply`; `Refused` if the document is not open.
-    pub async fn edit_open(
-        &self,
-        key: &DocKey,
-        base: &Rope,
-        edits: Vec<TextEdit>,
-        cancel: &CancellationToken,
-    ) -> Result<Applied, ApplyError> {
+    pub async fn edit_open(&self, key: &DocKey, base: &Rope, edits: Vec<TextEdit>, cancel: &CancellationToken) -> Result<Made, ApplyError> {
         let edits = Edits::new(base.len_bytes(), edits).map_err(|error| ApplyError::Refused {
             key: key.clone(),
             tries: 0,
@@ -74,7 +69,7 @@ impl EditorWorkspace {
             let lock = editing.lock(&key).await;
             let made = editing.edit(&key, &base, &edits, None, &cancel).await;
             drop(lock);
-            made.map(|made| made.applied(key))
+            made
         };
         run(edit, key_of(&self.roots)).await
     }

@@ -5,6 +5,8 @@
 use ropey::Rope;
 use workspace::TextEdit;
 
+use super::answer::{Answer, is_heading};
+
 /// What the chat begins with.
 pub const EMPTY: &str = "# Interline\n\n## You\n\n";
 /// The heading above what the user writes.
@@ -18,13 +20,12 @@ fn last_heading(text: &Rope, heading: &str) -> Option<usize> {
 }
 
 /// The last line that is exactly `heading` and has `skip` such lines below it; the first such line where there are fewer.
-fn heading_from_end(text: &Rope, heading: &str, mut skip: usize) -> Option<usize> {
+pub(super) fn heading_from_end(text: &Rope, heading: &str, mut skip: usize) -> Option<usize> {
     let mut found = None;
     let mut line = text.len_lines();
     for slice in text.lines_at(text.len_lines()).reversed() {
         line -= 1;
-        // A cheap look before the line is copied.
-        if slice.len_bytes() <= heading.len() + 4 && slice.to_string().trim_end() == heading {
+        if is_heading(slice, heading) {
             found = Some(line);
             if skip == 0 {
                 break;
@@ -50,14 +51,14 @@ fn is_crlf(text: &Rope) -> bool {
 }
 
 /// Where a line ends, without its line end.
-fn line_end(text: &Rope, line: usize) -> usize {
+pub(super) fn line_end(text: &Rope, line: usize) -> usize {
     let start = text.line_to_byte(line);
     let slice = text.line(line).to_string();
     start + slice.trim_end_matches(['\n', '\r']).len()
 }
 
 /// The byte after the last one of `range` that is no white space; its start if there is none.
-fn trimmed_end(text: &Rope, start: usize, end: usize) -> usize {
+pub(super) fn trimmed_end(text: &Rope, start: usize, end: usize) -> usize {
     let (mut at, from) = (text.byte_to_char(end), text.byte_to_char(start));
     while at > from && text.char(at - 1).is_whitespace() {
         at -= 1;
@@ -138,36 +139,14 @@ pub fn insert_question(text: &Rope, question: &str) -> TextEdit {
     }
 }
 
-/// The section of the newest answer but `newer`: the end of its heading, and the end of its words.
-fn answer(text: &Rope, newer: usize) -> Option<(usize, usize)> {
-    let heading = heading_from_end(text, INTERLINE, newer)?;
-    let start = line_end(text, heading);
-    let mut end = text.len_bytes();
-    for line in heading + 1..text.len_lines() {
-        let slice = text.line(line);
-        if slice.len_bytes() <= INTERLINE.len() + 4 && matches!(slice.to_string().trim_end(), YOU | INTERLINE) {
-            end = text.line_to_byte(line);
-            break;
+/// Adds words to an answer; makes a section for them where somebody removed it.
+#[must_use]
+pub fn append(text: &Rope, words: &str, answer: Option<Answer>) -> TextEdit {
+    match answer {
+        Some(Answer { start, end, .. }) if start == end => {
+            TextEdit { range: end..end, text: format!("\n\n{}", words.trim_start_matches('\n')) }
         }
-    }
-    Some((start, trimmed_end(text, start, end)))
-}
-
-/// Where the words of the newest answer but `newer` stand, with their heading; where the user writes if there is none.
-#[must_use]
-pub fn answer_span(text: &Rope, newer: usize) -> (usize, usize) {
-    match (heading_from_end(text, INTERLINE, newer), answer(text, newer)) {
-        (Some(heading), Some((_, end))) => (text.line_to_byte(heading), end),
-        _ => (text.line_to_byte(prompt_line(text)), 0),
-    }
-}
-
-/// Adds words to the newest answer but `newer`; makes a section for them where somebody removed it.
-#[must_use]
-pub fn append(text: &Rope, words: &str, newer: usize) -> TextEdit {
-    match answer(text, newer) {
-        Some((start, end)) if start == end => TextEdit { range: end..end, text: format!("\n\n{}", words.trim_start_matches('\n')) },
-        Some((_, end)) => TextEdit { range: end..end, text: words.to_owned() },
+        Some(Answer { end, .. }) => TextEdit { range: end..end, text: words.to_owned() },
         None => {
             let end = text.len_bytes();
             let from = trimmed_end(text, 0, end);
@@ -187,26 +166,26 @@ pub fn restore_draft(text: &Rope) -> Option<TextEdit> {
     Some(TextEdit { range: trimmed_end(text, 0, end)..end, text: format!("\n\n{YOU}\n\n") })
 }
 
-/// Takes back words that the newest answer but `newer` ends with; none if it does not (somebody changed them).
+/// Takes back words that an answer ends with; none if it does not (somebody changed them).
 #[must_use]
-pub fn take_back(text: &Rope, words: &str, newer: usize) -> Option<TextEdit> {
+pub fn take_back(text: &Rope, words: &str, answer: Option<Answer>) -> Option<TextEdit> {
     let words = if is_crlf(text) { words.replace('\n', "\r\n") } else { words.to_owned() };
     let words = words.trim_end();
-    let (start, end) = answer(text, newer)?;
+    let Answer { start, end, .. } = answer?;
     let from = end.checked_sub(words.len()).filter(|from| *from >= start)?;
     let same = text.get_byte_slice(from..end).is_some_and(|slice| slice == words);
     let from = if same { trimmed_end(text, start, from) } else { return None };
     Some(TextEdit { range: from..end, text: String::new() })
 }
 
-/// Puts a line in the place of one that the newest answer but `newer` ends with, or below the answer where there is none; an empty one takes it
+/// Puts a line in the place of one that an answer ends with, or below the answer where there is none; an empty one takes it
 /// away. None if there is nothing to do, or somebody changed the old one.
 #[must_use]
-pub fn status(text: &Rope, old: &str, new: &str, newer: usize) -> Option<TextEdit> {
+pub fn status(text: &Rope, old: &str, new: &str, answer: Option<Answer>) -> Option<TextEdit> {
     if old.is_empty() {
-        return (!new.is_empty()).then(|| append(text, &format!("\n\n{new}"), newer));
+        return (!new.is_empty()).then(|| append(text, &format!("\n\n{new}"), answer));
     }
-    let taken = take_back(text, old, newer)?;
+    let taken = take_back(text, old, answer)?;
     if new.is_empty() {
         return Some(taken);
     }
@@ -230,6 +209,18 @@ pub fn escape(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn append(text: &Rope, words: &str, newer: usize) -> TextEdit {
+        super::append(text, words, Answer::find(text, newer))
+    }
+
+    fn take_back(text: &Rope, words: &str, newer: usize) -> Option<TextEdit> {
+        super::take_back(text, words, Answer::find(text, newer))
+    }
+
+    fn status(text: &Rope, old: &str, new: &str, newer: usize) -> Option<TextEdit> {
+        super::status(text, old, new, Answer::find(text, newer))
+    }
 
     fn apply(text: &str, edit: &TextEdit) -> String {
         format!("{}{}{}", &text[..edit.range.start], edit.text, &text[edit.range.end..])

@@ -39,13 +39,16 @@ pub(super) struct Editing {
 }
 
 /// An edit that was made.
-pub(super) struct Made {
+pub struct Made {
+    /// The text without it.
     pub before: Rope,
+    /// The same with it.
     pub after: Rope,
 }
 
 impl Made {
-    pub fn applied(&self, key: DocKey) -> Applied {
+    /// The same with both texts whole, for what keeps them.
+    pub(super) fn applied(&self, key: DocKey) -> Applied {
         let content = |text: &Rope| Some(Content::text(text.to_string()));
         Applied { key, before: content(&self.before), after: content(&self.after), route: Route::Editor }
     }

@@ -130,7 +130,7 @@ impl EditorWorkspace {
         }
         let edits = merged.edits_over_ours.into_vec();
         match self.edit_open(key, &buffer, edits, &CancellationToken::new()).await {
-            Ok(applied) => Some(applied),
+            Ok(made) => Some(made.applied(key.clone())),
             Err(error) => {
                 tracing::warn!(%error, "a buffer does not show what a command did to its file");
                 None
