@@ -221,6 +221,51 @@ fn an_editor_with_a_chat_of_its_own_gets_history_and_completion() {
 }
 
 #[test]
+fn the_list_of_what_is_to_be_done_stands_in_the_chat() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let todo = |content: &str, status: &str| json!({ "content": content, "status": status, "priority": "high" });
+    let todos = [todo("Read\n## You", "completed"), todo("Paint", "in_progress"), todo("Sing", "cancelled"), todo("Rest", "pending")];
+    model.script([Reply::Call("todowrite", json!({ "todos": todos })), Reply::Text("On it.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    open_chat(&editor);
+    let before = editor.begun();
+    send_next(&editor, "Paint the shed.");
+    editor.idle_after(before);
+    editor.wait_holds(CHAT, "- `todowrite` 2 todos\n  - [x] Read ## You\n  - [ ] Paint …\n  - [x] Sing (given up)\n  - [ ] Rest\n");
+}
+
+#[test]
+fn where_the_user_was_before_the_chat_goes_with_what_is_asked_there() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    editor.open("a.txt", Some("one\nunsaved two\n"));
+    let range = json!({ "start": { "line": 1, "character": 0 }, "end": { "line": 1, "character": 11 } });
+    editor.notify("interline/focus", json!({ "uri": editor.uri("a.txt"), "range": range }));
+    open_chat(&editor);
+    editor.notify("interline/focus", json!({ "uri": editor.uri(CHAT), "range": range }));
+    let told = |number: usize, words: &str| {
+        model.script([Reply::Text("So it is.")]);
+        let before = editor.begun();
+        send_next(&editor, words);
+        editor.idle_after(before);
+        model.request(number).as_array().and_then(|all| all.last()).map(ToString::to_string).unwrap_or_default()
+    };
+    let first = told(1, "What is this?");
+    assert!(first.contains("selected lines 2-2 of a.txt") && first.contains("unsaved two"), "{first}");
+    // A place that the message names counts.
+    let second = told(2, "About `a.txt:1`: and this?");
+    assert!(second.contains("selected lines 1-1 of a.txt"), "{second}");
+    editor.notify("interline/focus", json!({ "uri": editor.uri("a.txt") }));
+    let third = told(3, "Here?");
+    assert!(third.contains("The cursor is at a.txt:1."), "{third}");
+    editor.notify("interline/focus", json!({}));
+    let fourth = told(4, "And now?");
+    assert!(!fourth.contains("The cursor is at") && !fourth.contains("selected lines"), "{fourth}");
+}
+
+#[test]
 fn sessions_are_named_found_and_written_down_from_the_chat() {
     let model = ScriptedModel::start();
     let desk = desk(&model);

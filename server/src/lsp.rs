@@ -44,6 +44,7 @@ pub async fn run(env: Env) -> Ending {
     })
     .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
     .custom_method("interline/diagnostics", Backend::diagnostics)
+    .custom_method("interline/focus", Backend::focus)
     .finish();
     let stop = async move {
         if let Some(face) = face {

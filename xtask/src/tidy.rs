@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** it looks at every file that git has or would take, and names file, line and rule for each slip.
 
+mod protocol;
+
 use std::fs;
 
 use crate::run::{Result, command, output, root, say, step};
@@ -24,17 +26,19 @@ pub fn check() -> Result {
             .map_err(|error| format!("{error}\n(the rules are checked over the files that git lists)"))?;
         let manifest = fs::read_to_string(root().join(TESTS))?;
         let mut slips = Vec::new();
-        let mut prompts = Vec::new();
+        let (mut prompts, mut names) = (Vec::new(), protocol::Names::default());
         for name in listed.lines() {
             // A file may be deleted and not yet committed so; and what is not text has no lines.
             let Ok(text) = fs::read_to_string(root().join(name)) else { continue };
             slips.extend(slips_in(name, &text));
             slips.extend(forgotten(name, &manifest));
+            names.add(name, &text);
             if name.starts_with("prompts/") {
                 prompts.push((name.to_owned(), text.len()));
             }
         }
         slips.extend(too_long(&prompts));
+        slips.extend(names.slips());
         if slips.is_empty() {
             return Ok(());
         }

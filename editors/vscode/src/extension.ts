@@ -5,6 +5,7 @@
 
 import * as vscode from 'vscode';
 import { ChatPanel } from './chat/panel';
+import { Focus } from './focus';
 import { Hunks } from './hunks';
 import { at, text } from './json';
 import { choose, chooseSession } from './pickers';
@@ -26,7 +27,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const review = new Review(running);
   const prompts = new Prompts(running);
   saveOnRequest(running);
-  context.subscriptions.push(running, status, chat, hunks, review, prompts, new Problems(running));
+  context.subscriptions.push(running, status, chat, hunks, review, prompts, new Problems(running), new Focus(running));
 
   /** Asks about a selection: that of the active editor, or the one that a code action names. The words may be given. */
   async function ask(argument?: unknown): Promise<unknown> {

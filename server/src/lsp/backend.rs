@@ -60,6 +60,12 @@ impl Backend {
             _ => tracing::debug!("diagnostics without a document or its version"),
         }
     }
+
+    /// `interline/focus`: our plugin tells where the user is.
+    pub async fn focus(&self, params: Value) {
+        let range = serde_json::from_value(params["range"].clone()).unwrap_or_default();
+        self.face.set_focus(params["uri"].as_str().map(|uri| (DocKey::from_uri(uri), range)));
+    }
 }
 
 #[tower_lsp::async_trait]

@@ -216,9 +216,11 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
         return done;
     }
     let variant = ask.variant;
+    let focus = if place.is_none() { face.focus().await } else { None };
     let request = AskRequest {
         text,
         place,
+        focus,
         context: Vec::new(),
         session: ask.session,
         agent: ask.agent,
@@ -261,8 +263,9 @@ async fn send(face: &Face) -> Result<Option<Value>> {
         Some((name, lines)) => face.lines(&workspace::DocKey::file(face.root().join(name)), lines).await,
         None => None,
     };
+    let focus = if place.is_none() { face.focus().await } else { None };
     let text = builtin::expand(&started.loaded.config, text);
-    let request = AskRequest { text, place, ..AskRequest::default() };
+    let request = AskRequest { text, place, focus, ..AskRequest::default() };
     let asked = started.engine.ask(request).await.map_err(|error| {
         started.chat.words(format!("\n\n> **Error:** {error}"));
         failed(error)

@@ -5,7 +5,7 @@
 //! **Invariant:** nothing is read, opened or started before a request needs it, but the recovery of what a crash left behind.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use config::{Dirs, Env, Loaded, Severity};
 use engine::{Brought, Deps, Engine, Places};
@@ -41,6 +41,7 @@ struct Inner {
     editor: Arc<EditorSays>,
     board: Board,
     hunks: std::sync::OnceLock<Hunks>,
+    focus: Mutex<Option<(DocKey, Range)>>,
     workspace: OnceCell<Arc<EditorWorkspace>>,
     started: OnceCell<Arc<Started>>,
 }
@@ -67,7 +68,8 @@ impl Face {
         let board = Board::new(client.clone(), documents.clone());
         let (jobs, editor) = (Arc::default(), Arc::default());
         let (hunks, workspace, started) = (std::sync::OnceLock::new(), OnceCell::new(), OnceCell::new());
-        Self(Arc::new(Inner { client, documents, env, dirs, jobs, editor, board, hunks, workspace, started }))
+        let focus = Mutex::default();
+        Self(Arc::new(Inner { client, documents, env, dirs, jobs, editor, board, hunks, focus, workspace, started }))
     }
 
     /// The editor.
@@ -254,6 +256,22 @@ impl Face {
             Err(_) => Place { key, range: 0..0, lines: (wanted.start.line as usize, wanted.end.line as usize) },
         };
         Some(place)
+    }
+
+    /// Our plugin says where the user is; none: nowhere that concerns the agent. In the chat one writes about what one was at before.
+    pub fn set_focus(&self, place: Option<(DocKey, Range)>) {
+        if place.as_ref().is_none_or(|(key, _)| *key != self.chat_key()) {
+            *self.0.focus.lock().unwrap_or_else(PoisonError::into_inner) = place;
+        }
+    }
+
+    /// Where the user is, if our plugin has said so and the document is still open.
+    pub async fn focus(&self) -> Option<Place> {
+        let focus = self.0.focus.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (key, range) = focus?;
+        let document = self.documents().find(&key).await?;
+        let bytes = positions::byte_range(&document.text, range, self.client().caps().encoding);
+        Some(place_in(&document, bytes))
     }
 
     /// Puts right what a crash left behind, and says so.

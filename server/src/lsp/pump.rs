@@ -274,6 +274,9 @@ impl Pump {
             }
             ToolState::Completed { title, metadata, .. } if self.shown.insert(part.id.clone()) => {
                 let mut words = format!("\n\n- `{tool}` {}", one_line(title));
+                if tool == "todowrite" {
+                    words.push_str(&checklist(&metadata["todos"]));
+                }
                 if tool == "bash"
                     && let Some(last) = metadata["output"].as_str().and_then(|out| out.lines().rev().find(|line| !line.trim().is_empty()))
                 {
@@ -439,6 +442,20 @@ fn settle(started: &Started, request: &PermissionRequest, reply: PermissionReply
         // Somebody was faster.
         tracing::info!("a late answer to {}: {error}", request.id);
     }
+}
+
+/// What is to be done, and what of it is done.
+fn checklist(todos: &serde_json::Value) -> String {
+    let point = |todo: &serde_json::Value| {
+        let (mark, end) = match todo["status"].as_str() {
+            Some("completed") => ("x", ""),
+            Some("cancelled") => ("x", " (given up)"),
+            Some("in_progress") => (" ", " …"),
+            _ => (" ", ""),
+        };
+        format!("\n  - [{mark}] {}{end}", one_line(todo["content"].as_str().unwrap_or_default()))
+    };
+    todos.as_array().into_iter().flatten().map(point).collect()
 }
 
 /// A text in one line.

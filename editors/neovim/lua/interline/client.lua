@@ -44,6 +44,7 @@ local function settings()
     on_exit = vim.schedule_wrap(function()
       require('interline.prompt').forget()
       require('interline.status').forget()
+      require('interline.focus').forget()
     end),
     init_options = { model = options.model, agent = options.agent },
   }
@@ -55,6 +56,10 @@ end
 local function on_attach(buffer)
   require('interline.hunks').attach(buffer)
   require('interline.chat').attach(buffer)
+  if config.options.diagnostics then
+    -- What others have said before there was somebody to tell.
+    require('interline.diagnostics').changed(buffer)
+  end
 end
 
 --- Starts the server in every file that has a name, as far as it is not there.
@@ -83,6 +88,13 @@ function M.enable()
       end,
     })
   end
+  -- What one leaves is where one was; where nothing is left the pause tells.
+  vim.api.nvim_create_autocmd({ 'CursorHold', 'BufLeave' }, {
+    group = group,
+    callback = function(event)
+      require('interline.focus').tell(event.buf)
+    end,
+  })
   if NEW then
     local own = settings()
     own.root_dir = function(buffer, start)

@@ -14,6 +14,8 @@ pub struct AskRequest {
     pub text: String,
     /// What the user asks about: a selection, or the place of the cursor (an empty range).
     pub place: Option<Place>,
+    /// Where the user is, if the message says nothing of a place: shown to the model where it may read the file.
+    pub focus: Option<Place>,
     /// Further words that a face adds, such as the diagnostics of the place. Shown to the model only.
     pub context: Vec<String>,
     /// The session to go on with; the current one if absent.

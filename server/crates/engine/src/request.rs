@@ -19,7 +19,7 @@ use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::subagents::deepest;
 use crate::turn::Limits;
-use crate::{AskRequest, agents, history};
+use crate::{AskRequest, agents, history, tool_free};
 
 /// OpenCode's cap of an answer, in tokens.
 pub const MAX_OUTPUT: u64 = 32_000;
@@ -175,7 +175,9 @@ fn subagents(shared: &Shared, setup: &Setup) -> Option<String> {
 pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskRequest, mentions: &[String], setup: &Setup) -> Vec<String> {
     let roots = shared.workspace.roots();
     let mut out = Vec::new();
-    let selection = match &ask.place {
+    let focus =
+        ask.focus.as_ref().filter(|focus| tool_free::may_read(shared, setup, &focus.key, &prompt::name(&focus.key, &roots), &roots));
+    let selection = match ask.place.as_ref().or(focus) {
         Some(place) => selection(shared, place, &roots).await,
         None => None,
     };

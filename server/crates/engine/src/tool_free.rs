@@ -46,6 +46,7 @@ const SHORTEST_ANSWER: u64 = 1500;
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     place: Option<Place>,
+    focus: Option<Place>,
     mentions: Vec<String>,
     words: String,
     context: Vec<String>,
@@ -55,6 +56,7 @@ impl Wanted {
     /// A further message of the turn.
     pub fn add(&mut self, ask: &AskRequest, mentions: &[String]) {
         self.place = ask.place.clone().or(self.place.take());
+        self.focus = ask.focus.clone().or(self.focus.take());
         self.mentions.extend_from_slice(mentions);
         if !self.words.is_empty() {
             self.words.push_str("\n\n");
@@ -86,7 +88,7 @@ pub async fn give(shared: &Shared, state: &SessionState, wanted: &Wanted, setup:
         }
         let Ok(snapshot) = shared.workspace.read(&candidate.key).await else { continue };
         let text = snapshot.text.to_string().replace("\r\n", "\n");
-        let place = wanted.place.as_ref().filter(|place| place.key == candidate.key);
+        let place = wanted.place.as_ref().or(wanted.focus.as_ref()).filter(|place| place.key == candidate.key);
         let selected = place.map(|place| (place.lines, selection(&snapshot, place)));
         if files.add(name, text, selected) != Part::None {
             state.seen.set(candidate.key.clone(), snapshot.text);
@@ -188,7 +190,7 @@ struct Candidate {
     named: bool,
 }
 
-/// The files, the most wanted first: where the user asks from, what the message names, what is open, what was shown before.
+/// The files, the most wanted first: where the user asks from, what the message names, where the user is, what is open, what was shown before.
 async fn candidates(shared: &Shared, state: &SessionState, wanted: &Wanted) -> Vec<Candidate> {
     let base = shared.main_root();
     let mut out: Vec<Candidate> = Vec::new();
@@ -223,6 +225,9 @@ async fn candidates(shared: &Shared, state: &SessionState, wanted: &Wanted) -> V
             }
         }
     }
+    if let Some(focus) = &wanted.focus {
+        add(focus.key.clone(), false);
+    }
     let open = shared.workspace.open_documents().await;
     open.into_iter().for_each(|document| add(document.key, false));
     let mut before: Vec<_> = state.seen.all().into_iter().map(|(key, _)| key).collect();
@@ -240,7 +245,8 @@ fn within(path: &std::path::Path, root: &std::path::Path) -> bool {
     }
 }
 
-fn may_read(shared: &Shared, setup: &Setup, key: &DocKey, name: &str, roots: &[PathBuf]) -> bool {
+/// Whether a file that nobody has named may be shown to the model.
+pub fn may_read(shared: &Shared, setup: &Setup, key: &DocKey, name: &str, roots: &[PathBuf]) -> bool {
     let inside = key.path().is_none_or(|path| roots.iter().any(|root| path.starts_with(root) && within(path, root)));
     inside && shared.prompts.decide(&setup.agent.rules, "read", name) == Action::Allow
 }

@@ -74,6 +74,27 @@ async fn a_selection_and_a_mentioned_file_go_with_the_message_as_the_buffers_hav
 }
 
 #[tokio::test]
+async fn where_the_user_is_goes_with_the_message_where_it_may_be_read() {
+    let mut world = World::with(json!({"permission": {"read": {"*": "allow", "secret.txt": "deny"}}})).await;
+    world.files.open("a.txt", "one\ntwo\nthree\n");
+    world.files.open("secret.txt", "hidden\n");
+    world.model.script([Reply::Text("ok"), Reply::Text("ok"), Reply::Text("ok")]);
+    for (name, range) in [("a.txt", 4..7), ("a.txt", 4..4), ("secret.txt", 0..6)] {
+        let line = usize::from(name == "a.txt");
+        let focus = Some(Place { key: world.files.key(name), range, lines: (line, line) });
+        world.engine.ask(AskRequest { text: "What is it?".into(), focus, ..AskRequest::default() }).await.unwrap();
+        world.idle().await;
+    }
+    let mut told = Vec::new();
+    for number in 1..=3 {
+        told.push(said(&world.model.request(number).await).pop().unwrap());
+    }
+    assert!(told[0].contains("lines 2-2 of a.txt") && told[0].contains("\ntwo\n"), "{}", told[0]);
+    assert!(told[1].contains("The cursor is at a.txt:2.") && !told[1].contains("two"), "{}", told[1]);
+    assert!(!told[2].contains("hidden") && !told[2].contains("The cursor is at"), "{}", told[2]);
+}
+
+#[tokio::test]
 async fn what_the_models_own_command_changed_is_not_told_as_the_users() {
     let mut world = World::with(json!({"permission": {"bash": "allow"}})).await;
     world.files.set("generated.txt", "one\n");

@@ -163,6 +163,24 @@ async fn the_selection_and_named_files_go_in_and_what_may_not_be_read_does_not()
 }
 
 #[tokio::test]
+async fn where_the_user_is_comes_first_of_what_is_not_named() {
+    let mut world = World::with(json!({"model": "mock/tiny-1b", "permission": {"read": {"secret.txt": "deny"}}})).await;
+    world.files.open("a.py", TEXT);
+    world.files.open("z.py", "here = 1\nthere = 2\n");
+    world.files.open("secret.txt", "hidden\n");
+    world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
+    for (name, range) in [("z.py", 9..18), ("secret.txt", 0..6)] {
+        let focus = Some(Place { key: world.files.key(name), range, lines: (1, 1) });
+        world.engine.ask(AskRequest { text: "What is it?".into(), focus, ..AskRequest::default() }).await.unwrap();
+        world.idle().await;
+    }
+    let (first, second) = (all_said(&world.model.request(1).await), all_said(&world.model.request(2).await));
+    assert!(first.find("File: z.py").unwrap() < first.find("File: a.py").unwrap(), "{first}");
+    assert!(first.contains("The user selected line 2 of z.py:\n```\nthere = 2\n"), "{first}");
+    assert!(!second.contains("hidden") && !second.contains("secret"), "{second}");
+}
+
+#[tokio::test]
 async fn what_models_check_found_counts_from_the_next_message() {
     let mut world = World::new().await;
     world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
