@@ -6,7 +6,10 @@
 
 use std::{path::Path, process::Command};
 
-use interline_tests::editors::{binary, installed};
+use interline_tests::{
+    editors::{binary, installed},
+    matrix::proofs,
+};
 
 #[test]
 fn real_vscode_does_what_its_scenarios_say() {
@@ -17,7 +20,7 @@ fn real_vscode_does_what_its_scenarios_say() {
     let target = binary.ancestors().nth(2).expect("the build's folder");
     let mut node = Command::new(installed("node"));
     node.arg(&main).env("INTERLINE", &binary).env("CODE_SERVER", installed("code-server")).env("CHROMIUM", installed("chromium"));
-    node.env("VSIX", extension.join("interline.vsix")).env("MATRIX", target.join("matrix/vscode")).env("SCREENS", target.join("pictures"));
+    node.env("VSIX", extension.join("interline.vsix")).env("MATRIX", proofs().join("vscode")).env("SCREENS", target.join("pictures"));
     let out = node.output().expect("node starts");
     let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "{said}");

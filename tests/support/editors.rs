@@ -109,10 +109,6 @@ impl Desk {
                 vim.o.statusline = '%t %m line %l. %{get(g:, \"progress\", \"\")}'\n";
             self.write("home/.config/nvim/init.lua", status);
         }
-        if editor == Editor::Helix {
-            // What editors/helix/README.md has a user add, to see what Interline says.
-            self.write("home/.config/helix/config.toml", "[editor.lsp]\ndisplay-messages = true\ndisplay-progress-messages = true\n");
-        }
         self
     }
 
@@ -415,12 +411,15 @@ fn plugin_configuration() -> String {
     )
 }
 
-/// The program that `cargo xtask editors` has installed.
+/// The program that `cargo xtask editors` has installed, or `INTERLINE_EDITORS` has another version of.
 ///
 /// # Panics
 /// If it has not.
 #[must_use]
 pub fn installed(editor: &str) -> PathBuf {
+    if let Some(other) = std::env::var_os("INTERLINE_EDITORS").map(|folder| Path::new(&folder).join(editor)).filter(|path| path.exists()) {
+        return other;
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(".editors").join("bin").join(editor);
     assert!(path.exists(), "{} is not there: run `cargo xtask editors` first, or `cargo xtask test`, which does", path.display());
     path

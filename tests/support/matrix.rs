@@ -4,7 +4,10 @@
 //!
 //! **Invariant:** a proof is written after the last assertion of its test, and nowhere else.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::editors::{Editor, binary};
 
@@ -18,8 +21,7 @@ pub fn cell(editor: Editor, cell: &str, how: &str, story: impl FnOnce(Editor)) {
         Editor::Neovim => "neovim-stock",
         Editor::Helix => "helix",
     };
-    let target = binary().parent().and_then(Path::parent).map(Path::to_owned).expect("the build's folder");
-    let folder = target.join("matrix").join(column);
+    let folder = proofs().join(column);
     let proof = folder.join(cell);
     // It may be the first run.
     let _ = fs::remove_file(&proof);
@@ -27,6 +29,16 @@ pub fn cell(editor: Editor, cell: &str, how: &str, story: impl FnOnce(Editor)) {
     let thread = std::thread::current();
     let test = thread.name().expect("a test has a name");
     fs::create_dir_all(&folder).and_then(|()| fs::write(&proof, format!("{how}\n{test}\n"))).expect("writes the proof");
+}
+
+/// Where proofs are left; those of editors of other versions elsewhere (`INTERLINE_PROOFS`).
+///
+/// # Panics
+/// If the tests were not built by cargo.
+#[must_use]
+pub fn proofs() -> PathBuf {
+    let ordinary = || binary().parent().and_then(Path::parent).map(|target| target.join("matrix")).expect("the build's folder");
+    std::env::var_os("INTERLINE_PROOFS").map_or_else(ordinary, PathBuf::from)
 }
 
 /// A test for each cell of an editor: its name, its cell, its story, how it is done there.

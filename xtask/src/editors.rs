@@ -6,6 +6,7 @@
 
 mod helix;
 mod neovim;
+pub mod others;
 mod vscode;
 
 use std::path::{Path, PathBuf};

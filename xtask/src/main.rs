@@ -19,6 +19,7 @@ mod small_model;
 mod test;
 mod tidy;
 mod tools;
+mod wide;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +40,9 @@ enum Task {
         /// Leave out the real editors and the examples in the documentation.
         #[arg(long)]
         fast: bool,
+        /// Also older and newer editors: Neovim 0.10 and the newest, the newest Helix and VS Code. Before a release.
+        #[arg(long, conflicts_with_all = ["fast", "litellm"])]
+        all_editors: bool,
         /// Install LiteLLM into target/litellm, and run only the test of a team behind it.
         #[arg(long, conflicts_with_all = ["fast", "filters"])]
         litellm: bool,
@@ -116,6 +120,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test { litellm: true, .. } => litellm::test(),
+        Task::Test { all_editors: true, filters, .. } => test::all(false, &filters).and_then(|()| wide::test(&filters)),
         Task::Test { fast, filters, .. } => test::all(fast, &filters),
         Task::Ci => ci::all(),
         Task::Demo { args } => test::demo(&args),

@@ -8,8 +8,11 @@ use crate::packages::node::Node;
 use crate::packages::{debian, executable, files, fresh};
 use crate::run::{Result, output};
 
-/// VS Code 1.100.
+/// VS Code 1.100, for the ordinary run.
 pub const VERSION: &str = "4.100.3";
+
+/// What the newest one runs on.
+const NEWER_NODE: &str = "24";
 
 const SUITE: &str = "trixie";
 const BROWSER: &str = "chromium-headless-shell";
@@ -20,11 +23,30 @@ const ARGON2: &str = "0.44.0";
 
 /// Unpacks it below `home` and returns a script that starts it.
 pub fn install(home: &Path) -> Result<PathBuf> {
+    install_version(VERSION, &Node::find(home)?, home)
+}
+
+/// The newest one. It wants a newer Node.js than the machine's, which comes from npm as well.
+pub fn install_newest(home: &Path) -> Result<PathBuf> {
+    let folder = home.join("node");
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => return Err(format!("npm has no Node.js for {other}").into()),
+    };
+    let package = format!("node-linux-{machine}");
+    let old = Node::find(home)?;
+    old.install(fresh(&folder)?, &[&format!("{package}@{NEWER_NODE}")])?;
+    let program = folder.join("node_modules").join(package).join("bin/node");
+    executable(&program)?;
+    install_version("latest", &old.with_program(program), home)
+}
+
+fn install_version(version: &str, node: &Node, home: &Path) -> Result<PathBuf> {
     let folder = home.join("vscode");
     fresh(&folder)?;
-    let node = Node::find(home)?;
     let wanted =
-        format!("{{\"private\":true,\"dependencies\":{{\"code-server\":\"{VERSION}\"}},\"overrides\":{{\"argon2\":\"{ARGON2}\"}}}}\n");
+        format!("{{\"private\":true,\"dependencies\":{{\"code-server\":\"{version}\"}},\"overrides\":{{\"argon2\":\"{ARGON2}\"}}}}\n");
     std::fs::write(folder.join("package.json"), wanted)?;
     output(node.npm(&folder, &["install"]))?;
     // What its own script would do after installing, but for compiling: a terminal and a log in C++ are not needed here.

@@ -33,6 +33,11 @@ impl Node {
         Ok(Self { program, npm: find("bin/npm-cli.js")? })
     }
 
+    /// The same package manager, run by another Node.js.
+    pub fn with_program(&self, program: PathBuf) -> Self {
+        Self { program, npm: self.npm.clone() }
+    }
+
     /// `npm` with these arguments, in a folder; this `node` is the one that it starts.
     pub fn npm(&self, folder: &Path, args: &[&str]) -> Command {
         let mut npm = command(&self.program, [&self.npm]);
