@@ -5,6 +5,7 @@
 //! **Invariant:** a key is never shown, only where it comes from; and the report ends, whatever does not answer.
 
 mod brought;
+mod editors;
 mod net;
 mod siblings;
 
@@ -22,7 +23,6 @@ use store::Store;
 
 use crate::configuration;
 use crate::models_cli::local;
-use crate::setup::{self, Editor};
 use crate::{models_cli, output, paths};
 
 /// The command line's.
@@ -48,7 +48,7 @@ pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     }
     let mut report = Report::default();
     report.row("version", format!("interline {}", env!("CARGO_PKG_VERSION")));
-    editors(env, dirs, &mut report);
+    editors::report(env, dirs, &mut report);
     configuration(&loaded, &mut report);
     let registry = models_cli::registry_of(&loaded, env, dirs, cwd);
     model(&registry, env, dirs, &mut report);
@@ -80,29 +80,6 @@ impl Report {
     fn bad(&mut self, title: &'static str, line: impl AsRef<str>) {
         self.bad = true;
         self.row(title, format!("PROBLEM: {}", line.as_ref()));
-    }
-}
-
-fn editors(env: &Env, dirs: &Dirs, report: &mut Report) {
-    let editors = [
-        ("Neovim", "nvim", Editor::Neovim),
-        ("Helix", "hx", Editor::Helix),
-        ("Helix", "helix", Editor::Helix),
-        ("VS Code", "code", Editor::Vscode),
-    ];
-    for (name, program, editor) in editors {
-        let Some(path) = paths::find_program(env, program) else { continue };
-        let version = first_line(&path, "--version").map_or_else(|| "does not tell its version".to_owned(), |line| line.trim().to_owned());
-        report.row("editor", format!("{name}: {version} ({})", path.display()));
-        if let Some(file) = setup::file(editor, env, dirs) {
-            let set_up = fs::read_to_string(&file).is_ok_and(|text| text.contains("interline"));
-            let state = if set_up { "starts Interline by" } else { "nothing about Interline in" };
-            let hint = if set_up { String::new() } else { format!(" (`interline setup {}` puts it there)", name.to_lowercase()) };
-            report.row("editor", format!("  {state} {}{hint}", file.display()));
-        }
-    }
-    if report.last != "editor" {
-        report.row("editor", "none of nvim, hx and code is on the PATH (`interline run` needs none)");
     }
 }
 

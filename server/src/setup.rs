@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** what a file holds stays; nothing is written that was not shown, and a second run changes nothing.
 
-mod helix;
+pub mod helix;
 mod neovim;
 mod vscode;
 
@@ -33,7 +33,7 @@ pub struct SetupArgs {
 /// An editor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Editor {
-    /// Helix 25.01 or newer: `languages.toml`.
+    /// Helix 25.01 or newer: `languages.toml` and `config.toml`.
     #[value(alias = "hx")]
     Helix,
     /// Neovim 0.10 or newer: a file in `plugin/`.
@@ -74,15 +74,15 @@ pub struct Plan {
 #[must_use]
 pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
     let command = command(env);
-    let plan = match (args.editor, file(args.editor, env, dirs)) {
-        (Editor::Helix, Some(file)) => helix::plan(&file, &command),
-        (Editor::Neovim, Some(file)) => neovim::plan(&file, &command),
+    let plans = match (args.editor, file(args.editor, env, dirs)) {
+        (Editor::Helix, Some(file)) => helix::plans(&file, &command),
+        (Editor::Neovim, Some(file)) => neovim::plan(&file, &command).map(|plan| vec![plan]),
         (Editor::Vscode, _) | (_, None) => {
             output::line(&vscode::steps(env, &command));
             return ExitCode::SUCCESS;
         }
     };
-    match plan.and_then(|plan| carry_out(&plan, args.yes, args.dry_run)) {
+    match plans.and_then(|plans| plans.iter().try_for_each(|plan| carry_out(plan, args.yes, args.dry_run))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("interline setup: {error}"));

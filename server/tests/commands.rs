@@ -230,6 +230,48 @@ fn setup_writes_only_what_was_agreed_to() {
     assert_eq!(home.read("config/helix/languages.toml"), "[[language]\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn doctor_says_what_each_editor_lacks() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    for (program, version) in [("nvim", "NVIM v0.9.5"), ("hx", "helix 25.01.1"), ("codium", "1.100.0"), ("node", "v18.1.0")] {
+        home.write(&format!("bin/{program}"), &format!("#!/bin/sh\necho '{version}'\n"));
+        fs::set_permissions(home.at(&format!("bin/{program}")), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = home.at("bin").display().to_string();
+    let doctor = || home.run_with(&["doctor"], "", &[("PATH", &path)]).1;
+    let check = |want: &[&str]| {
+        let out = doctor();
+        want.iter().for_each(|want| assert!(out.contains(want), "{want}: {out}"));
+    };
+    check(&[
+        "this Neovim is too old",
+        "`interline setup neovim` puts it there",
+        "`interline setup helix` puts it there",
+        "its extension is not installed where codium looks",
+        "Node.js 20 or newer is needed once, to build it; on the PATH is v18.1.0",
+    ]);
+    home.write("config/nvim/init.lua", "require('interline').setup({})\n");
+    home.write("config/helix/languages.toml", "[language-server.interline]\ncommand = \"/nowhere/interline\"\n");
+    home.write("config/helix/config.toml", "theme = \n");
+    fs::create_dir_all(home.at(".vscode-oss/extensions/interline.interline-0.1.0")).unwrap();
+    check(&[
+        "nvim/init.lua speaks of Interline",
+        "PROBLEM: ",
+        "languages.toml starts `/nowhere/interline`, which is not there",
+        "config.toml:1:",
+        "its extension is installed in",
+    ]);
+    home.write("config/helix/languages.toml", "[[language]\n");
+    check(&["languages.toml:1:12: "]);
+    fs::remove_file(home.at("config/helix/config.toml")).unwrap();
+    fs::remove_file(home.at("config/helix/languages.toml")).unwrap();
+    assert_eq!(home.run(&["setup", "helix", "--yes"], "").0, Some(0));
+    assert!(home.read("config/helix/config.toml").contains("interline.chat"));
+    check(&["starts Interline by"]);
+}
+
 #[test]
 fn an_mcp_server_is_written_down_once_it_was_shown() {
     let home = Home::new();

@@ -1,9 +1,11 @@
-//! Helix: `languages.toml`.
+//! Helix: `languages.toml`, and `config.toml` beside it.
 //!
 //! Helix has no language that stands for all, so each is named; and a `language-servers` of the user's own replaces Helix's list, so that list is
 //! written out beside ours. Must not know how the change is shown.
 //!
 //! **Invariant:** comments, order and every value that is there stay; no server that Helix would have started is lost.
+
+mod config;
 
 use std::path::Path;
 
@@ -16,8 +18,12 @@ const DEFAULTS: &str = include_str!("helix_languages.toml");
 
 const NAME: &str = "interline";
 
-/// The change to `file`.
-pub(super) fn plan(file: &Path, command: &str) -> Result<Plan, SetupError> {
+/// The changes to `file`, and to `config.toml` beside it.
+pub(super) fn plans(file: &Path, command: &str) -> Result<Vec<Plan>, SetupError> {
+    Ok(vec![plan(file, command)?, config::plan(&file.with_file_name("config.toml"))?])
+}
+
+fn plan(file: &Path, command: &str) -> Result<Plan, SetupError> {
     let old = read(file)?;
     let new = edit(old.as_deref().unwrap_or_default(), command)
         .map_err(|message| SetupError::Malformed(format!("{}:{message}", file.display())))?;
@@ -26,12 +32,21 @@ pub(super) fn plan(file: &Path, command: &str) -> Result<Plan, SetupError> {
     Ok(Plan { file: file.to_owned(), old, new, next })
 }
 
+/// What is wrong with the file, as `line:column: what`; or the program that it starts Interline by, if it does.
+pub fn starts(text: &str) -> Result<Option<String>, String> {
+    let document: DocumentMut = text.parse().map_err(|error| malformed(text, &error))?;
+    let command = document.get("language-server").and_then(|servers| servers.get(NAME)?.get("command")?.as_str());
+    Ok(command.map(str::to_owned))
+}
+
+fn malformed(text: &str, error: &toml_edit::TomlError) -> String {
+    let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+    format!("{line}:{column}: {}", error.message().trim())
+}
+
 /// `text` with Interline as a server of the usual languages and of all that the user has an entry for. The error is `line:column: what`.
 fn edit(text: &str, command: &str) -> Result<String, String> {
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-        format!("{line}:{column}: {}", error.message().trim())
-    })?;
+    let mut document: DocumentMut = text.parse().map_err(|error| malformed(text, &error))?;
     let (common, known) = defaults();
     let servers = document.entry("language-server").or_insert_with(|| {
         let mut table = Table::new();

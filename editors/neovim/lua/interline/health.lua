@@ -2,6 +2,26 @@
 
 local M = {}
 
+--- What stands in the way of a turn, by the program's own account: model, key, configuration.
+local function doctor(program)
+  local health = vim.health
+  local done = vim.system({ program, 'doctor' }, { text = true, timeout = 20000 }):wait()
+  local said = false
+  for line in vim.gsplit(done.stdout or '', '\n') do
+    local problem = line:match('PROBLEM: (.*)')
+    if problem then
+      health.error(problem)
+      said = true
+    elseif line:match('^model ') then
+      health.ok('model: ' .. vim.trim(line:sub(7)))
+    end
+  end
+  if done.code ~= 0 and not said then
+    health.warn(('`%s doctor` ended with %d: %s'):format(program, done.code, vim.trim(done.stderr or '')))
+  end
+  health.info('all that is known of models, keys and configuration: `interline doctor` in a shell')
+end
+
 function M.check()
   local health = vim.health
   health.start('interline')
@@ -30,7 +50,9 @@ function M.check()
       health.info(('no key is mapped to `%s`'):format(plug))
     end
   end
-  health.info('for models, keys and configuration: `interline doctor` in a shell')
+  if vim.fn.executable(program) == 1 then
+    doctor(program)
+  end
 end
 
 return M

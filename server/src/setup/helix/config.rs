@@ -1,0 +1,104 @@
+//! Helix: `config.toml`, so that it shows what Interline says, and has keys for it below `space i`.
+//!
+//! **Invariant:** every value that is there stays; where the user has keys of their own below `space i`, none is added.
+
+use std::path::Path;
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use super::super::{Plan, SetupError, read};
+use super::malformed;
+
+/// Commands of the server without arguments: Helix 25.01 can send none.
+const KEYS: &[(&str, &str)] = &[
+    ("i", "interline.chat"),
+    ("s", "interline.send"),
+    ("x", "interline.cancel"),
+    ("y", "interline.hunk.accept"),
+    ("n", "interline.hunk.reject"),
+    ("u", "interline.undo"),
+    ("r", "interline.redo"),
+    ("c", "interline.session.new"),
+    ("o", "interline.session.open"),
+];
+
+/// The change to `file`.
+pub(in super::super) fn plan(file: &Path) -> Result<Plan, SetupError> {
+    let old = read(file)?;
+    let new = edit(old.as_deref().unwrap_or_default()).map_err(|message| SetupError::Malformed(format!("{}:{message}", file.display())))?;
+    let next =
+        "`space i i` opens the chat, `space i s` sends what you have written there; the other keys are in the file, and yours to change.";
+    Ok(Plan { file: file.to_owned(), old, new, next })
+}
+
+/// The error is `line:column: what`.
+fn edit(text: &str) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| malformed(text, &error))?;
+    if let Some(lsp) = table(document.as_table_mut(), &["editor", "lsp"]) {
+        for name in ["display-messages", "display-progress-messages"] {
+            lsp.entry(name).or_insert_with(|| value(true));
+        }
+    }
+    if let Some(space) = table(document.as_table_mut(), &["keys", "normal", "space"])
+        && !space.contains_key("i")
+    {
+        let mut keys = Table::new();
+        for (key, command) in KEYS {
+            keys.insert(key, value(format!(":lsp-workspace-command {command}")));
+        }
+        space.insert("i", Item::Table(keys));
+    }
+    Ok(document.to_string())
+}
+
+/// The table at a path, made where there is none; none where something else stands there, which is the user's.
+fn table<'a>(root: &'a mut Table, path: &[&str]) -> Option<&'a mut dyn toml_edit::TableLike> {
+    let mut here: &mut dyn toml_edit::TableLike = root;
+    for name in path {
+        let made = || {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        };
+        here = here.entry(name).or_insert_with(made).as_table_like_mut()?;
+    }
+    Some(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(text: &str) -> String {
+        let new = edit(text).unwrap();
+        assert_eq!(edit(&new).unwrap(), new, "the second run of {text}");
+        new
+    }
+
+    #[test]
+    fn messages_are_shown_and_keys_are_there() {
+        let new = edited("");
+        assert!(new.starts_with("[editor.lsp]\ndisplay-messages = true\ndisplay-progress-messages = true\n"), "{new}");
+        assert!(new.contains("[keys.normal.space.i]\ni = \":lsp-workspace-command interline.chat\"\n"), "{new}");
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let own = "theme = \"mine\" # dark\n\n[editor]\nlsp = { display-messages = false }\n\n[keys.normal]\nspace = { i = \":w\", q = \":q\" }\n";
+        let new = edited(own);
+        assert!(
+            new.contains("theme = \"mine\" # dark")
+                && new.contains("lsp = { display-messages = false")
+                && new.contains("display-progress-messages = true"),
+            "{new}"
+        );
+        assert!(new.contains("space = { i = \":w\", q = \":q\" }"), "{new}");
+        let taken = "[keys.normal]\nspace = \"command_mode\"\n";
+        assert!(edited(taken).contains(taken) && !edited(taken).contains("interline"), "{}", edited(taken));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_alone() {
+        assert!(edit("a = 1\n[editor\n").unwrap_err().starts_with("2:8: "), "{:?}", edit("a = 1\n[editor\n"));
+    }
+}
