@@ -28,7 +28,7 @@ cells! {
     real_neovim_matrix_permit_always: "permit-always", stories::prompts::permit_always, "the prompt's window: `a`";
     real_neovim_matrix_deny_with_reason: "deny-with-reason", stories::prompts::deny_with_reason, "the prompt's window: `n` and the reason";
     real_neovim_matrix_question: "question-from-the-agent", stories::prompts::question, "`vim.ui.select`";
-    real_neovim_matrix_diagnostics: "diagnostics-fed-back", stories::diagnostics, "on the line `:Interline fix`";
+    real_neovim_matrix_diagnostics: "diagnostics-fed-back", stories::diagnostics_pushed, "pushed by the plugin, told with the result of the edit; on the line `:Interline fix`";
     real_neovim_matrix_shell_sees_saved: "shell-sees-the-saved-state", stories::shell_sees_saved, "the plugin saves before the command";
     real_neovim_matrix_completion: "slash-commands-and-mentions-complete", stories::completion, "omni completion (`<C-x><C-o>`) in the chat";
     real_neovim_matrix_resume: "survives-quit-and-resumes", stories::resume, "`:Interline sessions`";

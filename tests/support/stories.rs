@@ -131,6 +131,18 @@ pub fn diagnostics(editor: Editor) {
     person.leave("qa!");
 }
 
+/// What the editor's own servers say of the agent's edit is pushed to the agent, and told with the edit's result.
+pub fn diagnostics_pushed(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.desk.add_linter(editor, "tau");
+    stage.model.script([stage.edit(FILE, OLD, "tau / 2 * r * r"), Reply::Text("Indeed.")]);
+    let person = stage.person(editor);
+    person.ask("Make it exact.").see_last("Indeed.");
+    told(&stage.model.request(2), r"WARNING [2:10] this looks wrong (linter)\neditor: fresh");
+    diagnostics(editor);
+    person.leave("qa!");
+}
+
 /// What is wrong with the agent's own edit is told with its result, by a language server that the agent has started.
 pub fn diagnostics_of_own_edit(editor: Editor) {
     let stage = Stage::new(editor, "allow");

@@ -80,7 +80,7 @@ end
 function M.dress(window)
   local own = vim.wo[window][0]
   own.wrap, own.linebreak, own.number, own.relativenumber = true, true, false, false
-  own.signcolumn, own.winfixwidth = 'yes:1', true
+  own.signcolumn, own.winfixwidth, own.fillchars = 'yes:1', true, 'fold: ,eob: '
   if config.options.chat.folds then
     own.foldmethod, own.foldlevel = 'expr', 1
     own.foldexpr = "v:lua.require'interline.chat'.fold(v:lnum)"
@@ -119,8 +119,8 @@ function M.foldtext()
   end
   local added, removed = 0, 0
   for _, line in ipairs(vim.fn.getline(vim.v.foldstart + 1, vim.v.foldend - 1)) do
-    added = added + (line:match('^%+[^+]') and 1 or 0)
-    removed = removed + (line:match('^%-[^-]') and 1 or 0)
+    added = added + (line:match('^%+') and not line:match('^%+%+%+ ') and 1 or 0)
+    removed = removed + (line:match('^%-') and not line:match('^%-%-%- ') and 1 or 0)
   end
   return ('  diff: +%d −%d ⋯ %d lines'):format(added, removed, count)
 end

@@ -7,7 +7,11 @@ local M = {}
 --- Picks a session and goes on with it.
 function M.session()
   client.command('session.list', nil, function(sessions, err)
-    if err or type(sessions) ~= 'table' or #sessions == 0 then
+    -- Those of subagents are parts of others.
+    sessions = vim.tbl_filter(function(session)
+      return type(session.parentID) ~= 'string'
+    end, type(sessions) == 'table' and sessions or {})
+    if err or #sessions == 0 then
       return client.tell(err and err.message or 'there is no session in this project yet')
     end
     vim.ui.select(sessions, {
@@ -15,7 +19,8 @@ function M.session()
       kind = 'interline.session',
       format_item = function(session)
         local updated = (session.time or {}).updated
-        return (updated and os.date('%Y-%m-%d %H:%M  ', math.floor(updated / 1000)) or '') .. session.title
+        local cost = type(session.cost) == 'number' and session.cost > 0 and ('  $%.2f'):format(session.cost) or ''
+        return (updated and os.date('%Y-%m-%d %H:%M  ', math.floor(updated / 1000)) or '') .. session.title .. cost
       end,
     }, function(session)
       if session then

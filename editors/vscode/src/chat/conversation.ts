@@ -5,7 +5,7 @@
 
 import { at, list, number, text, texts } from '../json';
 import { dollars, plain, relative, subject, tokens } from '../words';
-import type { Foot, Item, Question, Reply } from './items';
+import type { Foot, Item, Question, Reply, Todo } from './items';
 
 /** Longest text of a tool's result that is shown. */
 const DETAIL = 2000;
@@ -161,9 +161,12 @@ export class Conversation {
       case 'reasoning':
         this.set(id, message, { kind: 'reasoning', text: words });
         break;
-      case 'tool':
-        this.set(id, message, this.tool(text(part, 'tool'), at(part, 'state')));
+      case 'tool': {
+        const todos = text(part, 'tool') === 'todowrite' ? list(part, 'state', 'metadata', 'todos') : [];
+        if (todos.length > 0) this.todos(id, message, todos.map(todo));
+        else this.set(id, message, this.tool(text(part, 'tool'), at(part, 'state')));
         break;
+      }
       case 'compaction':
         this.set(id, message, { kind: 'note', text: 'The conversation so far was summarised.', tone: 'info' });
         break;
@@ -185,6 +188,12 @@ export class Conversation {
       detail: detail.length > DETAIL ? `…${detail.slice(-DETAIL)}` : detail,
       status: status === 'running' || status === 'completed' || status === 'error' ? status : 'pending',
     };
+  }
+
+  /** The list as it is now; the ones before it are folded. */
+  private todos(id: string, message: string, todos: Todo[]): void {
+    for (const [index, item] of this.items.entries()) if (item.kind === 'todos' && item.newest) this.put(index, { ...item, newest: false });
+    this.set(id, message, { kind: 'todos', todos, newest: true });
   }
 
   private delta(id: string, words: string): void {
@@ -260,6 +269,11 @@ export class Conversation {
     this.items[index] = item;
     this.changed.add(index);
   }
+}
+
+function todo(value: unknown): Todo {
+  const status = text(value, 'status');
+  return { text: text(value, 'content'), status: status === 'in_progress' || status === 'completed' || status === 'cancelled' ? status : 'pending' };
 }
 
 /** The questions of a request, as they are shown. */

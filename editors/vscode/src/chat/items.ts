@@ -15,6 +15,12 @@ export interface Question {
   multiple: boolean;
 }
 
+/** A point of the agent's list of what is to be done. */
+export interface Todo {
+  text: string;
+  status: 'pending' | 'in_progress' | 'completed' | 'cancelled';
+}
+
 /** What "always" and the other answers are called on the wire; empty while nobody has answered. */
 export type Reply = '' | 'once' | 'always' | 'reject';
 
@@ -24,6 +30,7 @@ export type Item =
   | { kind: 'text'; text: string }
   | { kind: 'reasoning'; text: string }
   | { kind: 'tool'; tool: string; title: string; status: 'pending' | 'running' | 'completed' | 'error'; detail: string; diff: string }
+  | { kind: 'todos'; todos: Todo[]; newest: boolean }
   | { kind: 'note'; text: string; tone: 'info' | 'error' }
   | { kind: 'permission'; id: string; title: string; permission: string; diff: string; always: string; reply: Reply }
   | { kind: 'question'; id: string; questions: Question[]; answers: string[][]; settled: boolean }

@@ -26,6 +26,8 @@ export function draw(item: Item, say: Say): HTMLElement {
     }
     case 'tool':
       return tool(item);
+    case 'todos':
+      return todos(item);
     case 'note': {
       const note = el('section', `note ${item.tone}`, item.text);
       note.hidden = item.text === '';
@@ -52,6 +54,21 @@ function tool(item: Extract<Item, { kind: 'tool' }>): HTMLElement {
   const body = item.diff !== '' ? diff(item.diff) : el('pre', item.status === 'error' ? 'output wrapped' : 'output', detail);
   const details = el('details', `tool ${item.status}`, el('summary', '', ...line), body);
   details.open = item.diff !== '' || item.status === 'error';
+  return details;
+}
+
+const STEPS = { pending: '○', in_progress: '◐', completed: '✓', cancelled: '✗' } as const;
+const SAID = { pending: 'to do', in_progress: 'being done', completed: 'done', cancelled: 'given up' } as const;
+
+function todos(item: Extract<Item, { kind: 'todos' }>): HTMLElement {
+  const done = item.todos.filter(({ status }) => status === 'completed' || status === 'cancelled').length;
+  const points = item.todos.map(({ text, status }) => {
+    const mark = el('span', 'mark', STEPS[status]);
+    mark.setAttribute('aria-label', SAID[status]);
+    return el('li', status, mark, el('span', 'words', text));
+  });
+  const details = el('details', 'todos', el('summary', '', `To do: ${done} of ${item.todos.length} done`), el('ul', '', ...points));
+  details.open = item.newest;
   return details;
 }
 

@@ -53,6 +53,21 @@ export const asking: Scenario[] = [
     },
   },
   {
+    name: 'what is selected in the editor goes with what is asked in the chat',
+    cells: {},
+    async run(world) {
+      const { person, model } = world;
+      await world.file('focus.txt', 'the first line\nthe line in focus\nthe last line\n');
+      await person.goTo(2);
+      await person.keys('Shift+End');
+      await person.page.locator('.statusbar-item', { hasText: '(17 selected)' }).first().waitFor();
+      const before = model.requests.length;
+      await world.turn('What is this?', { say: 'A line.' });
+      has('what the model was told', await model.request(before), 'selected lines 2-2 of focus.txt');
+      has('what the model was told', await model.request(before), 'the line in focus');
+    },
+  },
+  {
     name: 'the chat as a Markdown file: write, complete a command, send',
     cells: {},
     async run(world) {
@@ -90,6 +105,25 @@ export const asking: Scenario[] = [
       await end();
       // The chat as a file is not brought up.
       await person.page.locator('.tab.active', { hasText: 'action.txt' }).waitFor();
+    },
+  },
+  {
+    name: 'the list of what is to be done is shown, and what is done of it',
+    cells: {},
+    async run(world) {
+      const { person } = world;
+      const { chat } = person;
+      const list = (...done: string[]): { call: string; input: Record<string, unknown> } => ({
+        call: 'todowrite',
+        input: { todos: ['Read <b>the shed</b>', 'Paint it', 'Let it dry'].map((content, at) => ({ content, status: done[at] ?? 'pending', priority: 'high' })) },
+      });
+      const end = await world.ask('Paint the shed.', list('in_progress'), list('completed', 'in_progress', 'cancelled'), { say: 'It is green.' });
+      await end();
+      await chat.locator('.todos[open] summary', { hasText: 'To do: 2 of 3 done' }).waitFor();
+      same('lists that are open', await chat.locator('.todos[open]').count(), 1);
+      same('the point that is being done', await chat.locator('.todos[open] .in_progress .words').textContent(), 'Paint it');
+      await chat.locator('.todos[open] .completed .words', { hasText: 'Read <b>the shed</b>' }).waitFor();
+      await world.picture('vscode-todos');
     },
   },
   {

@@ -46,6 +46,20 @@ test('a tool call is one line, with its diff', () => {
   assert.deepEqual(made.items[1], { kind: 'end', text: '', turn: '', changed: true });
 });
 
+test('the newest list of what is to be done is open, and comes back from the store', () => {
+  const call = (id: string, ...todos: object[]): object => part(id, 'm2', { type: 'tool', tool: 'todowrite', state: { status: 'completed', metadata: { todos } } });
+  const [first, odd] = [{ content: 'paint', status: 'in_progress' }, { content: 7, status: 'some day' }];
+  const made = conversation(['message.part.updated', call('p3', first)], ['message.part.updated', call('p4', { ...first, status: 'completed' }, odd)]);
+  const items = [
+    { kind: 'todos', todos: [{ text: 'paint', status: 'in_progress' }], newest: false },
+    { kind: 'todos', todos: [{ text: 'paint', status: 'completed' }, { text: '', status: 'pending' }], newest: true },
+  ];
+  assert.deepEqual(made.items, items);
+  const again = new Conversation('s', '/p');
+  again.load([{ info: assistant, parts: [call('p3', first), call('p4', { ...first, status: 'completed' }, odd)].map((each) => (each as { part: object }).part) }]);
+  assert.deepEqual(again.items, items);
+});
+
 test('prompts and questions are settled by whoever answers', () => {
   const made = conversation(
     ['permission.asked', { id: 'a', permission: 'edit', patterns: ['x'], always: ['*'], metadata: { title: 'Edit\nx' } }],
