@@ -72,6 +72,9 @@ enum Task {
         /// Be the server that is asked.
         #[arg(long, hide = true)]
         server: bool,
+        /// Measure this program, in place of a release build of the checkout.
+        #[arg(long)]
+        binary: Option<PathBuf>,
     },
     /// Run the random interleavings of user and agent for longer than the tests do.
     Interleavings {
@@ -129,8 +132,8 @@ fn main() -> ExitCode {
         Task::Matrix => matrix::write(),
         Task::Screens => test::screens(),
         Task::Bench => test::bench(),
-        Task::ProxyBench { server: true } => proxy_bench::serve(),
-        Task::ProxyBench { server: false } => proxy_bench::measure(),
+        Task::ProxyBench { server: true, .. } => proxy_bench::serve(),
+        Task::ProxyBench { binary, .. } => proxy_bench::measure(binary),
         Task::Interleavings { cases } => test::interleavings(cases),
         Task::Catalogue { source } => catalogue::write(&source),
         Task::Soak { turns, seed, release } => test::soak(turns, seed, release),

@@ -6,6 +6,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -18,10 +19,15 @@ const ROUNDS: usize = 5;
 /// Bytes of a question and of its answer: a completion's, and a large file's tokens.
 const SIZES: [usize; 2] = [300, 200_000];
 
-/// Measures, and prints medians and 95th percentiles.
-pub fn measure() -> Result {
-    run(cargo(["build", "--release", "--package", "interline"]))?;
-    let proxy = root().join("target/release/interline");
+/// Measures this program, or what is built of the checkout, and prints medians and 95th percentiles.
+pub fn measure(binary: Option<PathBuf>) -> Result {
+    let proxy = match binary {
+        Some(binary) => binary.canonicalize()?,
+        None => {
+            run(cargo(["build", "--release", "--package", "interline"]))?;
+            root().join("target/release/interline")
+        }
+    };
     let own = std::env::current_exe()?;
     let (own, proxy) = (own.display().to_string(), proxy.display().to_string());
     let server = [own.as_str(), "proxy-bench", "--server"];

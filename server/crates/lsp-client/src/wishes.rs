@@ -45,7 +45,7 @@ pub(crate) enum Sync {
 }
 
 /// How diagnostics can be asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Pull {
     /// By `textDocument/diagnostic`.
     Standard { identifier: Option<String>, inter_file: bool },
@@ -155,17 +155,25 @@ impl Wishes {
         self.save.or_else(|| self.find(|one| if let Registered::Save(text) = one { Some(*text) } else { None }))
     }
 
-    /// How diagnostics can be asked for.
-    pub(crate) fn pull(&self) -> Option<&Pull> {
-        self.pull.as_ref().or_else(|| self.find(|one| if let Registered::Pull(pull) = one { Some(pull) } else { None }))
+    /// How diagnostics can be asked for: each way once, and all of them together are what the server knows.
+    pub(crate) fn pulls(&self) -> Vec<&Pull> {
+        let registered = self.registered.values().filter_map(|one| if let Registered::Pull(pull) = one { Some(pull) } else { None });
+        let mut all: Vec<&Pull> = self.pull.iter().chain(registered).collect();
+        all.sort();
+        all.dedup_by_key(|pull| match pull {
+            Pull::Standard { identifier, .. } => Some(identifier.as_deref()),
+            Pull::Tsserver => None,
+        });
+        all
     }
 
     /// The same for the ledger.
     pub(crate) fn pull_kind(&self) -> Option<PullKind> {
-        self.pull().map(|pull| match pull {
+        let kinds = self.pulls().into_iter().map(|pull| match pull {
             Pull::Standard { inter_file, .. } => PullKind { inter_file: *inter_file, only: false },
             Pull::Tsserver => PullKind { inter_file: true, only: true },
-        })
+        });
+        kinds.reduce(|a, b| PullKind { inter_file: a.inter_file || b.inter_file, only: a.only || b.only })
     }
 
     /// Whether it answers requests of this method.
@@ -234,8 +242,8 @@ mod tests {
         fn check(capabilities: Value, open_close: bool, sync: Sync, save: Option<bool>, pull: Option<Pull>) {
             let wishes = Wishes::of(&capabilities);
             assert_eq!(
-                (wishes.open_close(), wishes.sync(), wishes.save(), wishes.pull()),
-                (open_close, sync, save, pull.as_ref()),
+                (wishes.open_close(), wishes.sync(), wishes.save(), wishes.pulls()),
+                (open_close, sync, save, pull.iter().collect()),
                 "{capabilities}"
             );
         }
@@ -287,6 +295,14 @@ mod tests {
         wishes.register(&one("b", "textDocument/diagnostic", pull), root);
         wishes.unregister(&json!({ "unregisterations": [{ "id": "a", "method": "textDocument/diagnostic" }] }));
         assert_eq!(wishes.pull_kind(), Some(PullKind { inter_file: true, only: false }));
+        // As others do it: each kind of diagnostics has its own name, and is asked for by it.
+        let more = json!({ "interFileDependencies": false, "identifier": "syntax" });
+        wishes.register(&one("f", "textDocument/diagnostic", more.clone()), root);
+        wishes.register(&one("g", "textDocument/diagnostic", more), root);
+        let named = |name: &str, inter_file| Pull::Standard { identifier: Some(name.to_owned()), inter_file };
+        assert_eq!(wishes.pulls(), [&named("Pyright", true), &named("syntax", false)]);
+        assert_eq!(wishes.pull_kind(), Some(PullKind { inter_file: true, only: false }));
+        wishes.unregister(&json!({ "unregisterations": [{ "id": "f" }, { "id": "g" }] }));
         wishes.register(&one("c", "textDocument/didSave", json!({ "includeText": false })), root);
         wishes.register(&one("d", "workspace/didChangeWatchedFiles", json!({ "watchers": [{ "globPattern": "**" }] })), root);
         wishes.register(&one("e", "something/else", Value::Null), root);

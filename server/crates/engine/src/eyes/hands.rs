@@ -147,6 +147,7 @@ impl LanguageServers for Eyes {
         for document in documents {
             self.take_up(document).await;
         }
+        self.look_around().await;
         let keys: Vec<DocKey> = documents.iter().map(|document| document.key.clone()).collect();
         let (mut reports, mut editor) = self.see(&keys, Instant::now(), CHECK, cancel).await;
         reports.append(&mut editor.reports);
@@ -164,6 +165,11 @@ impl Eyes {
         self.give_open(&mut work, &document.key).await;
     }
 
+    /// Tells servers what commands, an undo and other programs have written in files that they do not have open.
+    async fn look_around(&self) {
+        self.siblings.disk_changed(&self.siblings.look_at_disk(&[]).await);
+    }
+
     fn hand_over(&self, work: &mut Work, document: &Snapshot) -> bool {
         let taken = give(self.siblings.pool(), document);
         if taken {
@@ -176,6 +182,7 @@ impl Eyes {
     async fn able(&self, document: &Snapshot, method: &str, cancel: &CancellationToken) -> Result<Vec<Sibling>, ToolError> {
         let path = document.key.path().ok_or_else(|| ToolError::model("language servers know files only: this document has none yet"))?;
         self.take_up(document).await;
+        self.look_around().await;
         let Siblings { ready, unready } = self.siblings.pool().siblings(&document.key, START, cancel).await;
         if cancel.is_cancelled() {
             return Err(ToolError::Cancelled(Box::default()));

@@ -31,8 +31,10 @@ struct Case {
     at: (u64, &'static str),
     /// Where it is defined, as it is told.
     definition: &'static str,
-    /// All its uses, as they are told.
+    /// Its uses, as they are told at once.
     references: &'static [&'static str],
+    /// Further ones, which are told once the server's index is complete.
+    indexed: &'static [&'static str],
     hover: &'static str,
     /// An entry of the first file's outline.
     outline: &'static str,
@@ -91,13 +93,18 @@ async fn open(id: &str, command: &[&str], options: &Value, files: Files) -> Worl
     for (name, text) in files {
         let path = project.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::write(path, filled(&world, text)).unwrap();
     }
     let data = world.dir.path().join("data");
     let workspace = DiskWorkspace::new(vec![project.clone()]);
     world.engine = engine_at(&data, &project, &world.config, Arc::new(workspace), true);
     world.events = world.engine.events();
     world
+}
+
+/// A file's text with the project's folder in it.
+fn filled(world: &World, text: &str) -> String {
+    text.replace("{project}", &world.project().display().to_string())
 }
 
 fn read(world: &World, name: &str) -> String {
@@ -123,6 +130,9 @@ async fn check(case: Case) {
     let mut world = open(case.id, case.command, &case.options, case.files).await;
     let (file, (line, symbol)) = (case.files[0].0, case.at);
     let at = || json!({ "filePath": file, "line": line, "symbol": symbol });
+    // An index that is built in the background is complete when it knows all uses.
+    let knows_all = |told: &str| case.indexed.iter().all(|use_of| told.contains(use_of));
+    while !case.indexed.is_empty() && !knows_all(&turn(&mut world, vec![call("lsp_references", at())]).await[0]) {}
     let got = turn(
         &mut world,
         vec![
@@ -156,7 +166,7 @@ async fn check(case: Case) {
         }
         assert_eq!(undo(&world).await.changed.len(), case.renamed.len());
         for (name, text) in case.files {
-            assert_eq!(&read(&world, name), text, "{name}");
+            assert_eq!(read(&world, name), filled(&world, text), "{name}");
         }
     }
 
@@ -186,6 +196,7 @@ async fn real_rust_analyzer() {
         at: (2, "twice"),
         definition: "src/a.rs:2:8: pub fn twice(x: i32) -> i32 {",
         references: &["src/a.rs:2:8: pub fn twice", "src/b.rs:2:15: crate::a::twice(1)"],
+        indexed: &[],
         hover: "Doubles it.",
         outline: "1: function g",
         search: Some("src/a.rs:2: function twice"),
@@ -193,7 +204,23 @@ async fn real_rust_analyzer() {
             ("src/b.rs", "pub fn g() -> i32 {\n    crate::a::renamed(1)\n}\n"),
             ("src/a.rs", "/// Doubles it.\npub fn renamed(x: i32) -> i32 {\n    x + x\n}\n"),
         ],
-        actions: Vec::new(),
+        // Each is resolved when it is chosen.
+        actions: vec![
+            Action {
+                text: "pub fn g() -> i32 {\n    twice(1)\n}\n",
+                line: 2,
+                symbol: Some("twice"),
+                title: "Import `crate::a::twice`",
+                expect: "use crate::a::twice;\n\npub fn g() -> i32 {\n    twice(1)\n}\n",
+            },
+            Action {
+                text: "pub fn g(x: Option<i32>) -> i32 {\n    match x {\n        Some(x) => x,\n    }\n}\n",
+                line: 2,
+                symbol: Some("match"),
+                title: "Fill match arms",
+                expect: "pub fn g(x: Option<i32>) -> i32 {\n    match x {\n        Some(x) => x,\n        None => todo!(),\n    }\n}\n",
+            },
+        ],
     })
     .await;
 }
@@ -212,6 +239,7 @@ async fn real_gopls() {
         at: (3, "Twice"),
         definition: "a.go:4:6: func Twice(x int) int {",
         references: &["a.go:4:6: func Twice", "b.go:3:9: var X = Twice(1)"],
+        indexed: &[],
         hover: "Twice doubles it.",
         outline: "3: variable X",
         search: Some("a.go:4: function Twice"),
@@ -240,17 +268,24 @@ async fn real_clangd() {
         files: &[
             ("b.c", "#include \"a.h\"\nint main(void) {\n    return twice(1);\n}\n"),
             ("a.h", "#pragma once\n// Doubles it.\nint twice(int x);\n"),
-            ("compile_flags.txt", "-xc\n"),
+            ("a.c", "#include \"a.h\"\nint twice(int x) {\n    return x + x;\n}\n"),
+            (
+                "compile_commands.json",
+                r#"[{"directory":"{project}","file":"b.c","arguments":["cc","-c","b.c"]},{"directory":"{project}","file":"a.c","arguments":["cc","-c","a.c"]}]"#,
+            ),
         ],
         at: (3, "twice"),
-        definition: "a.h:3:5: int twice(int x);",
-        // Declarations come with them only when its index is complete, and it does not say when that is.
+        definition: "a.c:2:5: int twice(int x) {",
         references: &["b.c:3:12: return twice(1);"],
+        indexed: &["a.c:2:5: int twice(int x) {", "a.h:3:5: int twice(int x);"],
         hover: "Doubles it.",
         outline: "2: function main",
-        search: Some("a.h:3: function twice"),
-        // Over files only when its index is complete.
-        renamed: &[],
+        search: Some("a.c:2: function twice"),
+        renamed: &[
+            ("b.c", "#include \"a.h\"\nint main(void) {\n    return renamed(1);\n}\n"),
+            ("a.h", "#pragma once\n// Doubles it.\nint renamed(int x);\n"),
+            ("a.c", "#include \"a.h\"\nint renamed(int x) {\n    return x + x;\n}\n"),
+        ],
         actions: vec![Action {
             text: "int main(void) {\n    return 0\n}\n",
             // It is reported where it was noticed.
@@ -282,6 +317,7 @@ fn python(id: &'static str, command: &'static [&'static str]) -> Case {
         at: (3, "twice"),
         definition: "a.py:1:5: def twice(x: int) -> int:",
         references: &["a.py:1:5: def twice", "b.py:1:15: from a import twice", "b.py:3:7: print(twice(1))"],
+        indexed: &[],
         hover: "Doubles it.",
         // It only imports and calls.
         outline: "knows of no symbols there",
@@ -315,6 +351,7 @@ async fn real_typescript() {
         at: (2, "twice"),
         definition: "a.ts:2:17: export function twice(x: number): number {",
         references: &["a.ts:2:17: export function twice", "b.ts:2:13: console.log(twice(1))"],
+        indexed: &[],
         hover: "Doubles it.",
         outline: "knows of no symbols there",
         search: Some("a.ts:2: function twice"),

@@ -14,12 +14,14 @@ use super::Said;
 use crate::connection::Connection;
 use crate::diagnostic::{Diagnostic, Point, Severity, code, cut, read_all, sorted};
 use crate::freshness::Question;
-use crate::wire::{CONTENT_MODIFIED, SERVER_CANCELLED};
+use crate::wire::{CONTENT_MODIFIED, RpcError, SERVER_CANCELLED};
 use crate::wishes::{Pull, TSSERVER};
 use crate::{Related, RequestError};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// JSON-RPC's number for what is not to be understood.
+const INVALID_ANSWER: i64 = -32600;
 /// How soon a server that gave a question up is asked again, at first and at last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -64,13 +66,18 @@ pub(super) async fn keep_asking(connection: Connection, said: Arc<Said>, stop: C
 }
 
 async fn ask(connection: &Connection, said: &Said, question: &Question) -> Result<Vec<Diagnostic>, RequestError> {
-    let pull = said.wishes().pull().cloned();
-    match pull {
-        Some(Pull::Standard { identifier, .. }) => standard(connection, said, question, identifier).await,
-        Some(Pull::Tsserver) => tsserver(connection, &question.key).await,
+    let pulls: Vec<Pull> = said.wishes().pulls().into_iter().cloned().collect();
+    if pulls.is_empty() {
         // It took its registration back this very moment.
-        None => std::future::pending().await,
+        return std::future::pending().await;
     }
+    let parts = futures_util::future::try_join_all(pulls.into_iter().map(|pull| async move {
+        match pull {
+            Pull::Standard { identifier, .. } => standard(connection, said, question, identifier).await,
+            Pull::Tsserver => tsserver(connection, &question.key).await,
+        }
+    }));
+    Ok(sorted(parts.await?.concat()))
 }
 
 async fn standard(
@@ -84,6 +91,11 @@ async fn standard(
         params["identifier"] = identifier.into();
     }
     let answer = connection.request("textDocument/diagnostic", params, TIMEOUT).await?;
+    if !answer["items"].is_array() {
+        // Such as null, or "unchanged" where nothing was named that could be: no word of it means that all is well.
+        let message = "an answer without a list of diagnostics".to_owned();
+        return Err(RpcError { code: INVALID_ANSWER, message, data: None }.into());
+    }
     let encoding = said.wishes().encoding;
     let mut ledger = said.ledger();
     for (uri, report) in answer["relatedDocuments"].as_object().into_iter().flatten() {

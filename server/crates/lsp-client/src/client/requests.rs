@@ -112,6 +112,19 @@ impl Client {
         }
     }
 
+    /// Waits until it does not say any more that it is at something; what that is, if it does not end in time.
+    pub(crate) async fn done(&self, until: Instant) -> Result<(), String> {
+        let mut news = self.news();
+        loop {
+            news.mark_unchanged();
+            let Some(what) = self.ledger().is_at() else { return Ok(()) };
+            match tokio::time::timeout_at(until, news.changed()).await {
+                Ok(Ok(())) => {}
+                _ => return Err(what),
+            }
+        }
+    }
+
     /// Runs a command. The edits that it asks for meanwhile go to `wanted`, and wait there for their answers. One command runs at a time.
     pub(crate) async fn run(&self, command: &str, arguments: &Value, wanted: mpsc::UnboundedSender<Wanted>) -> Result<Value, RequestError> {
         let _alone = self.commanding.lock().await;
@@ -132,19 +145,16 @@ impl Client {
     /// What it says of these lines of a document, in its own words: actions are found by them.
     pub(crate) async fn diagnostics_of(&self, key: &DocKey, lines: (u32, u32)) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
-        let pull = self.said.wishes().pull().cloned();
-        match pull {
-            Some(Pull::Standard { identifier, .. }) => {
-                let mut params = json!({ "textDocument": { "uri": key.to_uri() } });
-                if let Some(identifier) = identifier {
-                    params["identifier"] = identifier.into();
-                }
-                // Without an answer there are no fixes; the rest is offered all the same.
-                let answer = self.ask("textDocument/diagnostic", &params, Instant::now() + DIAGNOSTICS).await.unwrap_or_default();
-                all.extend(answer["items"].as_array().into_iter().flatten().cloned());
+        let pulls: Vec<Pull> = self.said.wishes().pulls().into_iter().cloned().collect();
+        for pull in pulls {
+            let Pull::Standard { identifier, .. } = pull else { return self.in_our_words(key, lines) };
+            let mut params = json!({ "textDocument": { "uri": key.to_uri() } });
+            if let Some(identifier) = identifier {
+                params["identifier"] = identifier.into();
             }
-            Some(Pull::Tsserver) => return self.in_our_words(key, lines),
-            None => {}
+            // Without an answer there are no fixes; the rest is offered all the same.
+            let answer = self.ask("textDocument/diagnostic", &params, Instant::now() + DIAGNOSTICS).await.unwrap_or_default();
+            all.extend(answer["items"].as_array().into_iter().flatten().cloned());
         }
         let published = self.said.published_of().get(key).cloned().unwrap_or_default();
         all.extend(published.as_array().into_iter().flatten().cloned());

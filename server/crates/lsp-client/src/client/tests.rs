@@ -136,6 +136,34 @@ async fn a_server_that_is_asked_is_asked_again_after_each_change() {
 }
 
 #[tokio::test]
+async fn all_that_a_server_offers_is_asked_for_and_no_answer_is_taken_for_none() {
+    let (client, mut server) = started(PUSH(), setup()).await;
+    client.give(&document("a", "one\ntwo\n"));
+    server.expect("textDocument/didOpen").await;
+    let one = |name: &str| json!({ "id": name, "method": "textDocument/diagnostic", "registerOptions": { "identifier": name } });
+    server.ask("client/registerCapability", json!({ "registrations": [one("semantic"), one("syntax")] })).await;
+    let (semantic, params) = server.request("textDocument/diagnostic").await;
+    assert_eq!(params["identifier"], "semantic");
+    let (syntax, params) = server.request("textDocument/diagnostic").await;
+    assert_eq!(params["identifier"], "syntax");
+    server.answer(&syntax, json!({ "kind": "full", "items": [item(1)] })).await;
+    heard(&mut server).await;
+    assert_eq!(state(&client, "a"), State::Pending(Pending::Checking), "one of them is still to come");
+    server.answer(&semantic, json!({ "kind": "full", "items": [item(0)] })).await;
+    until(&client, "a", State::is_fresh).await;
+    assert_eq!(lines(&client, "a"), [0, 1]);
+    for (text, answer) in [("2", Value::Null), ("3", json!({ "kind": "unchanged", "resultId": "x" }))] {
+        client.give(&document("a", text));
+        server.expect("textDocument/didChange").await;
+        let (first, _) = server.request("textDocument/diagnostic").await;
+        let (second, _) = server.request("textDocument/diagnostic").await;
+        server.answer(&first, json!({ "kind": "full", "items": [] })).await;
+        server.answer(&second, answer).await;
+        until(&client, "a", |state| matches!(state, State::Pending(Pending::Failed(_)))).await;
+    }
+}
+
+#[tokio::test]
 async fn tsserver_is_asked_through_its_own_command() {
     let capabilities = json!({ "textDocumentSync": 2, "executeCommandProvider": { "commands": ["typescript.tsserverRequest"] } });
     let (client, mut server) = started(capabilities, setup()).await;
@@ -281,6 +309,19 @@ async fn a_question_is_asked_again_while_the_server_is_not_done() {
         assert_eq!(client.ask("textDocument/hover", &params, until).await, Ok(Value::Null), "it is done: nothing is nothing");
     };
     tokio::join!(work, asking);
+}
+
+#[tokio::test]
+async fn what_it_is_at_is_waited_for() {
+    let (client, mut server) = started(json!({}), setup()).await;
+    let until = Instant::now() + Duration::from_secs(100);
+    assert_eq!(client.done(until).await, Ok(()));
+    let progress = |kind: &str| json!({ "token": "t", "value": { "kind": kind, "title": "indexing" } });
+    server.say("$/progress", progress("begin")).await;
+    heard(&mut server).await;
+    assert_eq!(client.done(Instant::now()).await, Err("indexing".to_owned()));
+    let (done, ()) = tokio::join!(client.done(until), server.say("$/progress", progress("end")));
+    assert_eq!(done, Ok(()));
 }
 
 #[tokio::test]

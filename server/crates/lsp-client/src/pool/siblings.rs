@@ -164,6 +164,14 @@ impl Sibling {
         self.client.ledger().is_at()
     }
 
+    /// Waits until it is not at anything.
+    ///
+    /// # Errors
+    /// What it is still at.
+    pub async fn done(&self, budget: Duration) -> Result<(), String> {
+        self.client.done(Instant::now() + budget).await
+    }
+
     /// Whether it has this text of a document; none where it was given none, and reads the disk.
     #[must_use]
     pub fn has(&self, key: &DocKey, text: &Rope) -> Option<bool> {

@@ -17,7 +17,7 @@ use tools::{Carry, Choose, CodeAction, Span, ToolError};
 use workspace::DocKey;
 
 use super::outcomes::Flaw;
-use super::{Eyes, ask, part, place, refused};
+use super::{Eyes, START, ask, part, place, refused};
 
 /// How often an edit is asked for again because the text was another one.
 const ROUNDS: usize = 3;
@@ -28,6 +28,17 @@ impl Eyes {
     pub(super) async fn rename_at(&self, at: &Span, name: &str, carry: &dyn Carry, cancel: &CancellationToken) -> Result<(), ToolError> {
         let method = "textDocument/rename";
         let sibling = self.able(&at.document, method, cancel).await?.swap_remove(0);
+        // What is not indexed would keep its name.
+        let done = tokio::select! {
+            done = sibling.done(START) => done,
+            () = cancel.cancelled() => return Err(ToolError::Cancelled(Box::default())),
+        };
+        done.map_err(|what| {
+            ToolError::model(format!(
+                "{} is still at work ({what}), and would miss places now: call again later, or use grep and edit",
+                sibling.id()
+            ))
+        })?;
         let mut params = place(&sibling, at);
         if sibling.can("textDocument/prepareRename") && ask(&sibling, "textDocument/prepareRename", &params, cancel).await?.is_null() {
             return Err(ToolError::model(format!("{}: what stands there cannot be renamed", sibling.id())));
