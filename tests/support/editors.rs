@@ -122,9 +122,11 @@ impl Desk {
             );
             return self.write("home/.config/helix/languages.toml", &own);
         }
+        // Neovim 0.10 has no `vim.lsp.config`.
         let own = format!(
-            "vim.lsp.config('linter', {{ cmd = {{ '{server}' }}, cmd_env = {{ FAKE_SERVER_COMPLAINS = '{word}' }}, filetypes = {{ 'lua' }} }})\n\
-            vim.lsp.enable('linter')\n"
+            "vim.api.nvim_create_autocmd('FileType', {{ pattern = 'lua', callback = function(event)\n\
+            vim.lsp.start({{ name = 'linter', cmd = {{ '{server}' }}, cmd_env = {{ FAKE_SERVER_COMPLAINS = '{word}' }} }}, {{ bufnr = event.buf }})\n\
+            end }})\n"
         );
         self.write("home/.config/nvim/plugin/linter.lua", &own)
     }

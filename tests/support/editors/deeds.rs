@@ -79,8 +79,8 @@ impl Person {
         match self.editor {
             Editor::Plugin => self.see("◆ writes"),
             Editor::Neovim => self.see("Interline: "),
-            // Helix 25.01 shows the token.
-            Editor::Helix => self.see("Interline 1"),
+            // Helix 25.01 shows the token, later ones the title.
+            Editor::Helix => self.wait_for("a turn to run", |screen| screen.has("Interline 1") || screen.has("interline: Interline ⋅")),
         }
     }
 
@@ -89,7 +89,9 @@ impl Person {
         match self.editor {
             Editor::Plugin => self.miss("◆ writes").miss("◆ thinks"),
             Editor::Neovim => self.miss("Interline: "),
-            Editor::Helix => self.see("[Interline 1] done"),
+            Editor::Helix => {
+                self.wait_for("the turn to end", |screen| screen.has("[Interline 1] done") || screen.has("interline: Interline ⋅ done"))
+            }
         }
     }
 
