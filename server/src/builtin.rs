@@ -5,11 +5,14 @@
 use config::Config;
 
 /// All of them: name, what it does, and the message; arguments stand at its end.
-pub const BUILTIN: &[(&str, &str, &str)] = &[(
-    "init",
-    "write AGENTS.md, or improve it: what an agent has to know of this project",
-    include_str!("../../prompts/commands/init.md"),
-)];
+pub const BUILTIN: &[(&str, &str, &str)] = &[
+    ("init", "write AGENTS.md, or improve it: what an agent has to know of this project", include_str!("../../prompts/commands/init.md")),
+    (
+        "review",
+        "review what is not committed: /review, or /review commit, branch or pull request",
+        include_str!("../../prompts/commands/review.md"),
+    ),
+];
 
 /// The message that a text stands for; itself, if it is no such command.
 #[must_use]
@@ -33,6 +36,7 @@ mod tests {
         let none = Config::default();
         assert!(expand(&none, "/init".into()).starts_with("Write `AGENTS.md`"));
         assert!(expand(&none, "/init be short".into()).ends_with("\n\nbe short"));
+        assert!(expand(&none, "/review HEAD~1".into()).ends_with("\n\nHEAD~1"));
         for (config, text) in [(&own, "/init"), (&none, "/initial"), (&none, "init"), (&none, "what is /init?")] {
             assert_eq!(expand(config, text.to_owned()), text);
         }

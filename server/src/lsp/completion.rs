@@ -87,7 +87,8 @@ async fn commands(face: &Face) -> Vec<Offered> {
     let servers = started.engine.server_prompts();
     let servers = servers.iter().map(|(name, what)| offered(name, Some(what.clone())));
     let builtin = BUILTIN.iter().map(|(name, what, _)| offered(name, Some((*what).to_owned())));
-    own.chain(builtin).chain(users).chain(servers).collect()
+    let skills = started.loaded.skills.iter().map(|skill| offered(&skill.name, skill.description.clone()));
+    own.chain(builtin).chain(users).chain(servers).chain(skills).collect()
 }
 
 async fn files(face: &Face, typed: &str) -> Vec<Offered> {

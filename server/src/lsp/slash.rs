@@ -37,10 +37,35 @@ pub const SLASH: &[(&str, &str)] = &[
     ("share", "write this session to a page that can be shown to others"),
 ];
 
+/// Other names of them, which OpenCode has.
+const ALIASES: &[(&str, &str)] =
+    &[("clear", "new"), ("summarize", "compact"), ("resume", "sessions"), ("continue", "sessions"), ("agents", "agent")];
+
+/// What OpenCode's terminal has, and nothing here: what there is instead. Such a word is no message for a model.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("exit", "close your editor; the session can be taken up again by /sessions and /open"),
+    ("quit", "close your editor; the session can be taken up again by /sessions and /open"),
+    ("q", "close your editor; the session can be taken up again by /sessions and /open"),
+    ("connect", "keys are kept by `interline auth`"),
+    ("themes", "how things look is your editor's"),
+    ("editor", "this is an editor: write as much as you like"),
+    ("details", "each tool call is one line here; the files it changed are marked in the editor"),
+    ("thinking", "what a model thinks is not shown in the chat"),
+    ("unshare", "nothing was sent anywhere: /share writes a file, which you can delete"),
+    ("mcps", "`interline mcp list` says how each server is"),
+    ("status", "`interline doctor` says what is found and what is missing"),
+];
+
+/// The command that a word names; what it is in OpenCode counts where there is none of that name.
+fn own(name: &str) -> Option<&'static str> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, own)| own);
+    SLASH.iter().chain(ELSEWHERE).find(|(own, _)| *own == name).map(|(own, _)| *own)
+}
+
 /// Whether a message is such a command.
 #[must_use]
 pub fn is_own(text: &str) -> bool {
-    config::parse_slash(text).is_some_and(|(name, _)| SLASH.iter().any(|(own, _)| *own == name))
+    config::parse_slash(text).is_some_and(|(name, _)| own(name).is_some())
 }
 
 /// Carries out a command of ours; none if the text is none.
@@ -49,9 +74,10 @@ pub async fn carry_out(face: &Face, started: &Started, text: &str) -> Option<Res
         return None;
     }
     let (name, rest) = config::parse_slash(text)?;
-    if started.loaded.config.command.contains_key(name) {
+    if started.loaded.config.command.contains_key(name) || started.loaded.skills.iter().any(|skill| skill.name == name) {
         return None;
     }
+    let name = own(name)?;
     let rest = rest.to_owned();
     let command = |command: &'static str, argument: Value| Box::pin(execute(face, command, vec![argument]));
     let result = match name {
@@ -74,6 +100,9 @@ pub async fn carry_out(face: &Face, started: &Started, text: &str) -> Option<Res
             Err(why) => Err(sentence(&why)),
         },
         "share" => command("interline.session.share", Value::Null).await,
+        _ if let Some((_, instead)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) => {
+            Ok(Some(format!("/{name} belongs to OpenCode's terminal: {instead}.").into()))
+        }
         _ if rest.is_empty() => command("interline.session.list", Value::Null).await,
         _ => search(started, &rest),
     };
@@ -93,7 +122,11 @@ fn help(started: &Started) -> String {
         format!("- `/{name}` {}", what.split_whitespace().collect::<Vec<_>>().join(" "))
     });
     let builtin = BUILTIN.iter().map(|(name, what, _)| format!("- `/{name}` {what}"));
-    own.chain(builtin).chain(users).collect::<Vec<_>>().join("\n")
+    let skills = started.loaded.skills.iter().map(|skill| {
+        let what = skill.description.as_deref().unwrap_or("a skill");
+        format!("- `/{}` {}", skill.name, what.split_whitespace().collect::<Vec<_>>().join(" "))
+    });
+    own.chain(builtin).chain(users).chain(skills).collect::<Vec<_>>().join("\n")
 }
 
 /// The current session; the last one of the project where none is.
@@ -185,5 +218,22 @@ fn told(name: &str, value: &Value) -> String {
             None => format!("/{name}: done."),
         },
         _ => format!("/{name}: done."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opencodes_users_type_is_no_message() {
+        let check = |text: &str, expect: bool| assert_eq!(is_own(text), expect, "{text}");
+        for word in ["/clear", "/summarize", "/exit", "/themes", "/undo", "/sessions some words", "/agents"] {
+            check(word, true);
+        }
+        check("/usr/bin is a path", false);
+        check("/init", false);
+        check("exit", false);
+        assert_eq!((own("continue"), own("q")), (Some("sessions"), Some("q")));
     }
 }

@@ -118,6 +118,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
         | (Kind::Scalar(Value::Null), _)
         | (Kind::Scalar(Value::String(_)), Shape::Word(_)) => true,
         (_, Shape::Needs(_, inner)) => same_type(node, inner),
+        (_, Shape::Unused(idle)) => same_type(node, &idle.shape),
         (Kind::Scalar(value), shape) => fits(value, shape),
         _ => false,
     }

@@ -210,6 +210,7 @@ impl Loader<'_> {
     fn text(&mut self, label: &Path, text: &str, folder: &Path) {
         self.loaded.sources.push(label.to_path_buf());
         if let Some((Value::Object(mut file), spot)) = self.json(label, text, folder, &CONFIG) {
+            self.fetched_skills(label, &file, &spot);
             lower_file(&mut file);
             self.loaded.hooks.extend(hooks::read(&file, folder, self.project));
             if self.project {
@@ -223,6 +224,15 @@ impl Loader<'_> {
             }
             self.record(&file, label, &spot);
             merge_file(&mut self.merged, file);
+        }
+    }
+
+    /// OpenCode 2 names folders and addresses of skills in one list.
+    fn fetched_skills(&mut self, label: &Path, file: &Map<String, Value>, spot: &Spot) {
+        let entries = file.get("skills").and_then(Value::as_array).into_iter().flatten();
+        if entries.filter_map(Value::as_str).any(is_url) {
+            let message = "\"skills\": addresses have no effect: skills are not fetched: copy them into `skills/` of a configuration folder";
+            self.problem(label, (spot.line(&["skills"]), 1), message.to_owned(), Severity::Warning);
         }
     }
 

@@ -64,7 +64,8 @@ pub(crate) fn offset_of(text: &str, key: &str) -> usize {
 }
 
 fn read_yaml(front: &str) -> Result<Value, MarkdownError> {
-    serde_saphyr::from_str(front).map_err(|error| {
+    // As OpenCode's reader has it, `n`, `yes` and `off` are words.
+    serde_saphyr::from_str_with_options(front, serde_saphyr::options! { strict_booleans: true }).map_err(|error| {
         let location = error.location();
         MarkdownError {
             line: location.map_or(1, |at| usize::try_from(at.line()).unwrap_or(1)) + 1,
@@ -129,6 +130,7 @@ mod tests {
             "You.\n---\nmore",
         );
         check("---\ndescription: Use this: when\nmode: all\n---\nx", r#"{"description":"Use this: when","mode":"all"}"#, "x");
+        check("---\ndescription: n\nmode: off\nhidden: true\n---\nx", r#"{"description":"n","mode":"off","hidden":true}"#, "x");
         check("---\nnot closed: 1\n", "{}", "---\nnot closed: 1");
         check("----\nx\n", "{}", "----\nx");
     }

@@ -217,7 +217,11 @@ const HOOKS: Shape = Object(
 );
 /// `websearch`: OpenCode 2 knows only whether it is on.
 const WEBSEARCH: Shape = Either(&[
-    Flag,
+    Unused(&Idle {
+        shape: Flag,
+        harmless: &["false"],
+        instead: "name a service: {\"provider\": \"brave\", \"tavily\", \"exa\" or \"searxng\", \"apiKey\", \"url\"}; or configure an MCP server that searches, whose tools are offered",
+    }),
     Object(
         &[("provider", &Word(&["brave", "tavily", "exa", "searxng"])), ("apiKey", &TEXT), ("url", &TEXT), ("results", &WHOLE)],
         Rest::Warn,

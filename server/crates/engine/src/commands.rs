@@ -6,6 +6,7 @@
 
 use config::Piece;
 use tokio_util::sync::CancellationToken;
+use workspace::DocKey;
 
 use crate::shared::Shared;
 use crate::{AskRequest, EngineError, agents};
@@ -35,6 +36,11 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude
         if let Some(said) = server_prompt(shared, name, arguments).await? {
             request.text = said;
             return Ok(Prelude::default());
+        }
+        if let Some(said) = skill(shared, name, arguments).await? {
+            let mentions = owned(arguments);
+            request.text = said;
+            return Ok(Prelude { mentions, ..Prelude::default() });
         }
         return Ok(plain(&request.text));
     };
@@ -70,6 +76,17 @@ async fn server_prompt(shared: &Shared, name: &str, arguments: &str) -> Result<O
     shared.foreign.release(shared);
     let said = servers.prompt(server, prompt, &config::split_arguments(arguments), &CancellationToken::new()).await;
     said.map(|content| Some(content.text)).map_err(|why| EngineError::Nothing(why.to_string()))
+}
+
+/// A skill that the user asks for by its name; none if there is no such skill. Nothing in it is run or put in: it is for the model to read.
+async fn skill(shared: &Shared, name: &str, arguments: &str) -> Result<Option<String>, EngineError> {
+    let Some(skill) = shared.guides.skills.iter().find(|skill| skill.name == name) else { return Ok(None) };
+    let read = shared.workspace.read(&DocKey::file(&skill.path)).await;
+    let snapshot = read.map_err(|error| EngineError::Nothing(format!("the skill {name} cannot be read: {error}")))?;
+    let text = snapshot.text.to_string();
+    let body = config::parse_markdown(&text).map_or(text.clone(), |file| file.body);
+    let folder = skill.path.parent().unwrap_or(&skill.path).display();
+    Ok(Some(format!("<skill_content name=\"{name}\" folder=\"{folder}\">\n{body}\n</skill_content>\n\n{arguments}").trim_end().to_owned()))
 }
 
 /// A piece as the template has it.

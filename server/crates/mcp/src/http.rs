@@ -217,11 +217,15 @@ impl Http {
     /// Reads a stream until the answer is there. One that breaks is taken up again where the server has said how.
     async fn stream(&self, mut response: Response, id: i64) -> Result<(), Lost> {
         let mut decoder = Decoder::default();
-        for _ in 0..RESUMES {
+        let mut failures = 0;
+        while failures < RESUMES {
+            let before = decoder.last_id.clone();
             let broke = self.events(&mut response, &mut decoder, Some(id)).await?;
             if !self.peer.waits_for(id) {
                 return Ok(());
             }
+            // A server may close the stream of a long call now and then, and go on when it is asked again.
+            failures = if decoder.last_id == before { failures + 1 } else { 0 };
             let Some(last) = decoder.last_id.clone().filter(|last| !last.is_empty()) else { return Err(Lost::Broken(broke)) };
             tokio::time::sleep(PAUSE).await;
             response = self.send(Method::GET, &self.target, None, STREAM, Some(&last)).await?;

@@ -23,6 +23,8 @@ use crate::tame::{self, MOST};
 
 /// The newest version of the protocol that we speak.
 const VERSION: &str = "2025-06-18";
+/// All that are understood: what is newer than ours adds nothing that a client has to know.
+const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", VERSION, "2025-11-25"];
 /// How long a process that has ended may still be heard.
 const ECHO: Duration = Duration::from_millis(200);
 /// How long a server's prompts and resources are waited for.
@@ -178,8 +180,14 @@ impl Live {
             "clientInfo": { "name": "interline", "version": env!("CARGO_PKG_VERSION") },
         });
         let mut answer = self.peer.request("initialize", params, limit, &CancellationToken::new(), &|_| {}).await?;
+        // One that says none is taken at its word later.
+        let version = answer["protocolVersion"].as_str().unwrap_or(VERSION);
+        if !VERSIONS.contains(&version) {
+            let version = tame::words(version, 40);
+            return Err(Lost::Broken(format!("it speaks version `{version}` of the protocol, which is not known here")).into());
+        }
         if let Some(http) = &self.http {
-            http.speaks(answer["protocolVersion"].as_str().unwrap_or(VERSION));
+            http.speaks(version);
         }
         self.peer.notify("notifications/initialized", &Value::Null);
         self.instructions = tame::words(answer["instructions"].as_str().unwrap_or_default(), INSTRUCTIONS);

@@ -108,6 +108,7 @@ pub async fn log_in(server: &ServerConfig, logins: &Logins, show: &(dyn Fn(&str)
         server_url: remote.url.to_string(),
         token_endpoint: Some(token.to_string()),
         resource: authority.resource,
+        secret_in_header: !authority.secret_in_body,
     };
     logins.set(name, &entry).map_err(|error| LoginError(error.to_string()))
 }
@@ -123,7 +124,7 @@ pub(crate) async fn renew(clients: &Clients, config: &OauthConfig, entry: &Entry
     if let Some(resource) = &entry.resource {
         form.push(("resource", resource));
     }
-    ask_for_tokens(clients, &endpoint, &client, true, form, Some(old)).await
+    ask_for_tokens(clients, &endpoint, &client, !entry.secret_in_header, form, Some(old)).await
 }
 
 /// The client that the configuration names.
@@ -207,7 +208,7 @@ fn words(answer: &Value) -> String {
 
 /// Who gives tokens for a server, as it says itself.
 async fn discover(clients: &Clients, server: &Url) -> Result<Authority> {
-    let named = metadata_address(clients, server).await?;
+    let (named, scope) = metadata_address(clients, server).await?;
     let own = named.map_or_else(|| well_known(server, "oauth-protected-resource"), |named| vec![named]);
     let protected = first(clients, &own).await;
     let mut authority = Authority::default();
@@ -220,9 +221,11 @@ async fn discover(clients: &Clients, server: &Url) -> Result<Authority> {
             }
             authority.resource = protected["resource"].as_str().map(str::to_owned);
         }
-        authority.scope = scopes(&protected["scopes_supported"]);
+        // What the server asks for at its door counts over what it could ask for.
+        authority.scope = scope.or_else(|| scopes(&protected["scopes_supported"]));
         issuer = protected["authorization_servers"][0].as_str().and_then(|issuer| Url::parse(issuer).ok());
     }
+    let named_issuer = issuer.is_some();
     let mut root = server.clone();
     root.set_path("/");
     root.set_query(None);
@@ -235,6 +238,13 @@ async fn discover(clients: &Clients, server: &Url) -> Result<Authority> {
     }
     match first(clients, &places).await {
         Some(found) => {
+            let same = |a: &str, b: &str| a.trim_end_matches('/') == b.trim_end_matches('/');
+            if named_issuer && found["issuer"].as_str().is_some_and(|says| !same(says, issuer.as_str())) {
+                return failed(format!("{} says that it is another one: no login there", shown(&issuer)));
+            }
+            if found["code_challenge_methods_supported"].as_array().is_some_and(|ways| !ways.iter().any(|way| way == "S256")) {
+                return failed(format!("{} does not take S256, without which a login is not safe", shown(&issuer)));
+            }
             let address =
                 |key: &str| found[key].as_str().and_then(|address| Url::parse(address).ok()).filter(|address| safe(address).is_ok());
             authority.authorize = address("authorization_endpoint");
@@ -253,8 +263,8 @@ async fn discover(clients: &Clients, server: &Url) -> Result<Authority> {
     Ok(authority)
 }
 
-/// Where a server says that it describes its logins, when it is asked without one.
-async fn metadata_address(clients: &Clients, server: &Url) -> Result<Option<Url>> {
+/// Where a server says that it describes its logins, and what it wants to be allowed, when it is asked without one.
+async fn metadata_address(clients: &Clients, server: &Url) -> Result<(Option<Url>, Option<String>)> {
     let client = clients.get(server).map_err(|error| LoginError(http::cause(&error)))?;
     let greeting = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "interline", "version": env!("CARGO_PKG_VERSION")}}});
     let request =
@@ -269,7 +279,9 @@ async fn metadata_address(clients: &Clients, server: &Url) -> Result<Option<Url>
     let header = response.headers().get(WWW_AUTHENTICATE).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let named = parameter(header, "resource_metadata").and_then(|named| Url::parse(&named).ok());
     // Another machine's word for where to look counts as little as a redirect of its.
-    Ok(named.filter(|named| safe(named).is_ok() && named.origin() == server.origin()))
+    let named = named.filter(|named| safe(named).is_ok() && named.origin() == server.origin());
+    let scope = parameter(header, "scope").map(|scope| crate::tame::words(&scope, 500)).filter(|scope| !scope.is_empty());
+    Ok((named, scope))
 }
 
 /// A parameter of `WWW-Authenticate`.

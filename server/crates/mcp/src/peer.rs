@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::rpc::{self, Incoming, METHOD_NOT_FOUND, RpcError};
 
+/// So many of a server's own requests may wait for their answers to be delivered; one that asks on and reads nothing is not listened to any more.
+const REPLIES: usize = 256;
 /// However much progress a server reports, a request takes no longer.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
@@ -66,6 +68,8 @@ pub(crate) struct Outgoing {
     pub text: String,
     /// Set when nobody waits for the answer any more.
     pub given_up: CancellationToken,
+    /// Held until it is delivered, if it answers the server.
+    pub reply: Option<OwnedSemaphorePermit>,
 }
 
 /// Where a request's answer and its progress go.
@@ -83,6 +87,7 @@ pub(crate) struct Peer {
     out: mpsc::UnboundedSender<Outgoing>,
     ended: watch::Sender<Option<String>>,
     changed: watch::Sender<u64>,
+    replies: Arc<Semaphore>,
 }
 
 impl Peer {
@@ -97,6 +102,7 @@ impl Peer {
             out,
             ended: watch::Sender::new(None),
             changed: watch::Sender::default(),
+            replies: Arc::new(Semaphore::new(REPLIES)),
         };
         (Arc::new(peer), outgoing)
     }
@@ -127,7 +133,7 @@ impl Peer {
             }
             table.insert(id, Waiter { answer, progress });
         }
-        self.send(Outgoing { id: Some(id), text: rpc::request(id, method, &params), given_up });
+        self.send(Outgoing { id: Some(id), text: rpc::request(id, method, &params), given_up, reply: None });
         let last = Instant::now() + LONGEST;
         let mut until = Instant::now() + limit;
         loop {
@@ -149,7 +155,7 @@ impl Peer {
 
     /// Tells.
     pub fn notify(&self, method: &str, params: &Value) {
-        self.send(Outgoing { id: None, text: rpc::notification(method, params), given_up: CancellationToken::new() });
+        self.send(Outgoing { id: None, text: rpc::notification(method, params), given_up: CancellationToken::new(), reply: None });
     }
 
     /// A message came.
@@ -165,7 +171,10 @@ impl Peer {
                     "roots/list" => rpc::response(&id, Ok(json!({ "roots": self.roots.iter().filter_map(root).collect::<Vec<_>>() }))),
                     _ => rpc::response(&id, Err((METHOD_NOT_FOUND, "this client does not do that"))),
                 };
-                self.send(Outgoing { id: None, text, given_up: CancellationToken::new() });
+                match Arc::clone(&self.replies).try_acquire_owned() {
+                    Ok(reply) => self.send(Outgoing { id: None, text, given_up: CancellationToken::new(), reply: Some(reply) }),
+                    Err(_) => self.end("it asks again and again, and reads no answers"),
+                }
             }
             Ok(Incoming::Notification { method, params }) => self.told(&method, params),
             Err(what) => tracing::debug!(server = self.name, what, "what a server sent is no message"),
@@ -342,7 +351,24 @@ mod tests {
         );
         let error = json!({"code": -32601, "message": "this client does not do that"});
         check(json!({"id": 2, "method": "sampling/createMessage", "params": {}}), json!({"jsonrpc": "2.0", "id": 2, "error": error}));
+        let error = json!({"code": -32601, "message": "this client does not do that"});
+        check(json!({"id": 3, "method": "elicitation/create", "params": {}}), json!({"jsonrpc": "2.0", "id": 3, "error": error}));
         peer.take(json!({"method": "notifications/tools/list_changed"}));
         assert_eq!(*peer.changed().borrow(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_asks_and_does_not_read_is_ended() {
+        let (peer, mut out) = peer();
+        let ask = |id: usize| peer.take(json!({"id": id, "method": "ping"}));
+        for id in 0..REPLIES {
+            ask(id);
+        }
+        // One that is read makes room for another.
+        drop(out.try_recv().unwrap());
+        ask(REPLIES);
+        assert_eq!(*peer.ended().borrow(), None);
+        ask(REPLIES + 1);
+        assert!(peer.ended().borrow().as_deref().is_some_and(|why| why.contains("reads no answers")));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn write(mut input: impl AsyncWrite + Unpin, mut outgoing: mpsc
             _ = ended.wait_for(Option::is_some) => return,
             message = outgoing.recv() => message,
         };
-        let Some(Outgoing { mut text, .. }) = message else { return };
+        let Some(Outgoing { mut text, reply: _reply, .. }) = message else { return };
         text.push('\n');
         let written = async {
             input.write_all(text.as_bytes()).await?;

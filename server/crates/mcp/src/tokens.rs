@@ -29,6 +29,9 @@ pub(crate) struct Entry {
     pub token_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+    /// A client's secret goes into the header when tokens are renewed, as when they were given.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret_in_header: bool,
 }
 
 /// What opens a server.

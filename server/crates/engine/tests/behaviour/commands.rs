@@ -107,3 +107,22 @@ async fn the_agent_can_be_changed_amid_a_session() {
         world.model.request(3).await["tools"].as_array().unwrap().iter().map(|t| t["function"]["name"].to_string()).collect();
     assert!(!names.iter().any(|name| name.contains("edit") || name.contains("write\"") && !name.contains("todo")), "{names:?}");
 }
+
+#[tokio::test]
+async fn a_skill_is_a_command_and_nothing_in_it_is_run() {
+    let mut world = World::new().await;
+    let path = ".opencode/skills/brew/SKILL.md";
+    let text = "---\nname: brew\ndescription: how tea is made\n---\nBoil it. !`touch ran` @a.txt";
+    std::fs::create_dir_all(world.project().join(path).parent().unwrap()).unwrap();
+    std::fs::write(world.project().join(path), text).unwrap();
+    world.files.set(path, text);
+    world.files.set("a.txt", "SECRET");
+    world.restart().await;
+    world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
+    assert_eq!(world.turn("/brew for two").await, "done");
+    let all = all_said(&world.model.request(1).await);
+    assert!(all.contains("Boil it. !`touch ran` @a.txt\n</skill_content>\n\nfor two") && !all.contains("SECRET"), "{all}");
+    assert!(!all.contains("description:") && !world.project().join("ran").exists());
+    assert_eq!(world.turn("/brewery is no skill").await, "done");
+    assert!(all_said(&world.model.request(2).await).ends_with("/brewery is no skill"));
+}

@@ -219,7 +219,7 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
         config,
         instructions: instructions(project),
         instruction_urls: Vec::new(),
-        skills: Vec::new(),
+        skills: loaded(project).skills,
         brought: brought(project),
         env: config::Env::default(),
         places: Places { data: data.to_owned(), directory: project.to_owned() },
@@ -232,10 +232,14 @@ pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn
 
 /// What the project's folders and those of the user at `home`, beside the project, bring to be run.
 fn brought(project: &Path) -> engine::Brought {
+    engine::Brought::of(&loaded(project), project)
+}
+
+fn loaded(project: &Path) -> config::Loaded {
     let home = project.with_file_name("home");
     let env = config::Env::from_pairs([("HOME", home.to_str().unwrap())]);
     let dirs = config::Dirs { managed: Vec::new(), ..config::Dirs::from_env(&env) };
-    engine::Brought::of(&config::load(&env, &dirs, project), project)
+    config::load(&env, &dirs, project)
 }
 
 /// The rules in `RULES.md`, if there is one.

@@ -148,3 +148,53 @@ async fn one_that_claims_to_be_another_gets_no_login() {
     let error = log_in(&section, &logins, "").await.unwrap_err();
     assert_eq!(error, "it says that it is https://bank.example/mcp, which it is not: no login for it");
 }
+
+/// What is asked for where the server's own description is `protected`, and that of who gives tokens `authority`; the error that follows.
+async fn described(protected: Value, authority: Value, header: &'static str) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::start(move |request, _| {
+        let url = format!("http://{}", request.header("host").unwrap());
+        let with = |value: &Value| serde_json::from_str(&value.to_string().replace("URL", &url)).unwrap();
+        match request.target.as_str() {
+            "/.well-known/oauth-protected-resource/mcp" => reply(200, with(&protected)),
+            "/.well-known/oauth-authorization-server" => reply(200, with(&authority)),
+            _ => Reply::Whole(401, format!("www-authenticate: Bearer {header}\r\n"), String::new()),
+        }
+    })
+    .await;
+    let oauth = json!({ "callbackPort": free_port().await, "clientId": "C1" });
+    let section = json!({ "w": { "type": "remote", "url": format!("{}/mcp", fake.url), "oauth": oauth } });
+    let (configured, _) = mcp::configured(Some(&section), None);
+    let shown = Mutex::new(Vec::new());
+    let logins = Logins::new(vec![folder.path().join("mcp-auth.json")]);
+    let show = |address: &str| shown.lock().unwrap().push(address.to_owned());
+    let logging_in = mcp::log_in(&configured[0], &logins, &show);
+    let error = tokio::select! {
+        done = logging_in => done.unwrap_err().to_string(),
+        // Somebody is asked to open a browser: who comes back from there is another test's matter.
+        () = async { while shown.lock().unwrap().is_empty() { tokio::task::yield_now().await } } => String::new(),
+    };
+    let shown = shown.into_inner().unwrap();
+    (error.replace(&fake.url, "URL"), shown)
+}
+
+#[tokio::test]
+async fn who_gives_tokens_must_be_whom_the_server_names_and_safe() {
+    let protected = || json!({ "resource": "URL/mcp", "authorization_servers": ["URL"], "scopes_supported": ["all"] });
+    let authority = |more: Value| {
+        let mut all = json!({ "authorization_endpoint": "URL/authorize", "token_endpoint": "URL/token" });
+        more.as_object().unwrap().iter().for_each(|(key, value)| all[key] = value.clone());
+        all
+    };
+    let check = async |more: Value, header: &'static str, error: &str, asks: &str| {
+        let (said, shown) = within(described(protected(), authority(more.clone()), header)).await;
+        assert_eq!(said, error, "{more}");
+        assert!(shown.iter().all(|address| address.contains(asks)) && shown.is_empty() != error.is_empty(), "{more}: {shown:?}");
+    };
+    check(json!({ "issuer": "URL/", "code_challenge_methods_supported": ["S256"] }), "", "", "scope=all&").await;
+    check(json!({}), "scope=\"read some\"", "", "scope=read+some&").await;
+    let other = "URL/ says that it is another one: no login there";
+    check(json!({ "issuer": "https://evil.example" }), "", other, "").await;
+    let unsafe_ = "URL/ does not take S256, without which a login is not safe";
+    check(json!({ "code_challenge_methods_supported": ["plain"] }), "", unsafe_, "").await;
+}

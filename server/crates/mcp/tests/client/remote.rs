@@ -330,3 +330,49 @@ async fn redirects_stay_with_the_server() {
     assert!(why.contains("redirects to another server"), "{why}");
     assert!(other.requests.lock().unwrap().is_empty(), "nothing went there");
 }
+
+#[tokio::test]
+async fn a_version_that_nobody_knows_is_refused() {
+    for (version, known) in [("2025-11-25", true), ("2024-11-05", true), ("1999-01-01", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let fake = Fake::start(move |request, _| match answer(&request.json()) {
+            Some(mut said) if said["result"]["protocolVersion"].is_string() => {
+                said["result"]["protocolVersion"] = json!(version);
+                reply(200, said)
+            }
+            _ => plain(request),
+        })
+        .await;
+        let servers = started(&json!({ "w": { "type": "remote", "url": fake.url } }), folder.path()).await;
+        match &servers.status()[0].state {
+            State::Running(_) => assert!(known, "{version}"),
+            State::Failed(StartError::Failed(why)) => assert!(!known && why.contains("version `1999-01-01`"), "{version}: {why}"),
+            other => panic!("{version}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_may_come_in_many_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::new(Mutex::new(Value::Null));
+    let kept = Arc::clone(&asked);
+    let fake = Fake::start(move |request, _| {
+        let message = request.json();
+        if message["method"] == "tools/call" {
+            *kept.lock().unwrap() = message;
+            return events(&["id: 0\ndata:\n\n".into()]);
+        }
+        // More often than a stream that brings nothing new is taken up.
+        match request.header("last-event-id").and_then(|last| last.parse::<usize>().ok()) {
+            Some(last) if last < 7 => events(&[format!("id: {}\ndata:\n\n", last + 1)]),
+            Some(_) => events(&[event(&answer(&kept.lock().unwrap()).unwrap())]),
+            None => plain(request),
+        }
+    })
+    .await;
+    let servers = started(&json!({ "w": { "type": "remote", "url": fake.url } }), folder.path()).await;
+    let said = within(servers.call("w", "echo", json!({ "text": "x" }), &CancellationToken::new(), &|_| {})).await.unwrap();
+    assert_eq!(said.text, "echo \"x\"");
+    assert_eq!(asked.lock().unwrap()["method"], "tools/call");
+}
