@@ -93,6 +93,31 @@ fn a_chat_that_was_closed_gets_the_rest_when_it_is_opened_again() {
 }
 
 #[test]
+fn a_chat_that_is_opened_late_shows_what_was_said() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let ask = |text: &str| editor.command("interline.ask", json!({ "text": text })).unwrap_or_else(|e| panic!("{text}: {e}"));
+    model.script([Reply::Text("To the first.")]);
+    let before = editor.begun();
+    ask("First.");
+    editor.idle_after(before);
+    let barrier = Arc::new(Barrier::new(2));
+    model.script([Reply::Halves("Half an answer,", Arc::clone(&barrier), " and half."), Reply::Text("To the third.")]);
+    let before = editor.begun();
+    ask("Second.");
+    let _begun = model.request(2);
+    ask("Third, amid the second.");
+    open_chat(&editor);
+    let so_far = "# Interline\n\n## You\n\nFirst.\n\n## Interline\n\nTo the first.\n\n## You\n\nSecond.\n\n## Interline\n\nHalf an answer,";
+    editor.wait_holds(CHAT, so_far);
+    barrier.wait();
+    editor.idle_after(before);
+    let end = "## You\n\nThird, amid the second.\n\n## Interline\n\nTo the third.\n\n## You\n\n";
+    editor.wait_text(CHAT, &format!("{so_far} and half.\n\n{end}"));
+}
+
+#[test]
 fn a_heading_to_write_under_comes_back_at_the_end() {
     let model = ScriptedModel::start();
     let desk = desk(&model);

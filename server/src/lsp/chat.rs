@@ -2,8 +2,10 @@
 //!
 //! Owns the words that still have to be written. Must not know where they come from. One task writes, a few times a second, by versioned edits.
 //!
-//! **Invariant:** words are written once and in order; what the user typed in the meantime stays; where the chat is not open nothing is written.
+//! **Invariant:** words are written once and in order; what the user typed in the meantime stays; where the chat is not open nothing is written, and what was
+//! said meanwhile is written when it is opened.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use answer::Answer;
 const PACE: Duration = Duration::from_millis(280);
 /// How long the user's hands must be still, where they type into the answer itself.
 const STILL: Duration = Duration::from_millis(600);
-/// Most bytes of an answer that wait for a chat that was closed in between.
+/// Most bytes of questions and answers that wait for a chat that is not open: of more, the oldest are in the session alone.
 const MOST_WAITING: usize = 1 << 20;
 
 /// A handle to the chat. Cheap to clone.
@@ -39,8 +41,8 @@ enum Order {
     CloseDraft { busy: bool, done: oneshot::Sender<bool> },
     /// A message that the user wants to write.
     BeginDraft(String),
-    /// A question that was asked elsewhere; whether an answer is still being written, and whether the editor was asked to show the chat.
-    Question { question: String, busy: bool, awaited: bool },
+    /// A question that was asked elsewhere; whether an answer is still being written.
+    Question { question: String, busy: bool },
     /// Words of the answer.
     Words(String),
     /// Words below the newest draft, whatever is being answered.
@@ -73,6 +75,9 @@ impl Chat {
             answer: None,
             version: None,
             opened: false,
+            missed: VecDeque::new(),
+            queued: Vec::new(),
+            settled: 0,
             asked: None,
             pending: String::new(),
             held: String::new(),
@@ -99,10 +104,9 @@ impl Chat {
         self.send(Order::BeginDraft(words));
     }
 
-    /// Shows a question that was asked elsewhere. `busy`: as for `close_draft`. `awaited`: the editor was asked to show the chat, and may be slow to do so;
-    /// the question and its answer wait for it.
-    pub fn question(&self, question: String, busy: bool, awaited: bool) {
-        self.send(Order::Question { question, busy, awaited });
+    /// Shows a question that was asked elsewhere. `busy`: as for `close_draft`. Where the chat is not open, the question and its answer wait for that.
+    pub fn question(&self, question: String, busy: bool) {
+        self.send(Order::Question { question, busy });
     }
 
     /// Adds words to the answer.
@@ -165,10 +169,16 @@ struct Writer {
     version: Option<i32>,
     /// The chat was opened.
     opened: bool,
-    /// A question that stands before the pending words, for a chat that is about to be shown.
+    /// Questions with their answers that were not written, because the chat was not open.
+    missed: VecDeque<(String, String)>,
+    /// Questions that were asked while an answer to another was given, and the chat was not open.
+    queued: Vec<String>,
+    /// A question that stands before the pending words, for a chat that is not open yet.
     asked: Option<String>,
     /// Words to be written at the next beat.
     pending: String,
+    /// How many bytes of `pending` are of steps that have ended.
+    settled: usize,
     /// White space that is written only when words follow it.
     held: String,
     /// What was written since the last `StepEnd`.
@@ -215,14 +225,14 @@ impl Writer {
                     Some(Order::BeginDraft(words)) => {
                         self.edit(|text, _| text::begin_draft(text, &words)).await;
                     }
-                    Some(Order::Question { question, busy, awaited }) => {
+                    Some(Order::Question { question, busy }) => {
                         self.write().await;
                         let written = self.edit(|text, _| Some(text::insert_question(text, &question))).await;
-                        if !written {
-                            // Unless somebody is about to look: the words are in the session.
-                            self.pending.clear();
-                            self.was_open = awaited;
-                            self.asked = awaited.then_some(question);
+                        if !written && busy {
+                            self.queued.push(question);
+                        } else if !written {
+                            self.miss();
+                            self.asked = Some(question);
                         }
                         self.sent(written, busy);
                     }
@@ -235,6 +245,10 @@ impl Writer {
                             self.write().await;
                             self.new_section();
                         }
+                        for question in std::mem::take(&mut self.queued) {
+                            self.miss();
+                            self.asked = Some(question);
+                        }
                     }
                     Some(Order::TurnEnd) => {
                         self.newer = 0;
@@ -243,7 +257,7 @@ impl Writer {
                         }
                     }
                     Some(Order::TakeBack) => {
-                        self.pending.clear();
+                        self.pending.truncate(self.settled);
                         self.held.clear();
                         let step = std::mem::take(&mut self.step);
                         if !step.trim().is_empty() {
@@ -253,6 +267,7 @@ impl Writer {
                     Some(Order::StepEnd) => {
                         self.write().await;
                         self.step.clear();
+                        self.settled = self.pending.len();
                     }
                     Some(Order::Flush(done)) => {
                         beat = if self.write().await { None } else { Some(Instant::now() + PACE) };
@@ -266,7 +281,7 @@ impl Writer {
                     beat = if !still || !self.write().await { Some(Instant::now() + PACE) } else { None };
                 }
             }
-            if std::mem::take(&mut self.opened) && (self.asked.is_some() || !self.pending.is_empty()) {
+            if std::mem::take(&mut self.opened) && self.has_news() {
                 beat.get_or_insert_with(|| Instant::now() + PACE);
             }
         }
@@ -343,41 +358,77 @@ impl Writer {
         }
     }
 
+    /// Whether there is something to be written.
+    fn has_news(&self) -> bool {
+        self.asked.is_some() || !self.pending.is_empty() || !self.missed.is_empty()
+    }
+
+    /// What waits is over: another question follows it.
+    fn miss(&mut self) {
+        let words = format!("{}{}", std::mem::take(&mut self.held), text::escape(&self.take_pending()));
+        let question = self.asked.take().unwrap_or_default();
+        if !(question.is_empty() && words.trim().is_empty()) {
+            self.missed.push_back((question, words.trim_end().to_owned()));
+        }
+    }
+
+    fn take_pending(&mut self) -> String {
+        self.settled = 0;
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Lets go of the oldest where too much waits.
+    fn forget(&mut self) {
+        let mut waiting = self.pending.len() + self.missed.iter().map(|(question, words)| question.len() + words.len()).sum::<usize>();
+        while waiting > MOST_WAITING
+            && let Some((question, words)) = self.missed.pop_front()
+        {
+            waiting -= question.len() + words.len();
+        }
+        if waiting > MOST_WAITING {
+            self.take_pending();
+        }
+    }
+
     /// Writes what is pending. False if it has to be tried again.
     async fn write(&mut self) -> bool {
+        if !self.has_news() {
+            return true;
+        }
+        if self.documents.find(&self.key).await.is_none() {
+            self.forget();
+            return true;
+        }
+        self.was_open = true;
+        while let Some((question, words)) = self.missed.front_mut() {
+            let (question, words) = (std::mem::take(question), words.clone());
+            if !question.is_empty() && !self.edit(|text, _| Some(text::insert_question(text, &question))).await {
+                self.missed.front_mut().into_iter().for_each(|missed| missed.0.clone_from(&question));
+                return false;
+            }
+            if !words.is_empty() && !self.edit(|text, _| Some(text::append(text, &words, Answer::find(text, 0)))).await {
+                return false;
+            }
+            self.missed.pop_front();
+        }
         if let Some(question) = self.asked.take()
             && !self.edit(|text, _| Some(text::insert_question(text, &question))).await
         {
             self.asked = Some(question);
-            if self.documents.find(&self.key).await.is_some() {
-                return false;
-            }
-        }
-        if self.pending.is_empty() {
-            return true;
+            return false;
         }
         let words = format!("{}{}", self.held, text::escape(&self.pending));
         let solid = words.trim_end().len();
         if solid == 0 {
             self.held = words;
-            self.pending.clear();
+            self.take_pending();
             return true;
         }
         let (now, later) = words.split_at(solid);
-        if self.documents.find(&self.key).await.is_none() {
-            if !self.was_open || self.pending.len() > MOST_WAITING {
-                // Nobody looks: the words are in the session.
-                self.asked = None;
-                self.pending.clear();
-                self.new_section();
-            }
-            return true;
-        }
-        self.was_open = true;
         let (now, later) = (now.to_owned(), later.to_owned());
         self.step.push_str(&now);
         if self.edit(|text, answer| Some(text::append(text, &now, answer))).await {
-            self.pending.clear();
+            self.take_pending();
             self.held = later;
             return true;
         }

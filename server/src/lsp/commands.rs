@@ -231,7 +231,7 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     if ask.show {
         wait_for_chat(face).await;
     }
-    started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()), ask.show);
+    started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()));
     let request = AskRequest { text: builtin::expand(&started.loaded.config, request.text), ..request };
     let asked = started.engine.ask(request).await.map_err(failed)?;
     Ok(Some(json!({"session": asked.session, "turn": asked.turn})))

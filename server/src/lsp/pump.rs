@@ -147,7 +147,7 @@ impl Pump {
             Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
             Event::PartUpdated { part } if self.relayed => {
                 if let PartKind::Text { text, synthetic: None, .. } = &part.kind {
-                    self.started.chat.question(text.clone(), false, false);
+                    self.started.chat.question(text.clone(), false);
                 }
             }
             Event::PermissionAsked(request) => self.asked(request),
