@@ -8,11 +8,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use lsp_types::notification::{Notification, Progress, PublishDiagnostics, ShowMessage};
+use lsp_types::notification::{LogMessage, Notification, Progress, PublishDiagnostics, ShowMessage};
 use lsp_types::request::{CodeLensRefresh, Request, ShowDocument, ShowMessageRequest, WorkDoneProgressCreate};
 use lsp_types::{
-    Diagnostic, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams,
-    ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressCreateParams,
+    Diagnostic, LogMessageParams, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
+    PublishDiagnosticsParams, ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress,
+    WorkDoneProgressCreateParams,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -179,6 +180,11 @@ impl Client {
     /// A message that the user sees. Helix shows one line and drops line breaks.
     pub async fn show_message(&self, typ: MessageType, message: impl Into<String>) {
         self.notify::<ShowMessage>(ShowMessageParams { typ, message: message.into() }).await;
+    }
+
+    /// Words for the editor's log.
+    pub async fn log_message(&self, typ: MessageType, message: impl Into<String>) {
+        self.notify::<LogMessage>(LogMessageParams { typ, message: message.into() }).await;
     }
 
     /// A question with buttons. `None`: dismissed, maybe by typing on, which is no answer. It may stay open for hours.

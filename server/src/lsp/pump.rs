@@ -160,6 +160,7 @@ impl Pump {
                 if let Some(turn) = self.turns.get(session_id) {
                     turn.report(message.clone());
                 }
+                self.face.client().log_message(MessageType::INFO, format!("Interline: {message}")).await;
                 // It stays, whatever becomes of the step.
                 self.started.chat.words(format!("\n\n> {message}"));
                 self.started.chat.step_end();

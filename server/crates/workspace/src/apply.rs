@@ -47,6 +47,8 @@ pub enum Input {
     },
     /// The document was closed.
     Closed,
+    /// The editor has not answered in its time, and may still act on what was sent.
+    Unanswered,
     /// The time to wait for a `didChange` after a reply has passed.
     TimedOut,
     /// The turn was cancelled.
@@ -180,6 +182,8 @@ impl ApplyMachine {
                 State::Asked if self.cancelled => self.retry(),
                 State::Asked | State::Idle => Output::Wait { timer: false },
             },
+            // To send it again could make it twice.
+            Input::Unanswered => self.refused(String::from("the editor did not answer; it may still make the edit")),
             Input::Closed => self.refused(String::from("the document was closed")),
             Input::Cancelled => {
                 self.cancelled = true;

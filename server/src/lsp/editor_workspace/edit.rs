@@ -196,6 +196,7 @@ fn answer(reply: Result<ApplyReply, RequestError>) -> Input {
     match reply {
         Ok(reply) => Input::Reply { applied: reply.applied, reason: reply.failure_reason },
         Err(RequestError::Gone) => Input::Cancelled,
+        Err(RequestError::TimedOut(_)) => Input::Unanswered,
         Err(error) => Input::Reply { applied: false, reason: Some(error.to_string()) },
     }
 }

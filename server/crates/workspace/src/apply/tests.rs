@@ -64,6 +64,13 @@ impl Story {
 }
 
 #[test]
+fn what_is_never_answered_is_not_sent_again() {
+    let mut story = Story::new("a b\n", "b", "c").sends("a c\n");
+    let output = story.machine.input(Input::Unanswered);
+    assert!(matches!(&output, Output::Failed(ApplyError::Refused { reason, .. }) if reason.contains("did not answer")), "{output:?}");
+}
+
+#[test]
 fn the_user_rewrites_what_the_agent_replaces() {
     let story = || Story::new("head\ntarget line\ntail\n", "target line", "agent's line").sends("head\nagent's line\ntail\n");
     let words = ("target line\n", "the user's own words\n");
