@@ -9,9 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use config::{Auth, Credential, Dirs, Env};
-use providers::KeyOrigin;
 
-use crate::{consent, models_cli, output};
+use crate::{consent, output};
 
 /// The command line's.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -55,9 +54,7 @@ pub fn auth(command: &AuthCommand, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCo
 
 fn allow(args: &consent::AllowArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> Result<(), String> {
     let loaded = config::load(env, dirs, cwd);
-    let registry = models_cli::registry_of(&loaded, env, dirs, cwd);
-    let has_key = |provider: &str| matches!(registry.key_origin(provider), Some(KeyOrigin::Stored | KeyOrigin::Variable(_)));
-    consent::settle(consent::providers(&loaded, dirs, cwd, has_key), "provider", args, dirs, cwd)
+    consent::settle(consent::providers(&loaded, env, dirs, cwd), "provider", args, dirs, cwd)
 }
 
 fn add(env: &Env, dirs: &Dirs, cwd: &Path, provider: &str) -> Result<(), String> {

@@ -1,22 +1,38 @@
 //! The configuration as faces read it: with what only those who use a part of it can find wrong.
 //!
-//! **Invariant:** what is wrong is told with its place; nothing is started to find it.
+//! **Invariant:** what is wrong is told with its place; nothing is started to find it. No program counts that a project brings before it is allowed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Dirs, Env, Loaded, Problem, Severity};
 use lsp_client::Servers;
+
+use crate::consent::{self, Standing};
 
 /// Reads everything that counts for a session in `cwd`, which is absolute.
 #[must_use]
 pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     let mut loaded = config::load(env, dirs, cwd);
+    let held: Vec<_> = consent::programs(&loaded, dirs, cwd).into_iter().filter(|(_, standing)| !standing.may_run()).collect();
+    for (program, standing) in held {
+        let (file, line, column) = placed(&loaded, &program.name);
+        let how = if standing == Standing::Asked { format!(": `interline allow {}` allows it", program.name) } else { String::new() };
+        let message = format!("\"{}\" is a program that the project brings, {}; it is left out{how}", program.name, standing.words());
+        loaded.problems.push(Problem { file, line, column, message, severity: Severity::Warning });
+        if let Some(program) = loaded.foreign_programs.iter().find(|known| known.key == program.name).cloned() {
+            loaded.leave_out(&program);
+        }
+    }
     for unusable in Servers::configured(loaded.config.other.get("lsp")).1 {
-        let (file, line, column) = loaded.servers.get(&unusable.id).cloned().unwrap_or_else(|| ("configuration".into(), 1, 1));
+        let (file, line, column) = placed(&loaded, &format!("lsp.{}", unusable.id));
         let message = format!("\"lsp.{}\": {}; it is left out", unusable.id, unusable.why);
         loaded.problems.push(Problem { file, line, column, message, severity: Severity::Error });
     }
     loaded
+}
+
+fn placed(loaded: &Loaded, key: &str) -> (PathBuf, usize, usize) {
+    loaded.places.get(key).cloned().unwrap_or_else(|| ("configuration".into(), 1, 1))
 }
 
 #[cfg(test)]

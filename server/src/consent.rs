@@ -5,13 +5,15 @@
 //! **Invariant:** what cannot be read counts as not allowed.
 
 use std::path::Path;
+use std::process::ExitCode;
 
-use config::{Dirs, Loaded};
+use config::{Dirs, Env, Loaded};
 use engine::Foreign;
 use proto::Action;
+use providers::KeyOrigin;
 use store::{Approval, Store};
 
-use crate::{output, paths};
+use crate::{models_cli, output, paths};
 
 /// The permission by which a project's programs are asked for.
 const PERMISSION: &str = "project_code";
@@ -108,14 +110,44 @@ pub fn servers(loaded: &Loaded, dirs: &Dirs, cwd: &Path) -> Vec<(Foreign, Standi
     all.into_iter().map(|server| (consents.of(&server.pattern), server)).map(|(standing, server)| (server, standing)).collect()
 }
 
-/// The providers of a project in `cwd` to which something of the user's would go, and what is known of each. `has_key` says whether the user's own key
-/// would be found for one.
+/// The other programs that a project in `cwd` brings, and what is known of each.
 #[must_use]
-pub fn providers(loaded: &Loaded, dirs: &Dirs, cwd: &Path, has_key: impl Fn(&str) -> bool) -> Vec<(Foreign, Standing)> {
+pub fn programs(loaded: &Loaded, dirs: &Dirs, cwd: &Path) -> Vec<(Foreign, Standing)> {
+    let all = engine::foreign_programs(loaded, cwd);
+    if all.is_empty() {
+        return Vec::new();
+    }
     let consents = Consents::read(loaded, dirs, cwd);
-    let all = engine::foreign_providers(loaded).into_iter();
-    let theirs = all.filter(|provider| provider.secret || has_key(&provider.named.name)).map(|provider| provider.named);
+    all.into_iter().map(|program| (consents.of(&program.pattern), program)).map(|(standing, program)| (program, standing)).collect()
+}
+
+/// The providers of a project in `cwd` to which something of the user's would go, and what is known of each.
+#[must_use]
+pub fn providers(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Vec<(Foreign, Standing)> {
+    let all = engine::foreign_providers(loaded);
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let (consents, registry) = (Consents::read(loaded, dirs, cwd), models_cli::registry_of(loaded, env, dirs, cwd));
+    let has_key = |name: &str| matches!(registry.key_origin(name), Some(KeyOrigin::Stored | KeyOrigin::Variable(_)));
+    let theirs = all.into_iter().filter(|provider| provider.secret || has_key(&provider.named.name)).map(|provider| provider.named);
     theirs.map(|provider| (consents.of(&provider.pattern), provider)).map(|(standing, provider)| (provider, standing)).collect()
+}
+
+/// `interline allow`: consent to all that a project brings, or to what has this name.
+#[must_use]
+pub fn allow_all(args: &AllowArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode {
+    let loaded = config::load(env, dirs, cwd);
+    let mut found = programs(&loaded, dirs, cwd);
+    found.extend(servers(&loaded, dirs, cwd));
+    found.extend(providers(&loaded, env, dirs, cwd));
+    match settle(found, "part", args, dirs, cwd) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            output::note(&format!("interline allow: {why}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Says of a provider whether it may be asked, with the user's own key or without: not where a project decides what goes where, before that is allowed.

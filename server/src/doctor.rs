@@ -54,7 +54,7 @@ pub fn doctor(args: &DoctorArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
     model(&registry, env, dirs, &mut report);
     this_machine(&registry, &mut report);
     siblings::report(&loaded, &mut report);
-    brought::report(&brought::Place { loaded: &loaded, registry: &registry, env, dirs, cwd }, &mut report);
+    brought::report(&brought::Place { loaded: &loaded, env, dirs, cwd }, &mut report);
     report.row("sandbox", "none yet: commands run with your own rights, once you or your rules have allowed them");
     approvals(dirs, &folders(&loaded, cwd), &mut report);
     last_errors(&paths::log_file(dirs), &mut report);

@@ -72,6 +72,8 @@ enum Command {
     /// Keep, list and remove keys
     #[command(subcommand)]
     Auth(auth_cli::AuthCommand),
+    /// Let programs be run, and keys be sent, as this project's configuration says
+    Allow(consent::AllowArgs),
     /// The MCP servers of the configuration: add one, see how they are, log in to them
     #[command(subcommand)]
     Mcp(mcp_cli::McpCommand),
@@ -147,6 +149,7 @@ fn main() -> ExitCode {
             code
         }
         Some(Command::Models(args)) => models_cli::models(&args, &env, &dirs, &cwd),
+        Some(Command::Allow(args)) => consent::allow_all(&args, &env, &dirs, &cwd),
         Some(Command::Auth(command)) => auth_cli::auth(&command, &env, &dirs, &cwd),
         Some(Command::Mcp(command)) => {
             log::start(&env, &dirs);

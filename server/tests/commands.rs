@@ -370,6 +370,34 @@ fn a_projects_configuration_does_not_get_the_users_key() {
 }
 
 #[test]
+fn a_projects_programs_do_not_count_before_they_are_allowed() {
+    let home = Home::new();
+    let check = |arguments: &[&str], input: &str, says: &str| {
+        let (code, out, err) = home.run(arguments, input);
+        let all = format!("{out}{err}");
+        assert!(all.contains(says), "{arguments:?} {code:?}: {all}");
+    };
+    home.write(
+        "project/opencode.json",
+        r#"{"formatter": {"mine": {"command": ["./fmt.sh", "$FILE"], "extensions": [".x"]}}, "lsp": {"it": {"command": ["./ls"], "extensions": [".x"]}}}"#,
+    );
+    home.write("project/fmt.sh", "one");
+    let left_out = "opencode.json:1:16: warning: \"formatter.mine\" is a program that the project brings, not allowed yet; it is left out: `interline allow formatter.mine`";
+    check(&["models"], "", left_out);
+    check(&["doctor"], "", "lsp.it: not allowed yet; ./ls (`interline allow lsp.it`)");
+    check(&["allow", "formatter.mine"], "n\n", "formatter.mine is not allowed");
+    check(&["models"], "", left_out);
+    check(&["allow", "formatter.mine"], "y\n", "formatter.mine is allowed");
+    let (_, out, err) = home.run(&["models"], "");
+    assert!(!format!("{out}{err}").contains("formatter.mine"), "{out}{err}");
+    // What it names has changed.
+    home.write("project/fmt.sh", "two");
+    check(&["models"], "", left_out);
+    home.write("config/interline/interline.json", r#"{"permission": {"project_code": {"formatter.*": "allow"}}}"#);
+    check(&["allow", "formatter.mine"], "", "formatter.mine is allowed by your configuration");
+}
+
+#[test]
 fn a_projects_mcp_server_is_allowed_on_the_command_line() {
     let home = Home::new();
     let entry = r#"{"mcp": {"theirs": {"type": "local", "command": ["/bin/sh", "-c", "echo x >> started; echo WORD"]}}}"#;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use config::{Dirs, Env, Loaded};
 use mcp::{Logins, Reach};
-use providers::{KeyOrigin, Registry};
 use tools::Description;
 
 use super::Report;
@@ -17,7 +16,6 @@ use crate::paths;
 /// What the report needs to know.
 pub(super) struct Place<'a> {
     pub loaded: &'a Loaded,
-    pub registry: &'a Registry,
     pub env: &'a Env,
     pub dirs: &'a Dirs,
     pub cwd: &'a Path,
@@ -29,8 +27,11 @@ pub(super) fn report(place: &Place, report: &mut Report) {
     tools(place, &consents, report);
     hooks(place, &consents, report);
     servers(place, &consents, report);
-    let has_key = |provider: &str| matches!(place.registry.key_origin(provider), Some(KeyOrigin::Stored | KeyOrigin::Variable(_)));
-    for (provider, standing) in consent::providers(place.loaded, place.dirs, place.cwd, has_key) {
+    for (program, standing) in consent::programs(place.loaded, place.dirs, place.cwd) {
+        let hint = if standing == Standing::Asked { format!(" (`interline allow {}`)", program.name) } else { String::new() };
+        row("program", &program.name, Some(standing), &format!("{}{hint}", program.shown), None, report);
+    }
+    for (provider, standing) in consent::providers(place.loaded, place.env, place.dirs, place.cwd) {
         let hint = if standing == Standing::Asked { format!(" (`interline auth allow {}`)", provider.name) } else { String::new() };
         row("provider", &provider.name, Some(standing), &format!("{}{hint}", provider.shown), None, report);
     }

@@ -1,4 +1,4 @@
-//! The MCP servers and the providers that a project's files have a say in, told from those that are the user's own alone.
+//! The programs, the MCP servers and the providers that a project's files have a say in, told from those that are the user's own alone.
 //!
 //! Must not know whether one may be started or asked, nor how.
 //!
@@ -27,6 +27,51 @@ impl std::fmt::Debug for ForeignServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.name, self.shown)
     }
+}
+
+/// A language server, a formatter or a shell that the project brings, or changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignProgram {
+    /// Its key, such as `formatter.prettier`.
+    pub key: String,
+    /// What it runs, for the user.
+    pub shown: String,
+    /// All that makes it what it is. Perhaps with secrets.
+    pub entry: Value,
+    /// What the user's own files have in its place.
+    pub own: Option<Value>,
+}
+
+/// Where the usual shells are: naming one of them brings nothing.
+const SHELLS: [&str; 4] = ["/bin/", "/usr/bin/", "/usr/local/bin/", "/opt/homebrew/bin/"];
+
+/// Those of `merged` whose command or variables are not what `own`, the user's own files merged, says. `put_in` are values that were put in for placeholders.
+pub(crate) fn programs(merged: &Map<String, Value>, own: &Map<String, Value>, put_in: &[(String, String)]) -> Vec<ForeignProgram> {
+    let of = |section: &'static str, variables: &'static str| {
+        let run = move |entry: &Value| {
+            let mut run = Map::new();
+            for (key, to) in [("command", "command"), (variables, "environment")] {
+                if let Some(value) = entry.get(key) {
+                    run.insert(to.to_owned(), value.clone());
+                }
+            }
+            Value::from(run)
+        };
+        let entries = merged.get(section).and_then(Value::as_object).into_iter().flatten();
+        entries.filter_map(move |(name, entry)| {
+            let (own, entry) = (own.get(section).and_then(|section| section.get(name)), run(entry));
+            let same = own.map_or(entry == Value::from(Map::new()), |own| run(own) == entry);
+            (!same).then(|| ForeignProgram { key: format!("{section}.{name}"), shown: shown(&entry, put_in), entry, own: own.cloned() })
+        })
+    };
+    let shell = merged.get("shell").filter(|shell| own.get("shell") != Some(*shell)).and_then(Value::as_str);
+    let shell =
+        shell.filter(|shell| shell.contains('/') && (shell.contains("..") || !SHELLS.iter().any(|folder| shell.starts_with(folder))));
+    let shell = shell.map(|shell| {
+        let entry = serde_json::json!({"command": [shell]});
+        ForeignProgram { key: "shell".to_owned(), shown: shown(&entry, put_in), entry, own: own.get("shell").cloned() }
+    });
+    of("lsp", "env").chain(of("formatter", "environment")).chain(shell).collect()
 }
 
 /// A provider whose requests the project has a say in: where they go, and with what.
@@ -169,6 +214,33 @@ mod tests {
         check(json!({"x": mine}), json!({"x": {"type": "local", "command": ["a"], "environment": {"LD_PRELOAD": "evil.so"}}}), &["x"]);
         check(json!({"x": mine}), json!({"x": {"type": "local", "command": ["a"], "cwd": "sub"}}), &["x"]);
         check(json!({"x": mine}), json!({"y": mine, "x": mine}), &["y"]);
+    }
+
+    #[test]
+    fn whose_a_program_is() {
+        let check = |own: Value, merged: Value, expect: &[(&str, &str)]| {
+            let found = programs(merged.as_object().unwrap(), own.as_object().unwrap(), &[]);
+            let found: Vec<_> = found.iter().map(|program| (program.key.as_str(), program.shown.as_str())).collect();
+            assert_eq!(found, expect, "{own} {merged}");
+        };
+        let mine = json!({"formatter": {"f": {"command": ["f", "$FILE"]}}});
+        check(json!({}), mine.clone(), &[("formatter.f", "f $FILE")]);
+        check(mine.clone(), json!({"formatter": {"f": {"command": ["f", "$FILE"], "extensions": [".x"]}}}), &[]);
+        check(
+            mine,
+            json!({"formatter": {"f": {"command": ["f", "$FILE"], "environment": {"A": "b"}}}}),
+            &[("formatter.f", "f $FILE with the variables A")],
+        );
+        check(json!({}), json!({"formatter": {"prettier": {"disabled": true}}, "lsp": {"rust": {"initialization": {"x": 1}}}}), &[]);
+        check(
+            json!({}),
+            json!({"lsp": {"rust": {"env": {"PATH": "."}}, "x": {"command": ["./x"]}}}),
+            &[("lsp.rust", " with the variables PATH".trim()), ("lsp.x", "./x")],
+        );
+        check(json!({}), json!({"lsp": false, "formatter": true, "shell": "zsh"}), &[]);
+        check(json!({}), json!({"shell": "/bin/zsh"}), &[]);
+        check(json!({}), json!({"shell": "./tools/bash"}), &[("shell", "./tools/bash")]);
+        check(json!({}), json!({"shell": "/bin/../p/bash"}), &[("shell", "/bin/../p/bash")]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use auth::{Auth, AuthError, Credential, remove_credential, set_credential};
 pub use commands::{Piece, expand, mentions, parse_slash, split_arguments};
 pub use dirs::{Dirs, Env};
 pub use executables::ToolFile;
-pub use foreign::{ForeignProvider, ForeignServer};
+pub use foreign::{ForeignProgram, ForeignProvider, ForeignServer};
 pub use hooks::{Hook, HookEvent};
 pub use insert::with_entry;
 pub use instructions::{Instruction, instructions, nested_instructions};

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::check::{Finding, check};
 use crate::executables::{self, ToolFile};
-use crate::foreign::{self, ForeignProvider, ForeignServer};
+use crate::foreign::{self, ForeignProgram, ForeignProvider, ForeignServer};
 use crate::hooks::{self, Hook};
 use crate::instructions::is_url;
 use crate::lower::{finish, lower_agent, lower_file};
@@ -29,7 +29,7 @@ use crate::origins::{Origins, Spot};
 use crate::problem::place;
 use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
 use crate::substitute::{reason, substitute};
-use crate::{Config, Dirs, Env, OneOrMany, Problem, Severity, Skill, permission_rules, skills};
+use crate::{Config, Dirs, Env, FormatterConfig, OneOrMany, Problem, Severity, Skill, permission_rules, skills};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +54,8 @@ pub struct Loaded {
     pub project_code: Vec<(String, Action)>,
     /// The MCP servers that the project brings: they are started with consent only.
     pub foreign_servers: Vec<ForeignServer>,
+    /// The other programs that the project brings: they are run with consent only.
+    pub foreign_programs: Vec<ForeignProgram>,
     /// The providers whose requests the project has a say in: the user's keys go there with consent only.
     pub foreign_providers: Vec<ForeignProvider>,
     /// The addresses among `instructions` that a project's file names.
@@ -62,11 +64,34 @@ pub struct Loaded {
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
     pub command_files: IndexMap<String, PathBuf>,
-    /// Where each entry of `lsp` stands: file, line and column. Where several files have one, in the last.
-    pub servers: IndexMap<String, (PathBuf, usize, usize)>,
+    /// Where each entry of `lsp` and `formatter` stands, such as `lsp.rust`: file, line and column. Where several files have one, in the last.
+    pub places: IndexMap<String, (PathBuf, usize, usize)>,
 }
 
 impl Loaded {
+    /// Puts what the user's own files say in the place of a program that the project brings.
+    pub fn leave_out(&mut self, program: &ForeignProgram) {
+        match program.key.split_once('.') {
+            Some(("formatter", name)) => {
+                if let Some(FormatterConfig::Map(entries)) = &mut self.config.formatter {
+                    match program.own.clone().and_then(|own| serde_json::from_value(own).ok()) {
+                        Some(own) => _ = entries.insert(name.to_owned(), own),
+                        None => _ = entries.shift_remove(name),
+                    }
+                }
+            }
+            Some(("lsp", name)) => {
+                if let Some(Value::Object(entries)) = self.config.other.get_mut("lsp") {
+                    match program.own.clone() {
+                        Some(own) => _ = entries.insert(name.to_owned(), own),
+                        None => _ = entries.shift_remove(name),
+                    }
+                }
+            }
+            _ => self.config.shell = program.own.as_ref().and_then(Value::as_str).map(str::to_owned),
+        }
+    }
+
     /// The addresses among `instructions`, each with whether the user's own configuration names it: a project's may come from anybody.
     #[must_use]
     pub fn instruction_urls(&self) -> Vec<(String, bool)> {
@@ -147,6 +172,7 @@ fn read<'a>(env: &'a Env, dirs: &'a Dirs, cwd: &'a Path, origins: Option<Origins
     }
     let permission = loader.permission_variable();
     finish(&mut loader.merged, env, permission);
+    loader.loaded.foreign_programs = foreign::programs(&loader.merged, &loader.own, &loader.put_in);
     loader.loaded.foreign_providers = foreign::providers(&loader.merged, &loader.own, &loader.put_in);
     loader.loaded.foreign_servers = foreign::servers(&loader.merged, &loader.own, &loader.put_in);
     loader
@@ -231,7 +257,8 @@ impl Loader<'_> {
     fn fetched_skills(&mut self, label: &Path, file: &Map<String, Value>, spot: &Spot) {
         let entries = file.get("skills").and_then(Value::as_array).into_iter().flatten();
         if entries.filter_map(Value::as_str).any(is_url) {
-            let message = "\"skills\": addresses have no effect: skills are not fetched: copy them into `skills/` of a configuration folder";
+            let message =
+                "\"skills\": addresses have no effect: skills are not fetched: copy them into `skills/` of a configuration folder";
             self.problem(label, (spot.line(&["skills"]), 1), message.to_owned(), Severity::Warning);
         }
     }
@@ -271,9 +298,11 @@ impl Loader<'_> {
                 return None;
             }
         };
-        for (name, offset) in node.names_in("lsp") {
-            let (line, column) = place(text, substituted.original(offset));
-            self.loaded.servers.insert(name.to_owned(), (label.to_path_buf(), line, column));
+        for section in ["lsp", "formatter"] {
+            for (name, offset) in node.names_in(section) {
+                let (line, column) = place(text, substituted.original(offset));
+                self.loaded.places.insert(format!("{section}.{name}"), (label.to_path_buf(), line, column));
+            }
         }
         let mut findings = Vec::new();
         let spot = Spot::of(&node, &|offset| place(text, substituted.original(offset)).0);

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use config::{ForeignProvider, ForeignServer, Loaded};
+use config::{ForeignProgram, ForeignProvider, ForeignServer, Loaded};
 use permission::Action;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -132,6 +132,17 @@ pub fn named(loaded: &Loaded, directory: &Path) -> Vec<Named> {
         shown: server.shown.clone(),
     };
     loaded.foreign_servers.iter().map(named).collect()
+}
+
+/// The other programs that a project in `directory` brings, each with what allows it.
+#[must_use]
+pub fn programs(loaded: &Loaded, directory: &Path) -> Vec<Named> {
+    let named = |program: &ForeignProgram| Named {
+        name: program.key.clone(),
+        pattern: format!("{} #{}", program.key, digest(&program.entry, directory)),
+        shown: program.shown.clone(),
+    };
+    loaded.foreign_programs.iter().map(named).collect()
 }
 
 /// A provider to whose requests the user's keys go with consent only.

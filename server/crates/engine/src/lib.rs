@@ -53,7 +53,10 @@ pub use api::{AskRequest, Asked, EngineError, KeptText, Places, Recorded, StopRe
 pub use budget::dollars;
 pub use engine::{Brought, Deps, Engine};
 pub use extras::{hook_identity, tool_identity};
-pub use foreign::{Named as Foreign, NamedProvider as ForeignProvider, named as foreign_servers, providers as foreign_providers};
+pub use foreign::{
+    Named as Foreign, NamedProvider as ForeignProvider, named as foreign_servers, programs as foreign_programs,
+    providers as foreign_providers,
+};
 pub use questions::WaitingQuestion;
 pub use shared::{Instruction, InstructionsNow};
 pub use toolbox::{reserved as reserved_names, servers as mcp_servers};

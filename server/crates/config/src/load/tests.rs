@@ -450,10 +450,17 @@ fn keys_without_effect_say_what_happens_instead() {
 
 #[test]
 fn what_opencode_2_fetches_or_asks_elsewhere_is_told_once() {
-    let place = Place::new(&[("p/opencode.json", "{\n\"skills\": [\"./own\", \"https://a.example/s\"],\n\"x\": 1}"), ("home/.config/opencode/opencode.json", r#"{"websearch": true}"#)]);
+    let place = Place::new(&[
+        ("p/opencode.json", "{\n\"skills\": [\"./own\", \"https://a.example/s\"],\n\"x\": 1}"),
+        ("home/.config/opencode/opencode.json", r#"{"websearch": true}"#),
+    ]);
     let told = place.problems(&place.load("p", &[]));
     assert_eq!(told.lines().count(), 3, "{told}");
-    assert!(told.contains("p/opencode.json:2:1: warning: \"skills\": addresses have no effect") && told.contains("\"websearch\" has no effect: name a service"), "{told}");
+    assert!(
+        told.contains("p/opencode.json:2:1: warning: \"skills\": addresses have no effect")
+            && told.contains("\"websearch\" has no effect: name a service"),
+        "{told}"
+    );
     let place = Place::new(&[("home/.config/opencode/opencode.json", r#"{"websearch": false, "skills": ["./own"]}"#)]);
     assert_eq!(place.problems(&place.load("p", &[])), "");
 }
