@@ -86,6 +86,8 @@ export const asking: Scenario[] = [
       const end = await world.begin(() => person.act('Send'), { say: 'Read in the file.' });
       has('what the model was told', await model.request(before), 'Written in the file.');
       await end();
+      // What was said before stands above it.
+      await person.keys('Control+End');
       await person.seesPart('Read in the file.');
       await person.keys('Control+s');
       await person.dirty('chat.md', false);
