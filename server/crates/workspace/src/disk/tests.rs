@@ -39,9 +39,9 @@ fn what_is_no_text_is_told_by_name() {
         };
         assert_eq!(got, expect);
     };
-    check(b"a\0b", "a is a binary file");
-    check(b"\xff\xfe", "a is a binary file");
-    check(b"\x01\x02ab", "a is a binary file");
+    check(b"a\0b", "a is a binary file, or text that is not UTF-8");
+    check(b"\xff\xfe", "a is a binary file, or text that is not UTF-8");
+    check(b"\x01\x02ab", "a is a binary file, or text that is not UTF-8");
     check(b"", "");
     check("zwölf\t猫\n".as_bytes(), "zwölf\t猫\n");
     assert!(matches!(read_file(dir.path()), Err(ReadError::IsDirectory(_))));
