@@ -53,6 +53,9 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude
             Piece::Shell(_) => {}
         }
     }
+    // What a template names outside the project is given by nobody's word: the model may read it, which asks.
+    let given = owned(arguments);
+    mentions.retain(|name| given.contains(name) || is_inside(shared, name));
     let subtask = subtask(shared, command).map(|agent| (agent, name.to_owned()));
     request.text = pieces.iter().map(written).collect();
     if !pieces.iter().any(|piece| matches!(piece, Piece::Shell(_))) {
@@ -67,6 +70,14 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude
     }
     request.model = request.model.take().or_else(|| command.model.clone());
     Ok(Prelude { mentions, pieces, ready: false, subtask })
+}
+
+/// Whether what a mention names lies in the project, links followed; true for what is no file.
+fn is_inside(shared: &Shared, name: &str) -> bool {
+    let key = DocKey::from_tool_path(name, shared.main_root());
+    let Some(path) = key.path() else { return true };
+    let Some(real) = path.ancestors().find_map(|part| part.canonicalize().ok()) else { return false };
+    shared.workspace.roots().iter().any(|root| root.canonicalize().is_ok_and(|root| real.starts_with(root)))
 }
 
 /// What a prompt of an MCP server says (`server:prompt`); none if there is no such server.

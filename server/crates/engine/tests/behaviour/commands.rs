@@ -55,6 +55,24 @@ async fn where_nobody_can_be_asked_it_is_not_run() {
 }
 
 #[tokio::test]
+async fn a_template_gives_nothing_outside_the_project() {
+    let command = json!({"command": {"look": {"template": "Look at @sub/ and @../outside/ and @link/ and say. $ARGUMENTS"}}});
+    let mut world = World::with(command).await;
+    for (folder, file) in [("sub", "inside.txt"), ("../outside", "secret.txt")] {
+        std::fs::create_dir_all(world.project().join(folder)).unwrap();
+        std::fs::write(world.project().join(folder).join(file), "").unwrap();
+    }
+    std::os::unix::fs::symlink("../outside", world.project().join("link")).unwrap();
+    world.model.script([Reply::Text("ok"), Reply::Text("ok")]);
+    world.turn("/look").await;
+    let told = all_said(&world.model.request(1).await);
+    assert!(told.contains("inside.txt") && !told.contains("secret.txt"), "{told}");
+    // What the user names is the user's word.
+    world.turn("/look And @../outside/ too.").await;
+    assert!(all_said(&world.model.request(2).await).contains("secret.txt"));
+}
+
+#[tokio::test]
 async fn a_command_may_be_a_subagents() {
     let check = async |command: Value, agent: &str| {
         let mut world =
