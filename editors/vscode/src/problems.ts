@@ -26,6 +26,8 @@ export class Problems implements vscode.Disposable {
         for (const document of vscode.workspace.textDocuments) if (this.found(document).length > 0) this.tell(document);
       }),
       vscode.languages.onDidChangeDiagnostics(({ uris }) => uris.forEach((uri) => this.changed(uri.toString()))),
+      // What waits to be told was said of the text before.
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => contentChanges.length > 0 && this.forget(document.uri.toString())),
       vscode.workspace.onDidCloseTextDocument((document) => this.told.delete(document.uri.toString())),
     ];
   }
@@ -41,7 +43,7 @@ export class Problems implements vscode.Disposable {
     const mine = this.own.delete(uri);
     // Where both have spoken only a difference proves that another one did.
     if (mine && JSON.stringify(this.found(document)) === (this.told.get(uri) ?? '[]')) return;
-    clearTimeout(this.timers.get(uri));
+    this.forget(uri);
     this.timers.set(uri, setTimeout(() => {
       this.timers.delete(uri);
       const now = this.document(uri);
@@ -49,12 +51,17 @@ export class Problems implements vscode.Disposable {
     }, STILL));
   }
 
+  private forget(uri: string): void {
+    clearTimeout(this.timers.get(uri));
+    this.timers.delete(uri);
+  }
+
   private tell(document: vscode.TextDocument): void {
     if (document.uri.scheme !== 'file' || !this.server.client.isRunning()) return;
     const found = this.found(document);
     this.told.set(document.uri.toString(), JSON.stringify(found));
     const { code2ProtocolConverter: converter } = this.server.client;
-    const params = { uri: converter.asUri(document.uri), version: document.version, items: converter.asDiagnostics(found) };
+    const params = { uri: converter.asUri(document.uri), version: document.version, items: found.map((problem) => converter.asDiagnostic(problem)) };
     this.server.client.sendNotification('interline/diagnostics', params).catch((error: unknown) => this.server.log(`problems were not told: ${String(error)}`));
   }
 

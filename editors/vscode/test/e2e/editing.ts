@@ -130,7 +130,7 @@ export const editing: Scenario[] = [
   },
   {
     name: 'a problem that another extension found is put to the model',
-    cells: { 'diagnostics-fed-back': '`Ctrl+.`: *fix this problem*' },
+    cells: {},
     async run(world) {
       const { person, model } = world;
       await world.file('problem.json', '{\n  "a" 1\n}\n');
@@ -142,6 +142,17 @@ export const editing: Scenario[] = [
       has('what the model was told', await model.request(before), 'Colon expected');
       await end();
       await person.sees('{\n  "a": 1\n}\n');
+    },
+  },
+  {
+    name: 'what an edit broke, as another extension sees it, is in its result',
+    cells: { 'diagnostics-fed-back': 'pushed by the extension, told with the result of the edit; `Ctrl+.`: *fix this problem*' },
+    async run(world) {
+      const { model } = world;
+      await world.file('broken.json', '{\n  "a": 1\n}\n');
+      const before = model.requests.length;
+      await world.turn('Break it.', world.edit('broken.json', '"a": 1', '"a" 1'), { say: 'Broken.' });
+      has('what the model was told', await model.request(before + 1), 'Colon expected');
     },
   },
 ];

@@ -123,8 +123,12 @@ impl EditorSays {
         self.state().pushes = true;
     }
 
-    /// All that the editor shows of a version of a document, as LSP's `Diagnostic[]`.
+    /// All that the editor shows of a version of a document, as LSP's `Diagnostic[]`. What is no list says nothing: it is not the same as an empty one.
     pub fn pushed(&self, key: &DocKey, version: i32, items: &Value, encoding: Encoding) {
+        if !items.is_array() {
+            tracing::warn!(%key, "what the editor says of its diagnostics is no list");
+            return;
+        }
         let items = foreign(items).take(ITEMS).cloned().collect();
         self.state().push(key, Heard::new(version, true, items, encoding, Instant::now()));
         self.news.send_modify(|count| *count += 1);

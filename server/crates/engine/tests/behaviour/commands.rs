@@ -85,6 +85,7 @@ async fn a_command_may_be_a_subagents() {
         assert_eq!(child.to_string().contains("SEEKER"), agent == "seeker", "{agent}");
         well_formed(&after);
         assert!(all_said(&after).contains("found it in a.rs"), "{after:#?}");
+        world.flush().await;
         let states = tool_states(&world.stored());
         assert_eq!(states.len(), 1);
         assert!(states[0].0 == "task" && outcome(&states[0].1).contains("found it"), "{states:?}");

@@ -28,7 +28,11 @@ fn what_is_said_counts_for_its_version_alone() {
     assert_eq!(of(&says, 3), Some((vec!["0:1 one".to_owned()], true)));
     says.seen(&key(), 3, &json!([item("ruff", 1, "in part")]), Encoding::Utf16);
     assert_eq!(of(&says, 3).map(|(items, _)| items.len()), Some(1), "who tells all needs no parts");
-    says.pushed(&key(), 4, &json!(null), Encoding::Utf16);
+    for no_list in [json!(null), json!({})] {
+        says.pushed(&key(), 4, &no_list, Encoding::Utf16);
+        assert_eq!(of(&says, 4), None, "it is not the word that there is nothing");
+    }
+    says.pushed(&key(), 4, &json!([]), Encoding::Utf16);
     assert_eq!(of(&says, 4), Some((vec![], true)));
     says.closed(&key());
     assert_eq!((of(&says, 4), says.covers(&key())), (None, false));
