@@ -98,10 +98,27 @@ pub struct ApplyMachine {
     state: State,
     tries: u32,
     rebases: u32,
+    /// A text that shows the edit but for blanks, for a moment: an editor may tell of one edit in two steps.
+    nearly: Option<Nearly>,
     /// Whether the text was changed since it was sent last.
     moved: bool,
     reason: String,
     cancelled: bool,
+}
+
+/// An edit that was made, perhaps not to its end yet.
+#[derive(Debug)]
+struct Nearly {
+    before: Rope,
+    after: Rope,
+    /// What the text is at the edit's end.
+    whole: Rope,
+}
+
+impl Nearly {
+    fn done(self) -> Output {
+        Output::Done { before: self.before, after: self.after }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +153,7 @@ impl ApplyMachine {
             state: State::Idle,
             tries: 0,
             rebases: 0,
+            nearly: None,
             moved: false,
             reason: String::from("it gave no reason"),
             cancelled: false,
@@ -156,6 +174,19 @@ impl ApplyMachine {
 
     /// What to do after something happened.
     pub fn input(&mut self, input: Input) -> Output {
+        if let Some(nearly) = self.nearly.take() {
+            return match input {
+                Input::Reply { applied: true, .. } => {
+                    self.nearly = Some(nearly);
+                    Output::Wait { timer: true }
+                }
+                Input::Changed { text, steps, .. } if text == nearly.whole || steps.contains(&nearly.whole) => {
+                    Output::Done { before: nearly.before, after: nearly.whole }
+                }
+                // It had its mind about the blanks; what else has come came after.
+                _ => nearly.done(),
+            };
+        }
         match input {
             Input::Reply { applied: true, .. } => {
                 self.state = State::Claimed;
@@ -200,10 +231,15 @@ impl ApplyMachine {
         if self.ours.as_ref().is_some_and(|ours| ours.edits() == edits) {
             return Output::Done { before, after: self.text.clone() };
         }
-        if let Some(after) = self.ours.as_ref().and_then(|ours| ours.apply(&before).ok())
-            && let Some(after) = shown(&before, &after, steps.iter().chain([&self.text]))
+        if let Some(whole) = self.ours.as_ref().and_then(|ours| ours.apply(&before).ok())
+            && let Some(after) = shown(&before, &whole, steps.iter().chain([&self.text]))
         {
-            return Output::Done { before, after: after.clone() };
+            let nearly = Nearly { before, after: after.clone(), whole };
+            if nearly.after == nearly.whole {
+                return nearly.done();
+            }
+            self.nearly = Some(nearly);
+            return Output::Wait { timer: true };
         }
         let changed = changed(&before, &self.text, edits);
         self.user = self.user.compose(&changed).unwrap_or_else(|_| diff(&self.base, &self.text));

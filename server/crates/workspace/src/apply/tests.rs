@@ -64,6 +64,17 @@ impl Story {
 }
 
 #[test]
+fn an_edit_may_be_told_in_two_steps() {
+    // Neovim empties the last line, and then takes it away.
+    let story = || Story::new("a\nb\n", "b\n", "").sends("a\n").users("b", "");
+    story().users("a\n\n", "a\n").done("a\nb\n", "a\n");
+    story().reply(true).users("a\n\n", "a\n").done("a\nb\n", "a\n");
+    // An editor that leaves the empty line there, and a user who types on.
+    story().reply(true).time().done("a\nb\n", "a\n\n");
+    story().reply(true).users("a", "ax").done("a\nb\n", "a\n\n");
+}
+
+#[test]
 fn what_is_never_answered_is_not_sent_again() {
     let mut story = Story::new("a b\n", "b", "c").sends("a c\n");
     let output = story.machine.input(Input::Unanswered);
@@ -125,7 +136,7 @@ fn more_in_the_same_message_is_not_ours() {
 
 #[test]
 fn blanks_are_the_editors() {
-    Story::new("a\n", "a\n", "a\nnew\n").users("a\n", "a\nnew\n\n").done("a\n", "a\nnew\n\n");
+    Story::new("a\n", "a\n", "a\nnew\n").users("a\n", "a\nnew\n\n").time().done("a\n", "a\nnew\n\n");
     // But not where they are the edit.
     Story::new("a b\n", "a b", "ab").users("a b\n", "a b\n\n").reply(false).sends("ab\n\n");
 }
