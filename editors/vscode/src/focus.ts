@@ -17,7 +17,7 @@ export class Focus implements vscode.Disposable {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.tell(), STILL);
     };
-    this.subscriptions = [server.onStart(() => this.tell()), vscode.window.onDidChangeActiveTextEditor(soon), vscode.window.onDidChangeTextEditorSelection(soon)];
+    this.subscriptions = [server.onStart(() => this.tell()), server.onAsk(() => this.tell()), vscode.window.onDidChangeActiveTextEditor(soon), vscode.window.onDidChangeTextEditorSelection(soon)];
   }
 
   /** Tells it now: what is sent next is sent from there. */

@@ -23,6 +23,9 @@ export class Server implements vscode.Disposable {
   private readonly heard = new vscode.EventEmitter<{ type: string; properties: unknown }>();
   /** The session's events, in order. */
   readonly onEvent = this.heard.event;
+  private readonly asking = new vscode.EventEmitter<void>();
+  /** The server is about to be asked. */
+  readonly onAsk = this.asking.event;
   private readonly marked = new vscode.EventEmitter<{ uri: vscode.Uri; diagnostics: vscode.Diagnostic[] }>();
   /** The server's own diagnostics: prompts and hunks. */
   readonly onDiagnostics = this.marked.event;
@@ -107,6 +110,7 @@ export class Server implements vscode.Disposable {
   /** The same, but a failure is the caller's. */
   async ask(name: string, argument?: unknown): Promise<unknown> {
     const params = { command: name, arguments: argument === undefined ? [] : [argument] };
+    if (name === 'interline.ask') this.asking.fire();
     return this.client.sendRequest('workspace/executeCommand', params);
   }
 
