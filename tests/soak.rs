@@ -49,8 +49,10 @@ fn every_turn_is_answered_or_stopped_with_a_true_reason() {
     for turn in 1..=turns {
         if turn % TURNS_A_SESSION == 1 {
             if turn > 1 {
-                // What nobody reviews stays marked, and is kept for that.
-                editor.command("interline.hunks.accept", json!({ "uri": editor.uri("log.txt") })).expect("the changes are accepted");
+                // What nobody reviews stays marked, and is kept for that: also what commands did to a file that is not open.
+                for file in ["log.txt", "ledger.txt"] {
+                    editor.command("interline.hunks.accept", json!({ "uri": editor.uri(file) })).expect("the changes are accepted");
+                }
             }
             editor.command("interline.session.new", Value::Null).expect("a new session");
         }

@@ -72,11 +72,15 @@ export const asking: Scenario[] = [
     cells: {},
     async run(world) {
       const { person, model } = world;
+      await world.turn('Said in the side bar.', { say: 'Heard in the side bar.' });
       await person.command('Interline: Open Chat as a Markdown File');
       await person.page.locator('.tab.active', { hasText: 'chat.md' }).waitFor();
-      await person.seesPart('## You');
       await person.focusEditor();
-      await person.keys('Control+End');
+      // What was said before comes into the file first. Each edit from outside closes the list of completions, so no one writes before it has come.
+      await until('what was said before is in the file', async () => {
+        await person.keys('Control+End');
+        return (await person.text()).includes('Heard in the side bar.');
+      });
       await person.page.keyboard.type('/comp');
       await person.keys('Control+Space');
       await person.page.locator('.suggest-widget .monaco-list-row', { hasText: 'compact' }).waitFor();
