@@ -60,7 +60,7 @@ impl Answer {
                 Ok(output) => (output, false),
                 Err(output) => (output, true),
             };
-            ChatPart::ToolResult { id: call.id.clone(), name: call.name.clone(), output, is_error }
+            ChatPart::ToolResult { id: call.id.clone(), name: call.name.clone(), output, is_error, media: Vec::new() }
         });
         let results = results.collect();
         messages.push(ChatMessage::Assistant(self.said));

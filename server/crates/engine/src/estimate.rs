@@ -72,22 +72,20 @@ pub fn estimate(setup: &Setup, size: usize, last: Option<&Measured>) -> Estimate
 /// Most that an image counts as, in bytes of text.
 const IMAGE: usize = 32_000;
 
+fn part(part: &ChatPart) -> usize {
+    match part {
+        ChatPart::Text(text) | ChatPart::Reasoning { text, .. } => text.len(),
+        // An image costs some thousand tokens at most, however many bytes it has; a PDF file as many as it has pages.
+        ChatPart::Media { mime, data } if mime.starts_with("image/") => data.len().min(IMAGE),
+        ChatPart::Media { data, .. } => data.len(),
+        ChatPart::ToolCall { name, input, .. } => name.len() + input.to_string().len(),
+        ChatPart::ToolResult { output, media, .. } => output.len() + media.iter().map(self::part).sum::<usize>(),
+    }
+}
+
 /// A request's text, in bytes.
 #[must_use]
 pub fn size(request: &ModelRequest) -> usize {
-    let part = |part: &ChatPart| match part {
-        ChatPart::Text(text) | ChatPart::Reasoning { text, .. } => text.len(),
-        // An image costs some thousand tokens at most, however many bytes it has; a PDF file as many as it has pages.
-        ChatPart::Media { mime, data } => {
-            if mime.starts_with("image/") {
-                data.len().min(IMAGE)
-            } else {
-                data.len()
-            }
-        }
-        ChatPart::ToolCall { name, input, .. } => name.len() + input.to_string().len(),
-        ChatPart::ToolResult { output, .. } => output.len(),
-    };
     let message = |message: &ChatMessage| match message {
         ChatMessage::User(parts) | ChatMessage::Assistant(parts) | ChatMessage::Tool(parts) => parts.iter().map(part).sum::<usize>(),
     };

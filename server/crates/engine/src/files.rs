@@ -8,15 +8,11 @@ use std::path::Path;
 
 use base64::Engine as _;
 use proto::PartKind;
+use tools::media::{HEAD, LARGEST, kind, too_large};
 use workspace::DocKey;
 
 use crate::EngineError;
 use crate::shared::Shared;
-
-/// OpenCode's limit, before it is written as text.
-const LARGEST: u64 = 5 * 1024 * 1024;
-/// How many bytes tell what a file is.
-const HEAD: usize = 16;
 
 /// A file as it goes into a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +95,7 @@ fn read(path: &Path, name: String) -> Result<Found, String> {
     let mut head = Vec::new();
     std::io::Read::read_to_end(&mut std::io::Read::take(std::fs::File::open(path).map_err(failed)?, HEAD as u64), &mut head)
         .map_err(failed)?;
-    let Some(mime) = mime(&head) else {
+    let Some(mime) = kind(&head) else {
         return if head.contains(&0) {
             Err(format!("{name} is neither a text nor an image that models take (PNG, JPEG, GIF, WebP, PDF)"))
         } else {
@@ -107,26 +103,10 @@ fn read(path: &Path, name: String) -> Result<Found, String> {
         };
     };
     if meta.len() > LARGEST {
-        return Err(format!(
-            "{name} has {} MiB, and models take at most {} MiB: make it smaller",
-            meta.len() / (1024 * 1024),
-            LARGEST / (1024 * 1024)
-        ));
+        return Err(too_large(&name, meta.len()));
     }
     let bytes = std::fs::read(path).map_err(failed)?;
     Ok(Found::Media(Media { data: base64::engine::general_purpose::STANDARD.encode(bytes), mime, name }))
-}
-
-/// What a file is that begins so.
-fn mime(head: &[u8]) -> Option<&'static str> {
-    match head {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [b'%', b'P', b'D', b'F', b'-', ..] => Some("application/pdf"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ use crate::files;
 use crate::pruning::PRUNED;
 use crate::turn::TEXT_EDIT;
 
+/// Most bytes of pictures in a request, in base64: the smallest limit of a provider leaves room for the rest.
+const PICTURES: usize = 15 << 20;
+/// What the model is told where a picture was shown.
+const PUT_AWAY: &str = "\n(It was shown then, and is not any more. Call the tool again if you need to see it.)";
+
 /// What the model is told of a call that has no result, since the process ended before it had one.
 pub const INTERRUPTED: &str = "The call was interrupted before it ended; its effects are unknown. It was not run again.";
 
@@ -20,11 +25,11 @@ pub const INTERRUPTED: &str = "The call was interrupted before it ended; its eff
 #[must_use]
 pub fn messages(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessage> {
     let mut out: Vec<ChatMessage> = Vec::new();
+    let mut newest = 0;
     for message in relevant(history) {
         match &message.info {
             Message::User(_) => {
-                // Pictures are shown for the turn that brought them: they are large, and one that a provider refuses must not stay.
-                out.retain(|said| !is_pictures(said));
+                newest = out.len();
                 user(message, &mut out);
             }
             Message::Assistant(info) if info.summary == Some(true) => {
@@ -36,7 +41,29 @@ pub fn messages(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessa
             Message::Assistant(info) => assistant(message, info.model == *model, &mut out),
         }
     }
+    put_away(&mut out, newest);
     out
+}
+
+/// Takes pictures of tools' out that are no longer shown. They are for the turn that brought them, as they are large and one that a provider refuses must
+/// not stay; `newest` is where that turn begins. Of very many in one turn the newest are shown.
+fn put_away(out: &mut [ChatMessage], newest: usize) {
+    let mut room = PICTURES;
+    for (at, said) in out.iter_mut().enumerate().rev() {
+        let ChatMessage::Tool(results) = said else { continue };
+        for result in results.iter_mut().rev() {
+            let ChatPart::ToolResult { output, media, .. } = result else { continue };
+            let bytes: usize = media.iter().map(|part| if let ChatPart::Media { data, .. } = part { data.len() } else { 0 }).sum();
+            if bytes == 0 || (at >= newest && bytes <= room) {
+                room = room.saturating_sub(bytes);
+                continue;
+            }
+            // What is older than the first without room has none either: a request's beginning stays the same.
+            room = 0;
+            media.clear();
+            output.push_str(PUT_AWAY);
+        }
+    }
 }
 
 /// The messages of a request to a model that is given no tools: calls and results in words, the user's and the model's messages by turns.
@@ -45,7 +72,14 @@ pub fn in_words(history: &[MessageWithParts], model: &ModelRef) -> Vec<ChatMessa
     let mut out: Vec<ChatMessage> = Vec::new();
     for message in relevant(history) {
         let mut said = messages(std::slice::from_ref(message), model);
-        said.retain(|said| !matches!(said, ChatMessage::Tool(_)));
+        said.retain_mut(|said| {
+            let ChatMessage::Tool(results) = said else { return true };
+            let media = |result: ChatPart| if let ChatPart::ToolResult { media, .. } = result { media } else { Vec::new() };
+            let media: Vec<ChatPart> = std::mem::take(results).into_iter().flat_map(media).collect();
+            let any = !media.is_empty();
+            *said = ChatMessage::User(media);
+            any
+        });
         for said in said {
             match (said, out.last_mut()) {
                 (ChatMessage::User(parts), Some(ChatMessage::User(last))) => last.extend(parts),
@@ -180,7 +214,6 @@ fn user(message: &MessageWithParts, out: &mut Vec<ChatMessage>) {
 fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMessage>) {
     let mut said = Vec::new();
     let mut results = Vec::new();
-    let mut pictures = Vec::new();
     for Part { kind, .. } in &message.parts {
         match kind {
             PartKind::Text { text, .. } if !text.is_empty() => said.push(ChatPart::Text(text.clone())),
@@ -189,14 +222,13 @@ fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMes
             }
             PartKind::Tool { call_id, tool, state, metadata } => {
                 let (input, output, is_error) = result(state);
-                pictures.extend(pictures_of(state));
                 said.push(ChatPart::ToolCall {
                     id: call_id.clone(),
                     name: tool.clone(),
                     input,
                     metadata: if same_model { metadata.clone() } else { Value::Null },
                 });
-                results.push(ChatPart::ToolResult { id: call_id.clone(), name: tool.clone(), output, is_error });
+                results.push(ChatPart::ToolResult { id: call_id.clone(), name: tool.clone(), output, is_error, media: pictures_of(state) });
             }
             _ => {}
         }
@@ -209,25 +241,20 @@ fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMes
     if !results.is_empty() {
         out.push(ChatMessage::Tool(results));
     }
-    if !pictures.is_empty() {
-        out.push(ChatMessage::User(pictures));
-    }
 }
 
-/// What a call brought besides text (`metadata.attachments`, as OpenCode's file parts): most APIs take it from the user alone.
+/// What a call brought besides text (`metadata.attachments`, as OpenCode's file parts).
 fn pictures_of(state: &ToolState) -> Vec<ChatPart> {
-    let ToolState::Completed { metadata, .. } = state else { return Vec::new() };
+    let ToolState::Completed { metadata, time, .. } = state else { return Vec::new() };
+    if time.compacted.is_some() {
+        return Vec::new();
+    }
     let picture = |attachment: &Value| {
         let mime = attachment["mime"].as_str()?;
         let data = attachment["url"].as_str()?.strip_prefix("data:")?.strip_prefix(mime)?.strip_prefix(";base64,")?;
         Some(ChatPart::Media { mime: mime.to_owned(), data: data.to_owned() })
     };
     metadata["attachments"].as_array().into_iter().flatten().filter_map(picture).collect()
-}
-
-/// What the user attached has a text beside it, and stays.
-fn is_pictures(said: &ChatMessage) -> bool {
-    matches!(said, ChatMessage::User(parts) if parts.iter().all(|part| matches!(part, ChatPart::Media { .. })))
 }
 
 fn result(state: &ToolState) -> (Value, String, bool) {
@@ -250,7 +277,7 @@ pub fn size(message: &MessageWithParts) -> usize {
         PartKind::Text { text, .. } | PartKind::Reasoning { text, .. } => text.len(),
         PartKind::Tool { state, .. } => {
             let (input, output, _) = result(state);
-            input.to_string().len() + output.len()
+            input.to_string().len() + output.len() + pictures_of(state).len() * MEDIA
         }
         PartKind::File { .. } => MEDIA,
         _ => 0,
@@ -352,7 +379,10 @@ mod tests {
         let out = messages(&[user("go"), assistant(vec![text("I read"), tool(running)], false)], &model());
         assert_eq!(out.len(), 3);
         let ChatMessage::Tool(results) = &out[2] else { panic!("{out:?}") };
-        assert_eq!(results[0], ChatPart::ToolResult { id: "c1".into(), name: "read".into(), output: INTERRUPTED.into(), is_error: true });
+        assert_eq!(
+            results[0],
+            ChatPart::ToolResult { id: "c1".into(), name: "read".into(), output: INTERRUPTED.into(), is_error: true, media: Vec::new() }
+        );
     }
 
     #[test]
@@ -367,12 +397,40 @@ mod tests {
             time: ToolTime::default(),
         };
         let mut history = vec![user("look"), assistant(vec![tool(state)], false)];
-        let out = messages(&history, &model());
-        assert_eq!(out.last(), Some(&ChatMessage::User(vec![ChatPart::Media { mime: "image/png".into(), data: "iVBORw0KGgo=".into() }])));
+        let result = |history: &[MessageWithParts]| match messages(history, &model()).swap_remove(2) {
+            ChatMessage::Tool(mut results) => results.remove(0),
+            other => panic!("{other:?}"),
+        };
+        let picture = ChatPart::Media { mime: "image/png".into(), data: "iVBORw0KGgo=".into() };
+        let shown = |output: &str, media: Vec<ChatPart>| ChatPart::ToolResult {
+            id: "c1".into(),
+            name: "read".into(),
+            output: output.into(),
+            is_error: false,
+            media,
+        };
+        assert_eq!(result(&history), shown("[image/png]", vec![picture.clone()]));
+        let words = in_words(&history, &model());
+        assert!(words.iter().any(|said| matches!(said, ChatMessage::User(parts) if parts.contains(&picture))), "{words:?}");
         history.push(user("thanks"));
-        let out = messages(&history, &model());
-        assert_eq!(out.len(), 4, "{out:?}");
-        assert!(!out.iter().any(is_pictures) && matches!(&out[2], ChatMessage::Tool(_)));
+        assert_eq!(result(&history), shown(&format!("[image/png]{PUT_AWAY}"), Vec::new()));
+    }
+
+    #[test]
+    fn of_very_many_pictures_the_newest_are_shown() {
+        let result = |bytes: usize| ChatPart::ToolResult {
+            id: "c".into(),
+            name: "read".into(),
+            output: String::new(),
+            is_error: false,
+            media: vec![ChatPart::Media { mime: "image/png".into(), data: "A".repeat(bytes) }],
+        };
+        let mut out: Vec<_> = [1, 6, 6, 6].map(|size| ChatMessage::Tool(vec![result(size << 20)])).into();
+        put_away(&mut out, 0);
+        let left = out
+            .iter()
+            .map(|said| matches!(said, ChatMessage::Tool(r) if matches!(&r[0], ChatPart::ToolResult { media, .. } if !media.is_empty())));
+        assert_eq!(left.collect::<Vec<_>>(), [false, false, true, true]);
     }
 
     #[test]

@@ -100,11 +100,9 @@ fn output(title: String, content: Result<Content, CallError>, context: &ToolCont
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(&format!("[{}, {} bytes: shown beside this where you can see such]", media.mime, media.data.len() / 4 * 3));
+        text.push_str(&tools::media::in_words(&media.mime, media.data.len() / 4 * 3));
     }
-    let attachment =
-        |media: &mcp::Media| json!({ "type": "file", "mime": media.mime, "url": format!("data:{};base64,{}", media.mime, media.data) });
-    let attachments: Vec<Value> = content.media.iter().map(attachment).collect();
+    let attachments: Vec<Value> = content.media.iter().map(|media| tools::media::attachment(&media.mime, &media.data)).collect();
     let (output, truncated) = tools::truncate(text, context.limits, &context.output_dir)
         .map_err(|error| ToolError::model(format!("what came is too long, and cannot be kept: {error}")))?;
     if content.failed {

@@ -78,16 +78,19 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
     let persona = setup.agent.prompt.as_deref().unwrap_or_else(|| profile(setup).family.prompt());
     let mut messages = history::messages(&state.history, &setup.author.model);
     let can = &setup.model.capabilities;
-    // What the user attached has its words beside it, and is told of in any case; an image of a tool's is named in the call's result.
-    let takes =
-        |part: &ChatPart| !matches!(part, ChatPart::Media { mime, .. } if !(if mime == "application/pdf" { can.pdf } else { can.images }));
-    messages.retain_mut(|said| match said {
-        ChatMessage::User(parts) if parts.iter().all(|part| matches!(part, ChatPart::Media { .. })) => {
-            parts.retain(takes);
-            !parts.is_empty()
-        }
-        _ => true,
-    });
+    let takes = |mime: &str| if mime == "application/pdf" { can.pdf } else { can.images };
+    let results = messages.iter_mut().filter_map(|said| if let ChatMessage::Tool(results) = said { Some(results) } else { None });
+    for result in results.flatten() {
+        let ChatPart::ToolResult { output, media, .. } = result else { continue };
+        // What the user attached is told of in any case; here it is the model's own business what it looks at.
+        media.retain(|part| match part {
+            ChatPart::Media { mime, .. } if !takes(mime) => {
+                output.push_str(&format!("\n({} takes no {mime}: you see nothing of it. Say so if it matters.)", setup.author.model));
+                false
+            }
+            _ => true,
+        });
+    }
     if last {
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use crate::{
-    Api, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, anthropic, gemini, openai_chat,
+    Api, ChatPart, FinishReason, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind, ResolvedModel, anthropic, gemini, openai_chat,
     openai_responses,
 };
 
@@ -172,6 +172,20 @@ pub(crate) fn max_output(model: &ResolvedModel, request: &ModelRequest) -> Optio
         (Some(wanted), Some(limit)) => Some(wanted.min(limit)),
         (wanted, limit) => wanted.or(limit),
     }
+}
+
+/// What came besides text with the results of an answer's calls, each behind the name of its call, for APIs whose results hold text alone.
+pub(crate) fn beside(results: &[ChatPart]) -> Vec<ChatPart> {
+    let mut all = Vec::new();
+    for result in results {
+        if let ChatPart::ToolResult { name, media, .. } = result
+            && !media.is_empty()
+        {
+            all.push(ChatPart::Text(format!("[What the call of {name} brought besides its text:]")));
+            all.extend(media.iter().cloned());
+        }
+    }
+    all
 }
 
 /// What stands in place of an attachment that the model cannot take.

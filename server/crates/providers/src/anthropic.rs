@@ -147,8 +147,13 @@ fn block(model: &ResolvedModel, dialect: &Dialect, part: &ChatPart) -> Option<Va
             let input = if input.is_object() { input.clone() } else { json!({}) };
             json!({"type": "tool_use", "id": dialect.call_id(id), "name": name, "input": input})
         }
-        ChatPart::ToolResult { id, output, is_error, .. } => {
-            let mut result = json!({"type": "tool_result", "tool_use_id": dialect.call_id(id), "content": output});
+        ChatPart::ToolResult { id, output, is_error, media, .. } => {
+            let mut content = json!(output);
+            if !media.is_empty() {
+                let words = ChatPart::Text(output.clone());
+                content = std::iter::once(&words).chain(media).filter_map(|part| block(model, dialect, part)).collect();
+            }
+            let mut result = json!({"type": "tool_result", "tool_use_id": dialect.call_id(id), "content": content});
             if *is_error {
                 result["is_error"] = json!(true);
             }

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
-use crate::adapter::{WireRequest, max_output, unreadable};
+use crate::adapter::{WireRequest, beside, max_output, unreadable};
 use crate::dialect::{self, Dialect};
 use crate::options::{options, sampling};
 use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
@@ -133,6 +133,13 @@ fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage,
         return;
     }
     contents.push(json!({"role": role, "parts": parts}));
+    if let ChatMessage::Tool(results) = message {
+        // Only the newest models take anything but text in a result.
+        let media: Vec<Value> = beside(results).iter().filter_map(|part| wire_part(model, part, given)).collect();
+        if !media.is_empty() {
+            contents.push(json!({"role": "user", "parts": media}));
+        }
+    }
 }
 
 fn wire_part(model: &ResolvedModel, part: &ChatPart, given: &HashSet<&str>) -> Option<Value> {
@@ -164,7 +171,7 @@ fn wire_part(model: &ResolvedModel, part: &ChatPart, given: &HashSet<&str>) -> O
             }
             part
         }
-        ChatPart::ToolResult { id, name, output, is_error } => {
+        ChatPart::ToolResult { id, name, output, is_error, .. } => {
             let mut result = json!({"name": name, "response": {if *is_error { "error" } else { "output" }: output}});
             if given.contains(id.as_str()) {
                 result["id"] = json!(id);

@@ -10,7 +10,7 @@ mod read;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::read::Reader;
-use crate::adapter::{WireRequest, max_output, unreadable};
+use crate::adapter::{WireRequest, beside, max_output, unreadable};
 use crate::dialect::{self, Dialect};
 use crate::options::{options, sampling, wire_thinking};
 use crate::{ChatMessage, ChatPart, ModelRequest, ResolvedModel};
@@ -103,12 +103,19 @@ fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage,
             messages.push(json!({"role": "user", "content": user_content(model, parts)}));
         }
         ChatMessage::Assistant(parts) => messages.push(assistant(model, dialect, parts)),
-        ChatMessage::Tool(parts) => messages.extend(parts.iter().filter_map(|part| match part {
-            ChatPart::ToolResult { id, output, .. } => {
-                Some(json!({"role": "tool", "tool_call_id": dialect.call_id(id), "content": output}))
+        ChatMessage::Tool(parts) => {
+            messages.extend(parts.iter().filter_map(|part| match part {
+                ChatPart::ToolResult { id, output, .. } => {
+                    Some(json!({"role": "tool", "tool_call_id": dialect.call_id(id), "content": output}))
+                }
+                _ => None,
+            }));
+            // A result holds nothing but text here: what came besides is shown after it.
+            let media = beside(parts);
+            if !media.is_empty() {
+                push_message(model, dialect, &ChatMessage::User(media), messages);
             }
-            _ => None,
-        })),
+        }
     }
 }
 

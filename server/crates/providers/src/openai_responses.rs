@@ -106,7 +106,9 @@ fn push_message(model: &ResolvedModel, dialect: &Dialect, message: &ChatMessage,
                 input.push(json!({"role": "user", "content": content}));
             }
         }
-        ChatMessage::Assistant(parts) | ChatMessage::Tool(parts) => input.extend(parts.iter().filter_map(|part| item(dialect, part))),
+        ChatMessage::Assistant(parts) | ChatMessage::Tool(parts) => {
+            input.extend(parts.iter().filter_map(|part| item(model, dialect, part)))
+        }
     }
 }
 
@@ -125,7 +127,7 @@ fn user_content(model: &ResolvedModel, part: &ChatPart) -> Option<Value> {
 }
 
 /// What the model said or did, and what came of it.
-fn item(dialect: &Dialect, part: &ChatPart) -> Option<Value> {
+fn item(model: &ResolvedModel, dialect: &Dialect, part: &ChatPart) -> Option<Value> {
     Some(match part {
         ChatPart::Text(text) if text.trim().is_empty() => return None,
         ChatPart::Text(text) => json!({"role": "assistant", "content": text}),
@@ -144,7 +146,14 @@ fn item(dialect: &Dialect, part: &ChatPart) -> Option<Value> {
             let input = if input.is_object() { input.to_string() } else { "{}".to_owned() };
             json!({"type": "function_call", "call_id": id, "name": name, "arguments": input})
         }
-        ChatPart::ToolResult { id, output, .. } => json!({"type": "function_call_output", "call_id": id, "output": output}),
+        ChatPart::ToolResult { id, output, media, .. } if media.is_empty() => {
+            json!({"type": "function_call_output", "call_id": id, "output": output})
+        }
+        ChatPart::ToolResult { id, output, media, .. } => {
+            let words = ChatPart::Text(output.clone());
+            let content: Value = std::iter::once(&words).chain(media).filter_map(|part| user_content(model, part)).collect();
+            json!({"type": "function_call_output", "call_id": id, "output": content})
+        }
         ChatPart::Media { .. } => return None,
     })
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 pub enum ChatPart {
     /// Words.
     Text(String),
-    /// An image or a PDF (user messages only).
+    /// An image or a PDF: of the user's, or beside a call's result.
     Media {
         /// Its media type.
         mime: String,
@@ -47,6 +47,8 @@ pub enum ChatPart {
         output: String,
         /// Whether it failed.
         is_error: bool,
+        /// What came besides text: `Media`.
+        media: Vec<ChatPart>,
     },
 }
 

@@ -49,8 +49,13 @@ pub(crate) fn conversation() -> ModelRequest {
         input: json!({"filePath": file}),
         metadata: json!(null),
     };
-    let result =
-        |id: &str, output: &str, is_error| ChatPart::ToolResult { id: id.into(), name: "read".into(), output: output.into(), is_error };
+    let result = |id: &str, output: &str, is_error| ChatPart::ToolResult {
+        id: id.into(),
+        name: "read".into(),
+        output: output.into(),
+        is_error,
+        media: Vec::new(),
+    };
     let thought = |text: &str, metadata| ChatPart::Reasoning { text: text.into(), metadata };
     ModelRequest {
         system: vec!["You are a coding agent.".into(), "The project is /p.".into(), "Today is Monday.".into()],
@@ -75,6 +80,25 @@ pub(crate) fn conversation() -> ModelRequest {
         session: "ses_1".into(),
         ..ModelRequest::default()
     }
+}
+
+/// The same, whose first call brought an image, and its second a PDF.
+pub(crate) fn conversation_with_pictures() -> ModelRequest {
+    let mut request = conversation();
+    if let ChatMessage::Tool(results) = &mut request.messages[2] {
+        for (result, (brought, mime, base64)) in
+            results.iter_mut().zip([("one image", "image/png", "SU1H"), ("one PDF", "application/pdf", "UERG")])
+        {
+            if let ChatPart::ToolResult { output, media, is_error, .. } = result {
+                brought.clone_into(output);
+                *is_error = false;
+                media.push(ChatPart::Media { mime: mime.into(), data: base64.into() });
+            }
+        }
+    }
+    request.tools.clear();
+    request.messages.pop();
+    request
 }
 
 /// An answer in short: `(thoughts)text[name arguments]`, in its order.

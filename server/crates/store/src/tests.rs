@@ -351,7 +351,7 @@ fn tool(message: &Message, tool: &str, output: &str) -> Part {
             input: json!({"command": "x"}),
             output: output.into(),
             title: "T".into(),
-            metadata: json!({"output": output, "diff": "+kept"}),
+            metadata: json!({"output": output, "diff": "+kept", "attachments": ["a picture"]}),
             time: ToolTime { start: 1, end: 2, compacted: None },
         },
         metadata: serde_json::Value::Null,
@@ -441,6 +441,7 @@ fn outputs_that_were_summarised_away_are_cleared_and_the_words_stay() {
         for part in &message.parts {
             match &part.kind {
                 PartKind::Tool { tool, state: ToolState::Completed { output: left, metadata, time, title, .. }, .. } => {
+                    assert_eq!(metadata["attachments"].is_null(), time.compacted.is_some());
                     assert_eq!((title.as_str(), &metadata["diff"]), ("T", &json!("+kept")));
                     assert_eq!((left == &output, metadata["output"] == *output), (time.compacted.is_none(), time.compacted.is_none()));
                     if time.compacted.is_none() {

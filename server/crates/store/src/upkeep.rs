@@ -46,7 +46,8 @@ impl Tx<'_> {
 fn cleared(mut part: Part) -> Option<Part> {
     let PartKind::Tool { tool, state: ToolState::Completed { output, metadata, time, .. }, .. } = &mut part.kind else { return None };
     let shown = metadata["output"].as_str().map_or(0, str::len);
-    if tool == "skill" || output.len().max(shown) <= SHORT {
+    let pictures = metadata.as_object_mut().and_then(|all| all.remove("attachments")).is_some();
+    if tool == "skill" || (output.len().max(shown) <= SHORT && !pictures) {
         return None;
     }
     CLEARED.clone_into(output);

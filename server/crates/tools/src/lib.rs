@@ -27,6 +27,7 @@ mod lsp_hover;
 mod lsp_references;
 mod lsp_rename;
 mod lsp_symbols;
+pub mod media;
 mod paths;
 pub mod program;
 mod question;

@@ -1,4 +1,4 @@
-//! The `read` tool: a document's text with line numbers, or a folder's entries.
+//! The `read` tool: a document's text with line numbers, a folder's entries, an image or a PDF as such.
 //!
 //! Must not know whether the text comes from a buffer or the disk.
 //!
@@ -78,6 +78,10 @@ impl Tool for Read {
         ask_to_read(&target, context).await?;
         target.still_leads_there()?;
         match context.workspace.read(&target.key).await {
+            // One may hold nothing but text, which says little.
+            Ok(snapshot) if !snapshot.is_open() && snapshot.text.line(0).as_str().is_some_and(|line| line.starts_with("%PDF-")) => {
+                media(&target).await?.ok_or_else(|| ToolError::model(format!("{} has just changed: read it again", target.key)))
+            }
             Ok(snapshot) => {
                 context.seen.set(snapshot.key.clone(), snapshot.text.clone());
                 context.diagnostics.looked_at(&snapshot);
@@ -88,9 +92,12 @@ impl Tool for Read {
             }
             Err(ReadError::IsDirectory(_)) => directory(&target, &window, context).await,
             Err(ReadError::NotFound(key)) => Err(not_found(&key, context).await),
-            Err(ReadError::Binary(key)) => match other_encoding(&key) {
-                Some(text) => file(&target, &text, OTHER_ENCODING, &window, context.limits),
-                None => Err(ToolError::model(binary(&key))),
+            Err(ReadError::Binary(key)) => match media(&target).await? {
+                Some(shown) => Ok(shown),
+                None => match other_encoding(&key) {
+                    Some(text) => file(&target, &text, OTHER_ENCODING, &window, context.limits),
+                    None => Err(ToolError::model(format!("cannot read {key}: it is a binary file"))),
+                },
             },
             Err(error @ ReadError::Io { .. }) => Err(ToolError::model(error.to_string())),
         }
@@ -113,6 +120,14 @@ pub(crate) async fn ask_to_read(target: &Target, context: &ToolContext) -> Resul
 fn other_encoding(key: &DocKey) -> Option<Rope> {
     let bytes = workspace::disk::read_bytes(key.path()?).ok()?;
     (!workspace::disk::looks_binary(&bytes)).then(|| Rope::from_str(&String::from_utf8_lossy(&bytes)))
+}
+
+/// An image or a PDF, for models that see such; none if it is neither.
+async fn media(target: &Target) -> Result<Option<ToolOutput>, ToolError> {
+    let Some(path) = target.key.path().map(Path::to_owned) else { return Ok(None) };
+    let title = target.relative.clone();
+    let work = tokio::task::spawn_blocking(move || crate::media::of_file(title, &path));
+    work.await.map_err(|error| ToolError::model(format!("{}: {error}", target.key)))?
 }
 
 fn file(target: &Target, text: &Rope, about: &str, window: &Window, limits: Limits) -> Result<ToolOutput, ToolError> {
@@ -232,15 +247,6 @@ pub(crate) async fn not_found(key: &DocKey, context: &ToolContext) -> ToolError 
 
 fn likeness(a: &str, b: &str) -> f32 {
     if a.contains(b) || b.contains(a) { 1.0 } else { similar::TextDiff::from_chars(a, b).ratio() }
-}
-
-fn binary(key: &DocKey) -> String {
-    let image = key
-        .path()
-        .and_then(Path::extension)
-        .is_some_and(|e| ["png", "jpg", "jpeg", "gif", "webp", "pdf"].iter().any(|known| e.eq_ignore_ascii_case(known)));
-    let what = if image { "an image or a PDF: a binary file, which this tool cannot show" } else { "a binary file" };
-    format!("cannot read {key}: it is {what}")
 }
 
 fn size(number: u64) -> usize {

@@ -1,4 +1,4 @@
-//! The `webfetch` tool: a page of the web as text.
+//! The `webfetch` tool: a page of the web as text, an image or a PDF as such.
 //!
 //! Must not know how an answer is asked for on the user's screen, nor keep anything between calls.
 //!
@@ -74,6 +74,9 @@ impl Tool for WebFetch {
         let (found, answer) = follow(url.clone(), limit, context).await?;
         let html = page::is_html(&answer.kind, &answer.body);
         if !html && !page::is_text(&answer.kind, &answer.body) {
+            if let Some(shown) = crate::media::shown(url.to_string(), found.as_str(), &answer.body)? {
+                return Ok(shown);
+            }
             let kind = if answer.kind.is_empty() { "no known type" } else { &answer.kind };
             return Err(ToolError::model(format!("{found} is no text but {kind}, {} bytes: this tool cannot show it", answer.body.len())));
         }

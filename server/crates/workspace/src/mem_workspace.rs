@@ -42,6 +42,11 @@ impl MemWorkspace {
         self.put(self.key(path), Content::text(text));
     }
 
+    /// Puts a file that is no text.
+    pub fn set_bytes(&self, path: &str, bytes: &[u8]) {
+        self.put(self.key(path), Content::from_bytes(bytes, None));
+    }
+
     /// A document's text; none if it is absent or no text.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<String> {

@@ -47,6 +47,29 @@ async fn models_that_see_get_them_and_of_others_the_user_is_told() {
     check(json!({}), given, false).await;
 }
 
+/// What the model is told of an image that it reads.
+async fn check_read(model: serde_json::Value, sees: bool) {
+    let mut world = World::new().await;
+    world.config["provider"]["mock"]["models"] = json!({"test": model});
+    world.restart().await;
+    std::fs::write(world.project().join("photo.png"), PNG).unwrap();
+    world.files.set_bytes("photo.png", PNG);
+    world.model.script([crate::model::call("read", json!({"filePath": "photo.png"})), Reply::Text("I see"), Reply::Text("still")]);
+    world.turn("look at the photo").await;
+    let told = world.model.request(2).await.to_string();
+    let data = "data:image/png;base64,iVBORw0KGgogYW5kIHNvIG9u";
+    assert_eq!((told.contains(data), told.contains("mock/test takes no image/png")), (sees, !sees), "{told}");
+    world.turn("and now?").await;
+    let later = world.model.request(3).await.to_string();
+    assert!(!later.contains(data) && later.contains("Call the tool again if you need to see it"), "{later}");
+}
+
+#[tokio::test]
+async fn an_image_that_the_model_reads_is_shown_for_the_turn() {
+    check_read(json!({"modalities": {"input": ["text", "image"], "output": ["text"]}}), true).await;
+    check_read(json!({}), false).await;
+}
+
 #[tokio::test]
 async fn texts_are_given_as_texts_and_what_is_not_there_is_an_error() {
     let mut world = World::new().await;

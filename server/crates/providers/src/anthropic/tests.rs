@@ -4,11 +4,16 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{KEY, conversation, in_short, model};
+use crate::samples::{KEY, conversation, conversation_with_pictures, in_short, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
 
 fn claude() -> ResolvedModel {
     model(Api::Anthropic, "anthropic", "claude-sonnet-4-5", "https://api.anthropic.com/v1")
+}
+
+#[test]
+fn pictures_that_calls_brought() {
+    insta::assert_json_snapshot!(build(&claude(), &conversation_with_pictures()).body);
 }
 
 #[test]

@@ -4,11 +4,16 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{KEY, conversation, in_short, model};
+use crate::samples::{KEY, conversation, conversation_with_pictures, in_short, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
 
 fn gemini(id: &str) -> ResolvedModel {
     model(Api::Gemini, "google", id, "https://generativelanguage.googleapis.com/v1beta")
+}
+
+#[test]
+fn pictures_that_calls_brought() {
+    insta::assert_json_snapshot!(build(&gemini("gemini-2.5-pro"), &conversation_with_pictures()).body);
 }
 
 #[test]
@@ -69,7 +74,8 @@ fn options_and_models() {
 #[test]
 fn signatures_and_ids_go_back_where_they_came_from() {
     let call = |id: &str, metadata: Value| ChatPart::ToolCall { id: id.into(), name: "f".into(), input: json!({}), metadata };
-    let result = |id: &str, is_error| ChatPart::ToolResult { id: id.into(), name: "f".into(), output: "o".into(), is_error };
+    let result =
+        |id: &str, is_error| ChatPart::ToolResult { id: id.into(), name: "f".into(), output: "o".into(), is_error, media: Vec::new() };
     let thought = |text: &str, metadata| ChatPart::Reasoning { text: text.into(), metadata };
     let check = |id: &str, said: Vec<ChatPart>, results: Vec<ChatPart>, expect: Value| {
         let request = ModelRequest { messages: vec![ChatMessage::Assistant(said), ChatMessage::Tool(results)], ..ModelRequest::default() };

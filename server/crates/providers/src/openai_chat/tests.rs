@@ -4,8 +4,15 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{conversation, model};
+use crate::samples::{conversation, conversation_with_pictures, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
+
+#[test]
+fn pictures_that_calls_brought() {
+    insta::assert_json_snapshot!(
+        build(&model(Api::OpenAiChat, "mock", "test", "http://127.0.0.1:1/v1"), &conversation_with_pictures()).body
+    );
+}
 
 #[test]
 fn whole_request() {

@@ -4,11 +4,16 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{Events, Parser as _};
-use crate::samples::{KEY, conversation, in_short, model};
+use crate::samples::{KEY, conversation, conversation_with_pictures, in_short, model};
 use crate::{Api, FinishReason, ModelEvent, ProviderErrorKind};
 
 fn gpt(id: &str) -> ResolvedModel {
     model(Api::OpenAiResponses, "openai", id, "https://api.openai.com/v1")
+}
+
+#[test]
+fn pictures_that_calls_brought() {
+    insta::assert_json_snapshot!(build(&gpt("gpt-5.2"), &conversation_with_pictures()).body);
 }
 
 #[test]
@@ -74,7 +79,7 @@ fn options_and_models() {
 fn thoughts_go_back_encrypted_only() {
     let check = |provider: &str, text: &str, metadata: Value, expect: Value| {
         let model = ResolvedModel { provider_id: provider.to_owned(), ..gpt("m") };
-        let got = item(&dialect::of(&model), &ChatPart::Reasoning { text: text.into(), metadata }).unwrap_or_default();
+        let got = item(&model, &dialect::of(&model), &ChatPart::Reasoning { text: text.into(), metadata }).unwrap_or_default();
         assert_eq!(got, expect);
     };
     let own = json!({"openai": {"itemId": "rs_1", "encryptedContent": "ZQ"}});

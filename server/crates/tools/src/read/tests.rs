@@ -55,6 +55,30 @@ async fn what_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn an_image_and_a_pdf_are_given_as_such_whatever_they_are_called() {
+    let world = World::new();
+    let jpeg = b"\xff\xd8\xff\xe0 rest";
+    world.write("shot.png", jpeg);
+    world.write("paper", "%PDF-1.4\nnothing but text\n");
+    world.write("fake.png", [0_u8, 1, 2]);
+    let mut large = jpeg.to_vec();
+    large.resize(usize::try_from(crate::media::LARGEST).expect("fits") + 1, 0);
+    world.write("large.jpg", large);
+    for (name, mime, base64) in
+        [("shot.png", "image/jpeg", "/9j/4CByZXN0"), ("paper", "application/pdf", "JVBERi0xLjQKbm90aGluZyBidXQgdGV4dAo=")]
+    {
+        let got = world.run(&Read, json!({ "filePath": name })).await.expect("read");
+        has(&got.output, &[name, mime, "shown beside"]);
+        let attachment = json!({ "type": "file", "mime": mime, "url": format!("data:{mime};base64,{base64}") });
+        assert_eq!(got.metadata["attachments"], json!([attachment]));
+    }
+    has(&world.text(&Read, json!({ "filePath": "fake.png" })).await, &["binary", "fake.png"]);
+    has(&world.text(&Read, json!({ "filePath": "large.jpg" })).await, &["large.jpg", "3.7 MiB", "make it smaller"]);
+    world.files.open("paper", "%PDF-1.4 in the editor");
+    has(&world.text(&Read, json!({ "filePath": "paper" })).await, &["1: %PDF-1.4 in the editor"]);
+}
+
+#[tokio::test]
 async fn text_of_another_encoding_is_shown_but_not_edited() {
     let world = World::new();
     world.write("latin.txt", b"caf\xe9 = 1\nsecond\n");

@@ -81,6 +81,15 @@ async fn redirects_are_looked_at_again() {
 }
 
 #[tokio::test]
+async fn an_image_is_given_as_such_whatever_its_type_is_said_to_be() {
+    let url = serve(&[("/a", "200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 9\r\n\r\nGIF89a\0\0\0")]).await;
+    let world = World::new();
+    let got = world.run(&WebFetch, fetch(&format!("{url}/a"))).await.expect("fetched");
+    has(&got.output, &["/a", "image/gif", "9 bytes"]);
+    assert_eq!(got.metadata["attachments"][0]["url"], "data:image/gif;base64,R0lGODlhAAAA");
+}
+
+#[tokio::test]
 async fn what_cannot_be_fetched_is_explained() {
     let url = serve(&[
         ("/binary", "200 OK\r\nContent-Type: image/png\r\nContent-Length: 1\r\n\r\n\0"),
