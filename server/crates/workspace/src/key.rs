@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** two spellings of one file's URI give equal keys.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 /// A document: a file, or something that only the editor has (`untitled:Untitled-1`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,11 +30,8 @@ impl DocKey {
     /// Of a URI as an editor spells it.
     #[must_use]
     pub fn from_uri(uri: &str) -> Self {
-        match uri.strip_prefix("file://") {
-            Some(rest) => {
-                let path = rest.find('/').map_or(rest, |slash| &rest[slash..]);
-                Self::file(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()))
-            }
+        match file_path(uri) {
+            Some(path) => Self::file(OsString::from_vec(percent_decode_str(path).collect())),
             None => Self::Virtual(percent_decode_str(uri).decode_utf8_lossy().into_owned()),
         }
     }
@@ -41,7 +40,7 @@ impl DocKey {
     #[must_use]
     pub fn from_tool_path(text: &str, base: &Path) -> Self {
         match text.split_once(':') {
-            Some(("file", _)) => Self::from_uri(text),
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => Self::from_uri(text),
             Some((scheme, _))
                 if scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) && scheme == "untitled" =>
             {
@@ -55,7 +54,7 @@ impl DocKey {
     #[must_use]
     pub fn to_uri(&self) -> String {
         match self {
-            Self::File(path) => format!("file://{}", utf8_percent_encode(&path.to_string_lossy(), PATH)),
+            Self::File(path) => format!("file://{}", percent_encode(path.as_os_str().as_bytes(), PATH)),
             Self::Virtual(uri) => uri.clone(),
         }
     }
@@ -77,6 +76,13 @@ impl std::fmt::Display for DocKey {
             Self::Virtual(uri) => f.write_str(uri),
         }
     }
+}
+
+/// The absolute path, still encoded, of a file's URI: with or without a host (`file://host/x`, `file:///x`, `file:/x`).
+fn file_path(uri: &str) -> Option<&str> {
+    let rest = uri.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("file"))?.1;
+    let host = rest.strip_prefix("//").map_or(0, |rest| 2 + rest.find('/').unwrap_or(rest.len()));
+    Some(&rest[host..]).filter(|path| path.starts_with('/'))
 }
 
 /// Resolves `.` and `..` by their text, as an editor does.
@@ -105,10 +111,24 @@ mod tests {
             "file:///a%20b/f%C3%BCr%20%281%29%20%232.txt",
             "file:///a%20b/f%c3%bcr%20(1)%20%232.txt",
             "file://localhost/a%20b/f%C3%BCr%20(1)%20%232.txt",
+            "file:/a%20b/f%C3%BCr%20(1)%20%232.txt",
+            "FILE:///%61%20b/./x/../f%C3%BCr%20(1)%20%232.txt",
+            "file:////a%20b//f%C3%BCr%20(1)%20%232.txt",
         ] {
             assert_eq!(DocKey::from_uri(uri), plain, "{uri}");
         }
         assert_eq!(DocKey::from_uri(&plain.to_uri()), plain);
+        // Names are bytes: two that are no text are still two files.
+        let bytes = DocKey::from_uri("file:///a%FF");
+        assert_eq!(bytes.to_uri(), "file:///a%FF");
+        assert_ne!(bytes, DocKey::from_uri("file:///a%FE"));
+    }
+
+    #[test]
+    fn only_an_absolute_path_is_a_file() {
+        for uri in ["file:a.rs", "file://a.rs", "file:", "profile:/a.rs", "file", "/a.rs", "ü:/a.rs"] {
+            assert_eq!(DocKey::from_uri(uri), DocKey::Virtual(uri.into()));
+        }
     }
 
     #[test]
