@@ -64,6 +64,48 @@ fn the_last_session_goes_on_by_a_short_option() {
 }
 
 #[test]
+fn a_command_is_carried_out_and_never_said_to_the_model() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("project/.opencode/command/ship.md", "Ship $1 in silence.\n");
+    model.script([Reply::Text("First."), Reply::Text("Shipped.")]);
+    assert!(run(&desk, &["one"], "").status.success());
+    let shipped = run(&desk, &["-c", "--fork", "--title", "The copy", "--command", "ship", "it"], "");
+    assert!(shipped.status.success(), "{shipped:?}");
+    assert!(model.request(2).to_string().contains("Ship it in silence."), "{}", model.request(2));
+    assert!(model.request(2).to_string().contains("First."), "the copy has what was said");
+
+    // The copy is the last session.
+    let summarised = run(&desk, &["/compact"], "");
+    assert!(summarised.status.success(), "{summarised:?}");
+    model.script([Reply::Text("Third.")]);
+    assert!(run(&desk, &["-c", "three"], "").status.success());
+    let after = model.request(3).to_string();
+    assert!(after.contains("<summary>") && !after.contains("First.") && !after.contains("/compact"), "{after}");
+    for (arguments, told) in [(["--command", "sink"], "no command or skill `sink`"), (["/undo", ""], "for the chat in an editor")] {
+        let refused = run(&desk, &arguments, "");
+        assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(told), "{refused:?}");
+    }
+    let listed =
+        Command::new(binary()).args(["sessions", "list"]).current_dir(desk.at("project")).env_clear().envs(desk.environment()).output();
+    let listed = String::from_utf8(listed.expect("the sessions").stdout).expect("text");
+    assert_eq!((listed.lines().count(), listed.contains("The copy")), (2, true), "{listed}");
+}
+
+#[test]
+fn it_works_in_the_folder_that_is_named() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("project/inner/b.txt", "two\n");
+    model.script([Reply::Call("bash", json!({ "command": "pwd", "description": "Says where" })), Reply::Text("There.")]);
+    let done = run(&desk, &["--dir", "inner", "where?"], "");
+    assert!(done.status.success(), "{done:?}");
+    assert!(model.request(2).to_string().contains("project/inner"), "{}", model.request(2));
+    let missing = run(&desk, &["--dir", "nowhere", "where?"], "");
+    assert!(missing.status.code() == Some(2) && String::from_utf8_lossy(&missing.stderr).contains("--dir nowhere"), "{missing:?}");
+}
+
+#[test]
 fn who_left_standard_input_open_is_told_what_is_waited_for() {
     use std::io::{BufRead, BufReader};
     let model = ScriptedModel::start();

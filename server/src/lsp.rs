@@ -20,7 +20,7 @@ mod marks;
 mod progress;
 mod pump;
 pub mod serve;
-mod slash;
+pub mod slash;
 
 use config::Env;
 pub use lsp_client::{codec, positions};

@@ -6,6 +6,8 @@
 //! **Invariant:** it ends with the turn; its status is 0 only if the turn ended well.
 
 mod background;
+mod order;
+mod printer;
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
@@ -16,14 +18,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use config::{Dirs, Env};
 use engine::{AskRequest, Brought, Deps, Engine, EngineError, Places};
-use proto::{Event, Message, NumberedEvent, Part, PartKind, SessionId, ToolState};
-use serde_json::{Value, json};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::UnboundedReceiver;
+use proto::{SessionId, TurnId};
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
-use crate::{builtin, configuration, models_cli, output, usage};
+use crate::{builtin, configuration, models_cli, output};
+use order::Order;
+use printer::Printer;
 
 /// What `run` takes.
 #[derive(Args)]
@@ -39,12 +40,24 @@ pub struct RunArgs {
     /// The agent
     #[arg(long)]
     agent: Option<String>,
+    /// A command or skill, without its slash; the prompt is its arguments
+    #[arg(long, value_name = "NAME")]
+    command: Option<String>,
+    /// Work in this folder
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The session's title, which stays
+    #[arg(long)]
+    title: Option<String>,
     /// Go on with the last session of this project
     #[arg(short = 'c', long = "continue")]
     resume: bool,
     /// Go on with this session
     #[arg(short, long)]
     session: Option<String>,
+    /// Go on in a copy of that session
+    #[arg(long)]
+    fork: bool,
     /// A file that goes with the prompt: a text, or an image for models that see; may be repeated
     #[arg(short, long)]
     file: Vec<String>,
@@ -76,12 +89,15 @@ impl RunArgs {
         add("model", self.model.clone());
         add("variant", self.variant.clone());
         add("agent", self.agent.clone());
+        add("command", self.command.clone());
+        add("title", self.title.clone());
         add("session", self.session.clone());
         self.file.iter().for_each(|file| add("file", Some(file.clone())));
         add("max-steps", self.max_steps.map(|steps| steps.to_string()));
         add("budget", self.budget.map(|budget| budget.to_string()));
         add("format", self.format.to_possible_value().map(|format| format.get_name().to_owned()));
         options.extend(self.resume.then(|| "--continue".to_owned()));
+        options.extend(self.fork.then(|| "--fork".to_owned()));
         options.extend(self.cost.then(|| "--cost".to_owned()));
         options
     }
@@ -95,38 +111,17 @@ enum Format {
     Json,
 }
 
-/// What ends a run from outside, and its status then, as shells have it.
-struct Signals([(Signal, u8); 3]);
-
-impl Signals {
-    /// None where they cannot be caught: then they end the process in their own way.
-    fn catch() -> Option<Self> {
-        let caught = |kind: SignalKind| Some((signal(kind).ok()?, u8::try_from(128 + kind.as_raw_value()).ok()?));
-        Some(Self([caught(SignalKind::interrupt())?, caught(SignalKind::terminate())?, caught(SignalKind::hangup())?]))
-    }
-
-    async fn next(&mut self) -> u8 {
-        let [int, term, hup] = &mut self.0;
-        tokio::select! {
-            Some(()) = int.0.recv() => int.1,
-            Some(()) = term.0.recv() => term.1,
-            Some(()) = hup.0.recv() => hup.1,
-            else => std::future::pending().await,
-        }
-    }
-}
-
 /// Runs it.
 pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode {
-    let prompt = match prompt(&args) {
-        Ok(prompt) => prompt,
+    let (prompt, cwd) = match prompt(&args).and_then(|prompt| Ok((prompt, folder(&args, cwd)?))) {
+        Ok(given) => given,
         Err(why) => {
             output::note(&format!("interline: {why}"));
             return ExitCode::from(2);
         }
     };
     if args.background {
-        return background::start(&prompt, &args.options(), &dirs);
+        return background::start(&prompt, &args.options(), &cwd, &dirs);
     }
     if args.detached {
         background::detach();
@@ -134,9 +129,9 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
     // In the background somebody may come who can be asked.
     let engine = engine(&env, &dirs, cwd, &Bounds { budget: args.budget }, args.detached);
     let cost = args.cost || std::io::stderr().is_terminal();
-    let printer = Printer { format: args.format, cost, session: None, text: None, open: false };
+    let printer = Printer::new(args.format, cost);
     let mut events = engine.events();
-    let asked = match ask(&engine, &args, prompt).await {
+    let asked = match ask(&engine, &args, &prompt).await {
         Ok(asked) => asked,
         Err(error) => {
             printer.error(&error.to_string());
@@ -226,10 +221,20 @@ fn prompt(args: &RunArgs) -> Result<String, String> {
             prompt.push_str(piped.trim_end());
         }
     }
-    if prompt.trim().is_empty() {
+    if prompt.trim().is_empty() && args.command.is_none() {
         return Err("there is no prompt: write `interline run \"what is to be done\"`, or pipe it in".into());
     }
     Ok(prompt)
+}
+
+/// Where it works.
+fn folder(args: &RunArgs, cwd: PathBuf) -> Result<PathBuf, String> {
+    if args.fork && !args.resume && args.session.is_none() {
+        return Err("--fork makes a copy of a session: name it by --session, or take the last one by --continue".into());
+    }
+    let Some(dir) = &args.dir else { return Ok(cwd) };
+    let folder = cwd.join(dir).canonicalize().map_err(|error| format!("--dir {}: {error}", dir.display()))?;
+    if folder.is_dir() { Ok(folder) } else { Err(format!("--dir {}: it is no folder", dir.display())) }
 }
 
 /// What is piped in, to its end. Who left a pipe open by mistake is told what is waited for.
@@ -251,174 +256,36 @@ fn piped(prompt: &str) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("standard input cannot be read: {error}"))
 }
 
-async fn ask(engine: &Engine, args: &RunArgs, text: String) -> Result<engine::Asked, EngineError> {
-    let session = match &args.session {
+async fn ask(engine: &Engine, args: &RunArgs, text: &str) -> Result<engine::Asked, EngineError> {
+    let order = order::of(args.command.as_deref(), text, |name| engine.knows_command(name)).map_err(EngineError::Nothing)?;
+    let nothing = || EngineError::Nothing("there is no session to continue in this project".into());
+    let mut session = match &args.session {
         Some(id) => Some(engine.open_session(&SessionId::from(id.as_str())).await?.id),
-        None if args.resume => {
-            let last = engine.last_session()?;
-            Some(last.ok_or_else(|| EngineError::Nothing("there is no session to continue in this project".into()))?.id)
-        }
+        None if args.resume || order == Order::Compact => Some(engine.last_session()?.ok_or_else(nothing)?.id),
         None => None,
     };
+    if args.fork {
+        session = Some(engine.fork(session.as_ref(), None).await?.id);
+    }
     let (agent, model, variant) = (args.agent.clone(), args.model.clone(), args.variant.clone());
-    let (files, steps) = (args.file.clone(), args.max_steps);
-    let text = builtin::expand(engine.config(), text);
-    engine.ask(AskRequest { text, session, agent, model, variant, files, steps, ..AskRequest::default() }).await
-}
-
-struct Printer {
-    format: Format,
-    /// Whether it is said what the turn used.
-    cost: bool,
-    session: Option<SessionId>,
-    /// The part of the answer that is being printed.
-    text: Option<proto::PartId>,
-    /// The last line that was printed has not ended.
-    open: bool,
-}
-
-impl Printer {
-    async fn show(
-        mut self,
-        engine: &Engine,
-        asked: &engine::Asked,
-        events: &mut UnboundedReceiver<Arc<NumberedEvent>>,
-    ) -> (ExitCode, String) {
-        self.session = Some(asked.session.clone());
-        let mut failed = false;
-        let mut interrupted = None;
-        let mut signals = Signals::catch();
-        let mut signal = async || match &mut signals {
-            Some(signals) => signals.next().await,
-            None => std::future::pending().await,
-        };
-        loop {
-            let event = tokio::select! {
-                event = events.recv() => event,
-                status = signal(), if interrupted.is_none() => {
-                    interrupted = Some(status);
-                    if !engine.cancel(Some(&asked.session)) {
-                        return (ExitCode::from(status), "cancelled".into());
-                    }
-                    continue;
-                }
-            };
-            let Some(event) = event else { return (ExitCode::FAILURE, "error".into()) };
-            // What subagents do is told by the call that started them; what they ask, by themselves.
-            let asks = matches!(event.event, Event::PermissionAsked(_) | Event::QuestionAsked(_));
-            if *event.event.session_id() != asked.session && !asks {
-                continue;
+    let asked = match order {
+        Order::Message(text) => {
+            let (files, steps) = (args.file.clone(), args.max_steps);
+            let text = builtin::expand(engine.config(), text);
+            engine.ask(AskRequest { text, session, agent, model, variant, files, steps, ..AskRequest::default() }).await?
+        }
+        Order::Compact => {
+            if let Some(model) = &model {
+                engine.set_model(model)?;
             }
-            match &event.event {
-                Event::SessionIdle { reason, usage, .. } => {
-                    self.end_line();
-                    if let Some(used) = usage.as_ref().filter(|_| self.cost).and_then(usage::all) {
-                        output::note(&used);
-                    }
-                    let (word, words) = reason.split_once(": ").unwrap_or((reason, ""));
-                    if word != "done" && !failed {
-                        self.error(if words.is_empty() { word } else { words });
-                    }
-                    let code = if let Some(status) = interrupted {
-                        ExitCode::from(status)
-                    } else if word == "done" && !failed {
-                        ExitCode::SUCCESS
-                    } else {
-                        ExitCode::FAILURE
-                    };
-                    return (code, reason.clone());
-                }
-                Event::SessionError { error, .. } => {
-                    failed = true;
-                    self.end_line();
-                    self.error(&error.data().message);
-                }
-                Event::SessionNotice { message, .. } => {
-                    self.end_line();
-                    output::note(&format!("interline: {message}"));
-                }
-                Event::PermissionAsked(request) => {
-                    self.end_line();
-                    let title = request.metadata["title"].as_str().map_or_else(|| request.patterns.join(", "), str::to_owned);
-                    output::note(&format!("interline: waits for permission: {} {title}", request.permission));
-                }
-                Event::QuestionAsked(request) => {
-                    self.end_line();
-                    let first = request.questions.first().map_or("", |question| question.question.as_str());
-                    output::note(&format!("interline: waits for an answer: {first}"));
-                }
-                Event::SessionStatus { status: proto::SessionStatus::Retry { attempt, message, next }, .. } => {
-                    let seconds = (next - now_ms()).max(0) / 1000 + 1;
-                    output::note(&format!("interline: {message} Trying again in {seconds} s (try {}).", attempt + 1));
-                }
-                Event::PartDelta { part_id, delta, .. } if self.format == Format::Text => self.words(part_id, delta),
-                Event::MessageUpdated { info: Message::User(_) } => {}
-                Event::PartUpdated { part } if part.message_id != asked.turn => self.part(part),
-                _ => {}
-            }
+            let session = session.ok_or_else(nothing)?;
+            engine.compact(Some(&session)).await?;
+            // No message begins it.
+            engine::Asked { session, turn: TurnId::new() }
         }
+    };
+    if let Some(title) = &args.title {
+        engine.rename(&asked.session, title)?;
     }
-
-    fn words(&mut self, part: &proto::PartId, delta: &str) {
-        if self.text.as_ref() == Some(part) {
-            output::write(delta);
-            self.open = if delta.is_empty() { self.open } else { !delta.ends_with('\n') };
-        }
-    }
-
-    fn end_line(&mut self) {
-        if std::mem::take(&mut self.open) {
-            output::line("");
-        }
-    }
-
-    fn part(&mut self, part: &Part) {
-        match self.format {
-            Format::Text => self.text_part(part),
-            Format::Json => self.json_part(part),
-        }
-    }
-
-    fn text_part(&mut self, part: &Part) {
-        match &part.kind {
-            PartKind::Text { text, time: Some(time), synthetic: None } if time.end.is_none() && text.is_empty() => {
-                self.end_line();
-                self.text = Some(part.id.clone());
-            }
-            PartKind::Tool { tool, state: ToolState::Completed { title, .. }, .. } => output::note(&format!("· {tool} {title}")),
-            PartKind::Tool { tool, state: ToolState::Error { error, .. }, .. } => output::note(&format!("· {tool} failed: {error}")),
-            _ => {}
-        }
-    }
-
-    fn json_part(&self, part: &Part) {
-        let kind = match &part.kind {
-            PartKind::StepStart {} => "step_start",
-            PartKind::StepFinish { .. } => "step_finish",
-            PartKind::Text { time: Some(time), synthetic: None, .. } if time.end.is_some() => "text",
-            PartKind::Tool { state: ToolState::Completed { .. } | ToolState::Error { .. }, .. } => "tool_use",
-            _ => return,
-        };
-        self.json(kind, json!({"part": part}));
-    }
-
-    fn json(&self, kind: &str, more: Value) {
-        let mut row = json!({"type": kind, "timestamp": now_ms(), "sessionID": self.session});
-        if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
-            row.extend(more);
-        }
-        output::line(&row.to_string());
-    }
-
-    fn error(&self, message: &str) {
-        output::note(&format!("interline: {message}"));
-        if self.format == Format::Json {
-            let session = self.session.as_ref().map_or("", SessionId::as_str);
-            output::line(&json!({"type": "error", "timestamp": now_ms(), "sessionID": session, "error": {"name": "UnknownError", "data": {"message": message}}}).to_string());
-        }
-    }
-}
-
-fn now_ms() -> i64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    Ok(asked)
 }

@@ -57,7 +57,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// The command that a word names; what it is in OpenCode counts where there is none of that name.
-fn own(name: &str) -> Option<&'static str> {
+#[must_use]
+pub fn own(name: &str) -> Option<&'static str> {
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, own)| own);
     SLASH.iter().chain(ELSEWHERE).find(|(own, _)| *own == name).map(|(own, _)| *own)
 }

@@ -24,8 +24,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LOGS: usize = 50;
 
 /// Starts it with these options, and says which session runs.
-pub fn start(prompt: &str, options: &[String], dirs: &Dirs) -> ExitCode {
-    match begin(prompt, options, dirs).and_then(|(child, log)| wait(child, &log).map(|session| (session, log))) {
+pub fn start(prompt: &str, options: &[String], cwd: &Path, dirs: &Dirs) -> ExitCode {
+    match begin(prompt, options, cwd, dirs).and_then(|(child, log)| wait(child, &log).map(|session| (session, log))) {
         Ok(((session, process), log)) => {
             output::line(&session);
             output::note(&format!("It runs in process {process}; its log is {}", log.display()));
@@ -39,7 +39,7 @@ pub fn start(prompt: &str, options: &[String], dirs: &Dirs) -> ExitCode {
     }
 }
 
-fn begin(prompt: &str, options: &[String], dirs: &Dirs) -> Result<(Child, PathBuf), String> {
+fn begin(prompt: &str, options: &[String], cwd: &Path, dirs: &Dirs) -> Result<(Child, PathBuf), String> {
     let folder = dirs.data.join("log").join("runs");
     let words = |error: std::io::Error| error.to_string();
     std::fs::create_dir_all(&folder).map_err(words)?;
@@ -52,6 +52,7 @@ fn begin(prompt: &str, options: &[String], dirs: &Dirs) -> Result<(Child, PathBu
     let mut child = Command::new(program)
         .args(["run", "--detached"])
         .args(options)
+        .current_dir(cwd)
         .stdin(Stdio::piped())
         .stdout(file.try_clone().map_err(words)?)
         .stderr(file)

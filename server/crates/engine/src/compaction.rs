@@ -2,12 +2,15 @@
 //!
 //! **Invariant:** the newest message of the user is never summarised away, and a summary that is empty or failed changes nothing.
 
+mod said;
+
 use proto::{Message, MessageId, MessageWithParts, SessionId, Todo, Tokens};
 use providers::{ChatMessage, ChatPart, Client, ModelEvent, ModelRequest, ProviderError, ProviderErrorKind};
 
 use crate::calls::jitter;
 use crate::history::{is_summary, relevant, size, transcript, words};
 use crate::setup::Setup;
+use said::Said;
 
 const PROMPT: &str = include_str!("../../../../prompts/agents/compaction.md");
 /// OpenCode's estimate of a token's length.
@@ -27,6 +30,8 @@ pub struct Plan {
     tail: Option<MessageId>,
     /// The user's newest message, if it is not in the tail.
     question: Option<String>,
+    /// What the user said in what is summarised.
+    said: Said,
     /// How many messages there were.
     planned: usize,
 }
@@ -43,16 +48,19 @@ impl Plan {
 const RECORD: &str = "## From the record";
 /// Most files that are named there.
 const FILES: usize = 60;
+/// Most that is kept of what the user said, in bytes; a sixteenth of the model's context where that is less.
+const SAID: usize = 8000;
 /// A summary may be this much longer than a short conversation, in bytes.
 const SLACK: usize = 2000;
 
-/// The summary with what is on record, whatever the model wrote of it: files that were changed (the newest first), and what is still to be done.
+/// The summary with what is on record, whatever the model wrote of it: files that were changed (the newest first), what is still to be done, and what the user
+/// `said`, as a list.
 #[must_use]
-pub fn with_record(text: &str, files: &[String], todos: &[Todo]) -> String {
+pub fn with_record(text: &str, files: &[String], todos: &[Todo], said: &str) -> String {
     // One that the model copied from the summary before.
     let text = text.split(RECORD).next().unwrap_or_default().trim_end();
     let open: Vec<_> = todos.iter().filter(|todo| matches!(todo.status.as_str(), "pending" | "in_progress")).collect();
-    if files.is_empty() && open.is_empty() {
+    if files.is_empty() && open.is_empty() && said.is_empty() {
         return text.to_owned();
     }
     let mut out = format!("{text}\n\n{RECORD}\n");
@@ -66,16 +74,19 @@ pub fn with_record(text: &str, files: &[String], todos: &[Todo]) -> String {
     for todo in open {
         out.push_str(&format!("- [{}] {} ({})\n", if todo.status == "pending" { " " } else { "…" }, todo.content, todo.priority));
     }
+    out.push_str(said);
     out
 }
 
-/// Whether what is told a model gets shorter by a summary, or is short.
+/// How much room there is beside a summary, in bytes, so that what is told a model gets shorter by it all the same, or is short; none if it does not.
 #[must_use]
-pub fn shrinks(history: &[MessageWithParts], summary: &Summary) -> bool {
+pub fn room_beside(history: &[MessageWithParts], summary: &Summary) -> Option<usize> {
     let planned = summary.planned.min(history.len());
     let kept = summary.tail.as_ref().and_then(|tail| history[..planned].iter().position(|m| m.info.id() == tail)).unwrap_or(planned);
     let gone: usize = relevant(&history[..planned]).map(size).sum::<usize>().saturating_sub(history[kept..planned].iter().map(size).sum());
-    summary.text.len() < gone.max(SLACK)
+    let context = usize::try_from(summary.by.model.limit.context).unwrap_or(0).saturating_mul(CHARS_PER_TOKEN);
+    let most = if context == 0 { SAID } else { SAID.min(context / 16) };
+    gone.max(SLACK).checked_sub(summary.text.len() + 1).map(|room| room.min(most))
 }
 
 /// A summary, or why there is none.
@@ -89,6 +100,8 @@ pub struct Summary {
     pub tail: Option<MessageId>,
     /// How many messages there were when it was planned: what was said since is not in it.
     pub planned: usize,
+    /// What the user said in what is summarised.
+    pub said: Said,
     /// Tokens of the request.
     pub tokens: Tokens,
     /// Who wrote it.
@@ -121,6 +134,7 @@ pub fn plan(history: &[MessageWithParts], setup: &Setup, by: &Setup, in_turn: bo
         transcript: newest_part(&transcript(head[before..].iter().copied()), room),
         tail: tail.map(|at| all[at].info.id().clone()),
         question: newest.filter(|_| tail.is_none()).map(|at| words(all[at])),
+        said: Said::of(&all[..newest.unwrap_or(all.len()).min(head.len())]),
         planned: history.len(),
     })
 }
@@ -139,7 +153,7 @@ pub async fn summarise(plan: Plan, writers: Vec<Setup>, session: SessionId, clie
                     text.push_str("\n\nThe user's newest message, word by word:\n");
                     text.push_str(&question);
                 }
-                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, tokens, by, passed });
+                return Ok(Summary { text, tail: plan.tail, planned: plan.planned, said: plan.said, tokens, by, passed });
             }
             Err(error) => error,
         };
@@ -240,15 +254,15 @@ mod tests {
         let todo = |content: &str, status: &str| Todo { content: content.into(), status: status.into(), priority: "high".into() };
         let todos = [todo("write tests", "pending"), todo("read", "completed"), todo("mend", "in_progress")];
         let files = ["b.rs".to_owned(), "a.rs".to_owned()];
-        let first = with_record("The summary.\n", &files, &todos);
+        let first = with_record("The summary.\n", &files, &todos, "Said.\n");
         assert_eq!(
             first,
-            "The summary.\n\n## From the record\nFiles changed so far: b.rs, a.rs\n- [ ] write tests (high)\n- […] mend (high)\n"
+            "The summary.\n\n## From the record\nFiles changed so far: b.rs, a.rs\n- [ ] write tests (high)\n- […] mend (high)\nSaid.\n"
         );
-        assert_eq!(with_record(&first, &files, &todos), first);
-        assert_eq!(with_record(&first, &[], &[]), "The summary.");
+        assert_eq!(with_record(&first, &files, &todos, "Said.\n"), first);
+        assert_eq!(with_record(&first, &[], &[], ""), "The summary.");
         let many: Vec<_> = (0..70).map(|n| n.to_string()).collect();
-        assert!(with_record("", &many, &[]).contains("59 … and 10 more"));
+        assert!(with_record("", &many, &[], "").contains("59 … and 10 more"));
     }
 
     #[test]

@@ -420,7 +420,18 @@ impl Engine {
         let id = session.cloned().or_else(|| self.current()).ok_or_else(nothing)?;
         let setup = self.setup(None, None, None)?;
         let worker = self.worker(Some(id), "").await?;
-        worker.send(Command::Compact(setup)).map_err(|_| EngineError::Store("the session's worker has ended".into()))
+        let (reply, answer) = oneshot::channel();
+        let gone = || EngineError::Store("the session's worker has ended".into());
+        worker.send(Command::Compact { setup, reply }).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Whether `/name` is a command of the configuration, a skill, or may be a prompt of an MCP server.
+    #[must_use]
+    pub fn knows_command(&self, name: &str) -> bool {
+        let shared = &self.0.shared;
+        let of_server = name.split_once(':').is_some_and(|(server, _)| shared.tools.servers().knows(server));
+        of_server || shared.config.command.contains_key(name) || shared.guides.skills.iter().any(|skill| skill.name == name)
     }
 
     /// The model for the next messages.

@@ -62,7 +62,12 @@ pub enum Command {
     /// Stop the turn, and end.
     End,
     /// Summarise the conversation.
-    Compact(Setup),
+    Compact {
+        /// Who is to do it.
+        setup: Setup,
+        /// Where the reply goes, when it is under way or waits for the turn's end.
+        reply: oneshot::Sender<Result<(), EngineError>>,
+    },
 }
 
 /// What the model is told where it would end its turn.
@@ -251,10 +256,12 @@ impl Worker {
                         }
                     }
                 },
-                Some(Command::Compact(setup)) => match self.take_hold().await {
-                    Ok(()) => self.summarise = Some(setup),
-                    Err(why) => self.notice(format!("The conversation is not summarised: {why}.")),
-                },
+                Some(Command::Compact { setup, reply }) => {
+                    let held = self.take_hold().await;
+                    self.summarise = held.is_ok().then_some(setup);
+                    // The face may be gone.
+                    let _ = reply.send(held);
+                }
                 Some(Command::Cancel) => {}
                 Some(Command::End) | None => return,
             }
@@ -376,8 +383,10 @@ impl Worker {
                 self.take(request, (prelude, media), setup, reply).await;
                 Some(Input::Message)
             }
-            Some(Command::Compact(setup)) => {
+            Some(Command::Compact { setup, reply }) => {
                 self.summarise = Some(setup);
+                // The face may be gone.
+                let _ = reply.send(Ok(()));
                 None
             }
         }

@@ -128,13 +128,13 @@ impl Worker {
         }
         let cost = providers::cost(&summary.by.model.cost, &summary.tokens);
         let _together = self.shared.saver.together();
-        if !compaction::shrinks(&self.state.history, &summary) {
+        let Some(room) = compaction::room_beside(&self.state.history, &summary) else {
             self.count(cost, summary.tokens);
             self.state.spend(cost, summary.tokens);
             let message = "The conversation could not be summarised: the summary is as long as what it is of.".to_owned();
             return Err(MessageError::ContextOverflowError(ErrorData { message, ..ErrorData::default() }));
-        }
-        let text = compaction::with_record(&summary.text, &self.changed_files(), &self.todos());
+        };
+        let text = compaction::with_record(&summary.text, &self.changed_files(), &self.todos(), &summary.said.list(room));
         let since = self.state.history.get(summary.planned).map(|m| m.info.id().clone());
         let author = summary.by.author.clone();
         self.count(cost, summary.tokens);

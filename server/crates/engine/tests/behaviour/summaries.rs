@@ -132,7 +132,26 @@ async fn by_hand() {
     assert_eq!(world.idle().await, "done");
     world.turn("new").await;
     let all = all_said(&world.model.request(2).await);
-    assert!(all.contains("SUM") && all.contains("new") && !all.contains("old"), "{all}");
+    assert!(all.contains("SUM") && all.contains("new") && !all.contains("old answer"), "{all}");
+}
+
+#[tokio::test]
+async fn what_the_user_said_stays_word_by_word_whatever_the_model_writes_of_it() {
+    let mut world = World::new().await;
+    world.model.script((0..3).map(|_| Reply::Text("noted")));
+    world.model.summaries([Reply::Text("SUM"), Reply::Text("SUM again")]);
+    world.turn("Never touch \"legacy/billing.py\".").await;
+    world.engine.compact(None).await.unwrap();
+    assert_eq!(world.idle().await, "done");
+    world.turn("The port is 5544.").await;
+    world.engine.compact(None).await.unwrap();
+    assert_eq!(world.idle().await, "done");
+    world.turn("go").await;
+    let all = all_said(&world.model.request(3).await);
+    assert!(all.contains("SUM again") && !all.contains("noted"), "{all}");
+    for said in [r#"- "Never touch \"legacy/billing.py\".""#, r#"- "The port is 5544.""#] {
+        assert_eq!(count(&all, said), 1, "{all}");
+    }
 }
 
 #[tokio::test]
