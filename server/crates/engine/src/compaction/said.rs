@@ -107,6 +107,9 @@ mod tests {
         let list = said(&["first", "second", "third"], false).list(22);
         assert_eq!(list, format!("{HEADING}\n{OLDER}\n- \"second\"\n- \"third\"\n"));
         let long = cut(&format!("begin{}end", "ä".repeat(2000)));
-        assert!(long.starts_with("begin") && long.contains(" […] ") && long.ends_with("end") && long.chars().count() == MESSAGE + 5, "{long}");
+        assert!(
+            long.starts_with("begin") && long.contains(" […] ") && long.ends_with("end") && long.chars().count() == MESSAGE + 5,
+            "{long}"
+        );
     }
 }
