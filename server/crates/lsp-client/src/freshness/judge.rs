@@ -12,6 +12,9 @@ const PATIENCE: u32 = 4;
 /// How long other files are waited for at most, once the document itself is fresh.
 const CALM: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// A server whose usual time is not known may need so long to come from an older text to this one: what it publishes without a version before that may be of the older one.
+const UNKNOWN: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The sources of what is found by checks after saving.
 const CHECKERS: [&str; 2] = ["rustc", "clippy"];
 
@@ -104,11 +107,11 @@ impl Ledger {
                 let took = push.at.duration_since(open.changed_at);
                 // Without experience: as long again as it took.
                 let quiet = push.at + self.gaps.usual().unwrap_or(took);
-                let at = self.latency.usual().map_or(quiet, |usual| quiet.max(open.changed_at + usual));
+                let at = quiet.max(open.changed_at + self.latency.usual().unwrap_or(UNKNOWN));
                 if now >= at {
                     return fresh(Proof::Settled);
                 }
-                Judged { again: Some(at), likely: Some(at), ..State::Pending(Pending::Checking).into() }
+                Judged { again: Some(at), likely: Some(at), ..State::Pending(Pending::Unnamed).into() }
             }
             _ => {
                 let usual = self.latency.usual();

@@ -78,6 +78,9 @@ pub enum Pending {
     /// Nothing came about this text yet.
     #[error("still checking")]
     Checking,
+    /// Something came, of a text that it does not name.
+    #[error("still checking: what it said does not name the text's version, and may be of an older text")]
+    Unnamed,
     /// It is an editor, which says what it shows when it likes to, and has said nothing about this text.
     #[error("nothing said of this text")]
     Silent,
