@@ -160,21 +160,30 @@ fn an_editor_that_has_not_spoken_of_the_new_text_is_pending() {
     assert!(told.contains(r"a.txt: introduced 1 error\n  ERROR [2:1] a number (eslint)\nfake: fresh; editor: fresh"), "{told}");
 }
 
+/// A request for code actions that brings what the editor shows in the first file.
+fn shows(editor: &FakeEditor, items: &[Value]) -> i64 {
+    let at = json!({ "line": 0, "character": 0 });
+    let params =
+        json!({ "textDocument": { "uri": editor.uri("a.txt") }, "range": { "start": at, "end": at }, "context": { "diagnostics": items } });
+    editor.begin("textDocument/codeAction", params)
+}
+
+/// An editor with two files that has shown an error in the first one.
+fn shown_before(desk: &Desk) -> (FakeEditor, Value) {
+    desk.write("project/b.txt", "four\n");
+    let editor = FakeEditor::start(desk, Mode::Strict);
+    editor.open("a.txt", None);
+    editor.open("b.txt", None);
+    let old = error("other", 0, "it was there");
+    editor.finish(shows(&editor, std::slice::from_ref(&old))).expect("code actions");
+    (editor, old)
+}
+
 #[test]
 fn what_a_code_action_request_shows_is_told_without_any_server() {
     let model = ScriptedModel::start();
     let desk = desk(&model, &json!(false));
-    desk.write("project/b.txt", "four\n");
-    let editor = FakeEditor::start(&desk, Mode::Strict);
-    editor.open("a.txt", None);
-    editor.open("b.txt", None);
-    let shows = |editor: &FakeEditor, items: &[Value]| {
-        let at = json!({ "line": 0, "character": 0 });
-        let params = json!({ "textDocument": { "uri": editor.uri("a.txt") }, "range": { "start": at, "end": at }, "context": { "diagnostics": items } });
-        editor.begin("textDocument/codeAction", params)
-    };
-    let old = error("other", 0, "it was there");
-    editor.finish(shows(&editor, std::slice::from_ref(&old))).expect("code actions");
+    let (editor, old) = shown_before(&desk);
     let mut edits = 0;
     let (sender, asked) = std::sync::mpsc::channel();
     editor.on_apply(move |editor| {
@@ -196,20 +205,8 @@ fn what_a_code_action_request_shows_is_told_without_any_server() {
 #[test]
 fn what_a_code_action_request_shows_is_told_where_no_server_says_it() {
     let model = ScriptedModel::start();
-    let server = env!("CARGO_BIN_EXE_fake-language-server");
-    let desk =
-        desk(&model, &json!({ "fake": { "command": [server], "extensions": [".txt"], "env": { "FAKE_SERVER_COMPLAINS": "BROKEN" } } }));
-    desk.write("project/b.txt", "four\n");
-    let editor = FakeEditor::start(&desk, Mode::Strict);
-    editor.open("a.txt", None);
-    editor.open("b.txt", None);
-    let shows = |editor: &FakeEditor, items: &[Value]| {
-        let at = json!({ "line": 0, "character": 0 });
-        let params = json!({ "textDocument": { "uri": editor.uri("a.txt") }, "range": { "start": at, "end": at }, "context": { "diagnostics": items } });
-        editor.begin("textDocument/codeAction", params)
-    };
-    let old = error("other", 0, "it was there");
-    editor.finish(shows(&editor, std::slice::from_ref(&old))).expect("code actions");
+    let desk = desk(&model, &complaining());
+    let (editor, old) = shown_before(&desk);
     let mut edits = 0;
     let (sender, asked) = std::sync::mpsc::channel();
     editor.on_apply(move |editor| {
