@@ -218,8 +218,9 @@ impl Server {
         self.builtin.is_some_and(|builtin| syntax::is_marked(builtin.syntax, item))
     }
 
-    pub(crate) fn section(&self) -> &'static str {
-        self.builtin.map_or("", |builtin| builtin.section)
+    /// The section of the configuration that is its own: where the user has added it, its name, for want of a better one.
+    pub(crate) fn section(&self) -> &str {
+        self.builtin.map_or(&self.id, |builtin| builtin.section)
     }
 
     pub(crate) fn check(&self) -> Option<&'static str> {

@@ -187,3 +187,13 @@ async fn programs() {
 }
 
 use crate::process::Program;
+
+#[test]
+fn a_server_that_the_user_names_has_a_section_of_its_name() {
+    let (servers, _) =
+        Servers::configured(Some(&json!({ "mine": { "command": ["x"], "extensions": [".mine"], "initialization": { "a": { "b": 3 } } } })));
+    let server = servers.all().find(|server| &*server.id == "mine").expect("a server");
+    let asked = json!({ "items": [{ "section": "mine" }, { "section": "mine.a" }, { "section": "a.b" }, { "section": "other" }] });
+    let answer = crate::settings::answer(&asked, &server.settings(Path::new("/p")), server.section());
+    assert_eq!(answer, json!([{ "a": { "b": 3 } }, { "b": 3 }, 3, null]));
+}
