@@ -1,6 +1,6 @@
 // What can stand where the cursor is in the message: commands after `/`, files and agents after `@`.
 //
-// Must not know what there is: the server does. Invariant: only the answer to the newest question is shown.
+// Must not know what there is: the server does. Invariant: only what fits the word that stands there now is shown.
 
 import type { FromPage, Suggestion } from '../chat/items';
 import { el } from './dom';
@@ -21,23 +21,28 @@ export class Suggestions {
   /** The draft was changed. */
   ask(): void {
     const before = this.before();
-    if (word(before) === undefined) return this.hide();
+    const typed = word(before);
+    if (typed === undefined) return this.hide();
     this.token++;
+    // Until the answer comes, Enter must not take what the last letter has ruled out.
+    this.offer(fitting(this.all, typed));
     this.say({ type: 'complete', token: this.token, before });
   }
 
   show(token: number, suggestions: Suggestion[]): void {
     const typed = word(this.before());
     if (token !== this.token || typed === undefined) return;
-    const wanted = typed.slice(1).toLowerCase();
-    this.all = suggestions.filter(({ label }) => label.toLowerCase().includes(wanted)).slice(0, MOST);
-    this.marked = 0;
-    this.paint();
+    this.offer(fitting(suggestions, typed));
   }
 
   hide(): void {
     this.token++;
-    this.all = [];
+    this.offer([]);
+  }
+
+  private offer(suggestions: Suggestion[]): void {
+    this.all = suggestions;
+    this.marked = 0;
     this.paint();
   }
 
@@ -99,6 +104,12 @@ export class Suggestions {
       return row;
     }));
   }
+}
+
+/** Those that hold what stands behind the `@` or `/`: as many as the list shows. */
+export function fitting(suggestions: Suggestion[], typed: string): Suggestion[] {
+  const wanted = typed.slice(1).toLowerCase();
+  return suggestions.filter(({ label }) => label.toLowerCase().includes(wanted)).slice(0, MOST);
 }
 
 /** The word before the cursor, if it begins with `@`, or with `/` at the line's beginning. */

@@ -2,7 +2,7 @@
 
 import { has, same } from './world';
 import type { Scenario } from './world';
-import { until } from './until';
+import { again, until } from './until';
 
 export const asking: Scenario[] = [
   {
@@ -82,19 +82,23 @@ export const asking: Scenario[] = [
         return (await person.text()).includes('Heard in the side bar.');
       });
       await person.page.keyboard.type('/comp');
-      await person.keys('Control+Space');
-      await person.page.locator('.suggest-widget .monaco-list-row', { hasText: 'compact' }).waitFor();
-      await person.keys('Escape', 'Shift+Home');
+      const suggested = person.page.locator('.suggest-widget .monaco-list-row', { hasText: 'compact' });
+      await again('the command is offered', () => person.keys('Control+Space'), (timeout) => suggested.waitFor({ timeout }));
+      await person.keys('Escape');
+      await suggested.waitFor({ state: 'hidden' });
+      await person.keys('Shift+Home');
       await person.page.keyboard.type('Written in the file.');
+      await person.seesPart('\nWritten in the file.');
       const before = model.requests.length;
       const end = await world.begin(() => person.act('Send'), { say: 'Read in the file.' });
       has('what the model was told', await model.request(before), 'Written in the file.');
       await end();
       // What was said before stands above it.
-      await person.keys('Control+End');
-      await person.seesPart('Read in the file.');
-      await person.keys('Control+s');
-      await person.dirty('chat.md', false);
+      await until('the answer is in the file', async () => {
+        await person.keys('Control+End');
+        return (await person.text()).includes('Read in the file.');
+      });
+      await person.save('chat.md');
     },
   },
   {
@@ -188,12 +192,12 @@ export const asking: Scenario[] = [
       const draft = chat.locator('#draft');
       await draft.click();
       await draft.pressSequentially('/comp');
-      await chat.locator('#suggestions li', { hasText: 'compact' }).waitFor();
+      await chat.locator('#suggestions li.marked', { hasText: 'compact' }).waitFor();
       await draft.press('Tab');
       same('the completed command', await draft.inputValue(), '/compact ');
       await draft.fill('');
       await draft.pressSequentially('see @here');
-      await chat.locator('#suggestions li', { hasText: 'mentions/here.txt' }).waitFor();
+      await chat.locator('#suggestions li.marked', { hasText: 'mentions/here.txt' }).waitFor();
       await draft.press('Enter');
       same('the completed mention', await draft.inputValue(), 'see @mentions/here.txt ');
       await draft.fill('');

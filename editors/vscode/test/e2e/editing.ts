@@ -22,7 +22,9 @@ export const editing: Scenario[] = [
       await person.keys('Control+z');
       await person.sees(text);
       await person.dirty('clean.txt', false);
-      await person.keys('Control+Shift+z', 'Control+Shift+z');
+      await person.keys('Control+Shift+z');
+      await person.sees('ONE\ntwo\nthree\n');
+      await person.keys('Control+Shift+z');
       await person.sees('ONE\ntwo\nTHREE\n');
       await person.keys('Control+s');
       await until('the file is saved', () => desk.read('clean.txt') === 'ONE\ntwo\nTHREE\n');
@@ -99,7 +101,7 @@ export const editing: Scenario[] = [
   },
   {
     name: 'a turn is undone, and what the user did since stays',
-    cells: { 'undo-turn': 'the chat: *Undo turn*' },
+    cells: { 'undo-turn': '*Undo the Last Turn*, or the chat: *Undo turn*' },
     async run(world) {
       const { person } = world;
       await world.file('undo.txt', 'one\ntwo\nthree\n');

@@ -4,7 +4,7 @@
 
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 import type { Desk } from './desk';
-import { until } from './until';
+import { again, until } from './until';
 
 export class Person {
   constructor(
@@ -26,18 +26,18 @@ export class Person {
   /** A command of the palette, by its whole title. */
   async command(title: string): Promise<void> {
     const input = this.page.locator('.quick-input-widget input[type=text]');
-    await this.keys('F1');
-    await input.waitFor();
+    await again('the palette opens', () => this.keys('F1'), (timeout) => input.waitFor({ timeout }));
     await input.fill(`>${title}`);
     await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title }).waitFor();
     await this.keys('Enter');
+    // What the command asks comes into the same box.
+    await until('the palette goes', async () => !(await input.isVisible()) || (await input.inputValue()) !== `>${title}`);
   }
 
   /** Shows a file of the project in the active group. */
   async open(name: string): Promise<void> {
     const input = this.page.locator('.quick-input-widget input[type=text]');
-    await this.keys('Control+p');
-    await input.waitFor();
+    await again('the list of files opens', () => this.keys('Control+p'), (timeout) => input.waitFor({ timeout }));
     await input.fill(this.desk.at(name));
     await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: name.split('/').at(-1) ?? name }).waitFor();
     await this.keys('Enter');
@@ -47,13 +47,14 @@ export class Person {
 
   async focusEditor(): Promise<void> {
     // By the key: a click may meet the editor that was shown before.
-    await this.keys('Control+1');
-    await this.page.locator('.editor-group-container.active .monaco-editor.focused').first().waitFor();
+    const focused = this.page.locator('.editor-group-container.active .monaco-editor.focused').first();
+    await again('the editor has the focus', () => this.keys('Control+1'), (timeout) => focused.waitFor({ timeout }));
   }
 
   /** The cursor goes to the start of a line, 1 for the first. */
   async goTo(line: number): Promise<void> {
-    await this.keys('Control+Home', ...Array<string>(line - 1).fill('ArrowDown'));
+    const keys = ['Control+Home', ...Array<string>(line - 1).fill('ArrowDown')];
+    await again(`the cursor is in line ${line}`, () => this.keys(...keys), (timeout) => this.atLine(line, timeout));
   }
 
   /** What the active editor shows. VS Code draws blanks as no-break spaces. */
@@ -92,8 +93,8 @@ export class Person {
   }
 
   /** The line of the cursor, as the status bar says it. */
-  async atLine(line: number): Promise<void> {
-    await this.page.locator('.statusbar-item', { hasText: new RegExp(`Ln ${line}, `) }).first().waitFor();
+  async atLine(line: number, timeout?: number): Promise<void> {
+    await this.page.locator('.statusbar-item', { hasText: new RegExp(`Ln ${line}, `) }).first().waitFor(timeout === undefined ? {} : { timeout });
   }
 
   /** Answers an input box. */
@@ -112,16 +113,26 @@ export class Person {
 
   /** Takes a code action at the cursor, by the menu. (A layer over the menu takes the first clicks, so it is gone down by keys.) */
   async act(title: string): Promise<void> {
-    const rows = this.page.locator('.action-widget .monaco-list-row');
-    const marked = this.page.locator('.action-widget .monaco-list-row.focused');
-    await until('the code actions come', async () => {
+    const menu = this.page.locator('.action-widget').first();
+    const rows = menu.locator('.monaco-list-row');
+    const marked = menu.locator('.monaco-list-row.focused', { hasText: title });
+    // The menu closes when the file is edited from outside, also under a hand that is on its way down: then it is opened again.
+    await until(`${title} is marked among the code actions`, async () => {
       await this.keys('Control+.');
-      const there = await rows.filter({ hasText: title }).first().waitFor({ timeout: 2000 }).then(() => true, () => false);
-      if (!there) await this.keys('Escape');
-      return there;
+      const there = await rows.filter({ hasText: title }).first().waitFor({ timeout: 3000 }).then(() => true, () => false);
+      for (let row = there ? await rows.count() : 0; row > 0 && (await marked.count()) === 0; row--) await this.keys('ArrowDown');
+      if ((await marked.count()) > 0) return true;
+      // Without a menu it would take the selection away.
+      if (await menu.isVisible()) await this.keys('Escape');
+      return false;
     });
-    for (let row = await rows.count(); row > 0 && !((await marked.textContent()) ?? '').replaceAll('\u00a0', ' ').includes(title); row--) await this.keys('ArrowDown');
     await this.keys('Enter');
+  }
+
+  /** Saves the file that is shown; once more where an edit from outside came in between. */
+  async save(name: string): Promise<void> {
+    const dirty = this.page.locator('.tab.dirty', { hasText: name });
+    await again(`${name} is saved`, () => this.keys('Control+s'), (timeout) => dirty.waitFor({ state: 'detached', timeout }));
   }
 
   toast(text: string): Locator {

@@ -22,19 +22,25 @@ export const resuming: Scenario[] = [
     },
   },
   {
-    name: 'the editor is left, and the conversation goes on where it was',
+    name: 'the editor is left in mid turn, and the conversation goes on where it was',
     cells: { 'survives-quit-and-resumes': 'open the chat' },
     async run(world) {
       const { model } = world;
       await world.turn('Remember the word heron.', { say: 'I shall remember it.' });
+      await world.ask('And tell me of it.', { say: 'It stands in the water', hang: true });
+      await world.person.chat.locator('.text', { hasText: 'It stands in the water' }).waitFor();
       const person = await world.restart();
       await person.command('Interline: Open Chat');
       await person.chat.locator('.user', { hasText: 'Remember the word heron.' }).waitFor();
       await person.chat.locator('.text', { hasText: 'I shall remember it.' }).waitFor();
+      await person.chat.locator('.text', { hasText: 'It stands in the water' }).waitFor();
+      await person.idle();
       const before = model.requests.length;
       model.script({ say: 'It was the heron.' });
       await person.say('Which word was it?');
-      has('what the model was told', await model.request(before), 'Remember the word heron.');
+      const told = await model.request(before);
+      has('what the model was told', told, 'Remember the word heron.');
+      has('what the model was told', told, 'It stands in the water');
       await person.chat.locator('.text', { hasText: 'It was the heron.' }).last().waitFor();
     },
   },

@@ -3,6 +3,8 @@
 // Invariant: whoever waits says for what, and is told so when it does not come.
 
 const PATIENCE = 30_000;
+/** How long a key may take to show that it was taken, before it is pressed again. */
+const TAKEN = 3000;
 const EVERY = 25;
 
 /** What `look` gives as soon as that is something. */
@@ -16,4 +18,15 @@ export async function until<T>(what: string, look: () => T | Promise<T>, patienc
     if (Date.now() > end) throw new Error(`did not come in ${patience / 1000} s: ${what}${last === false ? '' : ` (last: ${String(last)})`}`);
     await new Promise((resolve) => setTimeout(resolve, EVERY));
   }
+}
+
+/**
+ * Does what may be done twice, until it shows: a key may be pressed before anybody listens, or meet a page that is just being drawn.
+ * `shown` waits for so long as it is told, and throws when it does not come.
+ */
+export async function again(what: string, act: () => Promise<void>, shown: (timeout: number) => Promise<unknown>): Promise<void> {
+  await until(what, async () => {
+    await act();
+    return shown(TAKEN).then(() => true, () => false);
+  }, 2 * PATIENCE);
 }

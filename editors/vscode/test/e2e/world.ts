@@ -39,11 +39,13 @@ export class World {
 
   /** The same, by other means than the chat's box. What is returned waits for the turn's end. */
   async begin(ask: () => Promise<void>, ...replies: Reply[]): Promise<() => Promise<void>> {
+    // Else the end of a turn before would be taken for this one's.
+    await this.person.idle();
     const ends = this.person.chat.locator('.end');
     const before = await ends.count();
     this.model.script(...replies);
     await ask();
-    return async () => void (await until('the turn ends', async () => (await ends.count()) > before, 20_000));
+    return async () => void (await until('the turn ends', async () => (await ends.count()) > before));
   }
 
   /** A whole turn. */
