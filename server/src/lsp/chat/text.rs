@@ -6,6 +6,7 @@ use ropey::Rope;
 use workspace::TextEdit;
 
 use super::answer::{Answer, is_heading};
+use super::fence::Fences;
 
 /// What the chat begins with.
 pub const EMPTY: &str = "# Interline\n\n## You\n\n";
@@ -34,6 +35,33 @@ pub(super) fn heading_from_end(text: &Rope, heading: &str, mut skip: usize) -> O
         }
     }
     found
+}
+
+/// The last `## You` under which somebody writes: its line. One that a fenced block of the user's quotes does not count; one below a block that
+/// never ends does. (What stands below an `## Interline` is not the user's message any more, so that nobody's open block reaches further.)
+fn last_you(text: &Rope) -> Option<usize> {
+    let mut first = last_heading(text, YOU)?;
+    let mut line = first;
+    for slice in text.lines_at(first).reversed() {
+        line -= 1;
+        if is_heading(slice, INTERLINE) {
+            break;
+        }
+        if is_heading(slice, YOU) {
+            first = line;
+        }
+    }
+    // The newest heading outside of any block, and the newest one of all.
+    let (mut open, mut quoted, mut fences) = (first, first, Fences::default());
+    for (at, slice) in text.lines_at(first).enumerate() {
+        if is_heading(slice, YOU) {
+            quoted = first + at;
+            open = if fences.is_open() { open } else { quoted };
+        } else {
+            fences.pass(slice);
+        }
+    }
+    Some(if fences.is_open() { quoted } else { open })
 }
 
 /// The edit with the line ends that the text has.
@@ -69,7 +97,7 @@ pub(super) fn trimmed_end(text: &Rope, start: usize, end: usize) -> usize {
 /// What stands under the last `## You`, trimmed; none if there is no such heading.
 #[must_use]
 pub fn draft(text: &Rope) -> Option<String> {
-    let line = last_heading(text, YOU)?;
+    let line = last_you(text)?;
     let start = text.line_to_byte((line + 1).min(text.len_lines()));
     Some(text.byte_slice(start..).to_string().trim().replace("\r\n", "\n"))
 }
@@ -77,7 +105,7 @@ pub fn draft(text: &Rope) -> Option<String> {
 /// The line of the newest answer's heading, or of the last `## You`; where prompts are shown.
 #[must_use]
 pub fn prompt_line(text: &Rope) -> usize {
-    last_heading(text, INTERLINE).or_else(|| last_heading(text, YOU)).unwrap_or(0)
+    last_heading(text, INTERLINE).or_else(|| last_you(text)).unwrap_or(0)
 }
 
 /// Below the draft: an answer's section, and a new `## You`.
@@ -91,7 +119,7 @@ pub fn close_draft(text: &Rope) -> TextEdit {
 /// Begins the draft with these words; none if the user has begun it, or there is no place for it.
 #[must_use]
 pub fn begin_draft(text: &Rope, words: &str) -> Option<TextEdit> {
-    let line = last_heading(text, YOU)?;
+    let line = last_you(text)?;
     if draft(text).is_some_and(|draft| !draft.is_empty()) {
         return None;
     }
@@ -125,7 +153,7 @@ pub fn place(name: &str, lines: (usize, usize)) -> String {
 #[must_use]
 pub fn insert_question(text: &Rope, question: &str) -> TextEdit {
     let section = format!("{YOU}\n\n{}\n\n{INTERLINE}\n\n", escape(question.trim()));
-    match last_heading(text, YOU) {
+    match last_you(text) {
         Some(line) => {
             let at = text.line_to_byte(line);
             TextEdit { range: at..at, text: section }
@@ -237,6 +265,28 @@ mod tests {
         assert_eq!(draft("## You\nold\n\n## Interline\nx\n\n## You\n\n a\n\nb \n").as_deref(), Some("a\n\nb"));
         assert_eq!(draft("## You").as_deref(), Some(""));
         assert_eq!(draft("no heading"), None);
+    }
+
+    #[test]
+    fn a_heading_that_a_block_of_the_message_quotes_is_part_of_the_message() {
+        const BEFORE: &str = "## You\n\nold\n\n## Interline\n\nx\n\n## You\n\n";
+        for message in [
+            "Why:\n\n```\n## You\nhello\n```\n\nthat?",
+            "One:\n```\n## You\n```\ntwo:\n~~~md\n## You\n## Interline\n~~~",
+            "````\n```\n## You\n````",
+        ] {
+            for before in ["", "## Interline\n\n```\ncut off\n\n", BEFORE] {
+                let text = Rope::from_str(&format!("{before}## You\n\n{message}\n"));
+                assert_eq!(draft(&text).as_deref(), Some(message), "{before:?}");
+                let asked = apply(&text.to_string(), &insert_question(&text, "Q"));
+                assert!(asked.ends_with(&format!("## Interline\n\n## You\n\n{message}\n")), "{asked}");
+            }
+        }
+        // A block that nobody closed holds nothing back: neither in the message before nor in this one.
+        let draft = |text: &str| draft(&Rope::from_str(text));
+        assert_eq!(draft("## You\n```\nopen\n\n## Interline\n\nx\n\n## You\n\n```\nnew\n```\n").as_deref(), Some("```\nnew\n```"));
+        assert_eq!(draft("## You\n\n```\nopen\n\n## You\n\nnew").as_deref(), Some("new"));
+        assert_eq!(draft("## You\n\n```\nopen").as_deref(), Some("```\nopen"));
     }
 
     #[test]
