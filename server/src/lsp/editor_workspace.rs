@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use ropey::Rope;
 use tokio_util::sync::CancellationToken;
 use workspace::flush::{Journal, Recovered};
-use workspace::shell_changes::{ShellChanges, snapshot_folder};
+use workspace::shell_changes::{ShellFolders, snapshot_folder};
 use workspace::{Applied, ApplyError, Change, DocKey, Edits, Foretold, Origin, ReadError, ShellRun, Snapshot, TextEdit, Workspace};
 
 use crate::lsp::client::Client;
@@ -33,7 +33,7 @@ pub struct EditorWorkspace {
     journal: SharedJournal,
     journal_folder: PathBuf,
     saves: Arc<Saves>,
-    shell: ShellChanges,
+    shell: ShellFolders,
 }
 
 /// Locked for as long as files are written, so only by blocking threads.
@@ -45,11 +45,10 @@ impl EditorWorkspace {
     #[must_use]
     pub fn start(client: Client, documents: Documents, roots: Vec<PathBuf>, data: PathBuf) -> Arc<Self> {
         let root = roots.first().cloned().unwrap_or_else(|| PathBuf::from("/"));
-        let pictures = snapshot_folder(&data, &root);
-        let journal_folder = data.join("unsaved").join(pictures.file_name().unwrap_or_default());
+        let journal_folder = data.join("unsaved").join(snapshot_folder(&data, &root).file_name().unwrap_or_default());
         let journal = Arc::new(Mutex::new(Journal::open(journal_folder.clone())));
         let saves = Saves::start(&documents, Arc::clone(&journal));
-        let shell = ShellChanges::new(pictures, root);
+        let shell = ShellFolders::new(&data, &roots);
         Arc::new(Self { editing: Editing::new(client, documents), roots, journal, journal_folder, saves, shell })
     }
 

@@ -120,12 +120,14 @@ async fn execute(request: Request, context: ToolContext, cancel: CancellationTok
         ApplyError::Cancelled { .. } => ToolError::Cancelled(Box::default()),
         error => ToolError::model(format!("the command was not run, because unsaved text could not be shown to it: {error}")),
     })?;
+    let not_shown = run.not_shown();
     let result = command(&request, &context, &cancel).await;
     let changes = context.workspace.finish_shell(run).await;
     let (end, job) = result.map_err(|error| ToolError::model(format!("the command could not be started: {error}")))?;
     let mut output = report(&request, &context, &job, &end);
     output.changes = changes;
     note_left(&mut output, &context);
+    note_not_shown(&mut output, &not_shown);
     if matches!(end, End::Cancelled) { Err(ToolError::Cancelled(Box::new(output))) } else { Ok(output) }
 }
 
@@ -134,6 +136,13 @@ pub(crate) fn note_left(output: &mut ToolOutput, context: &ToolContext) {
     let left = context.workspace.not_undone();
     if !left.is_empty() {
         output.metadata["notUndone"] = json!(left);
+    }
+}
+
+/// What a command was not shown is told to the model, which else would take its result for that of the unsaved text.
+pub(crate) fn note_not_shown(output: &mut ToolOutput, files: &[String]) {
+    for file in files {
+        output.output.push_str(&format!("\n(It did not see what is unsaved in {file})"));
     }
 }
 

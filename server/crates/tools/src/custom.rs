@@ -14,7 +14,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use workspace::ApplyError;
 
-use crate::bash::note_left;
+use crate::bash::{note_left, note_not_shown};
 use crate::program::{self, Failure};
 use crate::{Ask, Tool, ToolContext, ToolError, ToolOutput, truncate};
 
@@ -177,12 +177,14 @@ impl Tool for Custom {
             ApplyError::Cancelled { .. } => ToolError::Cancelled(Box::default()),
             error => ToolError::model(format!("the tool was not run, because unsaved text could not be shown to it: {error}")),
         })?;
+        let not_shown = run.not_shown();
         let result = self.call(&args, context).await;
         let changes = context.workspace.finish_shell(run).await;
         match result {
             Ok(output) => {
                 let mut output = ToolOutput { changes, ..output };
                 note_left(&mut output, context);
+                note_not_shown(&mut output, &not_shown);
                 Ok(output)
             }
             Err(ToolError::Cancelled(output)) => Err(ToolError::Cancelled(Box::new(ToolOutput { changes, ..*output }))),

@@ -207,6 +207,8 @@ pub struct Files {
     root: PathBuf,
     pub open: Mutex<HashMap<DocKey, Rope>>,
     pub log: Mutex<Vec<&'static str>>,
+    /// What no command is shown.
+    pub not_shown: Mutex<Vec<String>>,
 }
 
 impl Files {
@@ -225,9 +227,13 @@ impl Files {
     }
 }
 
-struct Run;
+struct Run(Vec<String>);
 
 impl ShellRun for Run {
+    fn not_shown(&self) -> Vec<String> {
+        self.0.clone()
+    }
+
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
         self
     }
@@ -299,7 +305,7 @@ impl Workspace for Files {
 
     async fn prepare_shell(&self, _cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {
         self.log.lock().expect("lock").push("prepare");
-        Ok(Box::new(Run))
+        Ok(Box::new(Run(self.not_shown.lock().expect("lock").clone())))
     }
 
     async fn finish_shell(&self, _run: Box<dyn ShellRun>) -> Vec<Applied> {
@@ -330,7 +336,7 @@ impl World {
         for dir in [&root, &outside] {
             std::fs::create_dir_all(dir).expect("mkdir");
         }
-        let files = Arc::new(Files { root: root.clone(), open: Mutex::default(), log: Mutex::default() });
+        let files = Arc::new(Files { root: root.clone(), open: Mutex::default(), log: Mutex::default(), not_shown: Mutex::default() });
         let (user, servers) = (Arc::new(User::default()), Arc::new(Servers::default()));
         permission::push(&mut user.shell_rules.lock().expect("lock"), "bash", "*", Action::Allow);
         let (send, progress) = unbounded_channel();

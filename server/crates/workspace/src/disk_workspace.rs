@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Edits;
 use crate::disk::{self, Write};
-use crate::shell_changes::{Before, ShellChanges, snapshot_folder};
+use crate::shell_changes::{FoldersBefore, ShellFolders};
 use crate::{
     Applied, ApplyError, Change, ChangeKind, Content, Data, DocKey, Foretold, Origin, ReadError, Route, ShellRun, Snapshot, Workspace,
     diff, rebase, unified,
@@ -137,7 +137,7 @@ pub fn read_from_disk(key: &DocKey) -> Result<Snapshot, ReadError> {
 #[derive(Debug)]
 pub struct DiskWorkspace {
     roots: Vec<PathBuf>,
-    shell: Option<ShellChanges>,
+    shell: Option<ShellFolders>,
 }
 
 impl DiskWorkspace {
@@ -147,10 +147,10 @@ impl DiskWorkspace {
         Self { roots, shell: None }
     }
 
-    /// Finds what commands change in the first folder. `data` is Interline's data folder.
+    /// Finds what commands change in the folders. `data` is Interline's data folder.
     #[must_use]
     pub fn watching_commands(mut self, data: &Path) -> Self {
-        self.shell = self.roots.first().map(|root| ShellChanges::new(snapshot_folder(data, root), root.clone()));
+        self.shell = Some(ShellFolders::new(data, &self.roots));
         self
     }
 
@@ -163,7 +163,7 @@ impl DiskWorkspace {
 }
 
 /// The project before a command.
-struct Run(Option<Before>);
+struct Run(Option<FoldersBefore>);
 
 impl ShellRun for Run {
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
@@ -220,11 +220,11 @@ impl Workspace for DiskWorkspace {
     }
 
     fn not_undone(&self) -> Vec<String> {
-        self.shell.as_ref().map(ShellChanges::not_undone).unwrap_or_default()
+        self.shell.as_ref().map(ShellFolders::not_undone).unwrap_or_default()
     }
 
     fn blind_to_commands(&self) -> Option<String> {
-        self.shell.as_ref().and_then(ShellChanges::why_off)
+        self.shell.as_ref().and_then(ShellFolders::why_off)
     }
 }
 

@@ -32,7 +32,27 @@ pub struct Dirty {
 /// What `materialise` wrote; `settle` needs it.
 #[derive(Debug, Default)]
 #[must_use = "the old mtime is put back by `settle`"]
-pub struct Flushed(Vec<PathBuf>);
+pub struct Flushed {
+    written: Vec<PathBuf>,
+    refused: Vec<FlushError>,
+}
+
+impl Flushed {
+    /// Files that may not be written: they are as the user saved them last.
+    #[must_use]
+    pub fn refused(&self) -> &[FlushError] {
+        &self.refused
+    }
+}
+
+/// What became of one buffer.
+enum Shown {
+    Written,
+    /// The disk held its text.
+    Same,
+    /// Its file may not be written.
+    Refused(io::Error),
+}
 
 /// A flushed file that a command changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,14 +114,15 @@ impl Journal {
     /// Makes the disk equal to the buffers, with a new mtime. A file that holds the buffer's text already, and was not flushed before, is left alone.
     ///
     /// # Errors
-    /// The first file that failed; those before it are settled.
+    /// The first file that failed for another reason than that it may not be written; those before it are settled.
     pub fn materialise(&mut self, dirty: Vec<Dirty>) -> Result<Flushed, FlushError> {
         let mut flushed = Flushed::default();
         for buffer in dirty {
             let path = buffer.path.clone();
             match self.flush(buffer) {
-                Ok(true) => flushed.0.push(path),
-                Ok(false) => {}
+                Ok(Shown::Written) => flushed.written.push(path),
+                Ok(Shown::Same) => {}
+                Ok(Shown::Refused(source)) => flushed.refused.push(FlushError { path, source }),
                 Err(source) => {
                     self.settle(flushed);
                     return Err(FlushError { path, source });
@@ -111,7 +132,7 @@ impl Journal {
         Ok(flushed)
     }
 
-    fn flush(&mut self, buffer: Dirty) -> io::Result<bool> {
+    fn flush(&mut self, buffer: Dirty) -> io::Result<Shown> {
         let path = buffer.path;
         let wrote = disk::encode(buffer.text.to_string().as_bytes(), buffer.bom);
         let on_disk = Old::read(&path)?;
@@ -125,7 +146,7 @@ impl Journal {
                     if let Some(entry) = earlier {
                         entry.forget(&self.folder, &self.owner);
                     }
-                    return Ok(false);
+                    return Ok(Shown::Same);
                 }
                 (on_disk, path.ancestors().skip(1).take_while(missing).map(Path::to_owned).collect())
             }
@@ -136,15 +157,20 @@ impl Journal {
         let write = Write { mtime_ns: Some(mtime_ns), ..Write::put(&path, entry.wrote.clone(), None) };
         // From here on the entry counts, also if the write fails: it knows what the disk held.
         self.entries.insert(path, entry);
-        disk::write_all(vec![write]).map_err(|(_, error)| error)?;
-        Ok(true)
+        match disk::write_all(vec![write]) {
+            Ok(_) => Ok(Shown::Written),
+            Err((_, error)) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                Ok(Shown::Refused(error))
+            }
+            Err((_, error)) => Err(error),
+        }
     }
 
     /// To be called when the command has ended: files that it left alone get their old mtime back (the text stays, so that what was built from it
     /// stays true); the others are told.
     pub fn settle(&mut self, flushed: Flushed) -> Vec<FlushChange> {
         let mut changes = Vec::new();
-        for path in flushed.0 {
+        for path in flushed.written {
             // Saved or closed in the meantime: then there is nothing to settle.
             let Some(entry) = self.entries.get(&path) else { continue };
             let now = match Old::read(&path) {

@@ -35,7 +35,7 @@ pub use intent::{Fate, Foretold, fate};
 pub use key::DocKey;
 pub use matching::MatchError;
 pub use mem_workspace::MemWorkspace;
-pub use shell_changes::{ShellChanges, snapshot_folder};
+pub use shell_changes::{ShellChanges, ShellFolders, snapshot_folder};
 pub use snapshot::{Origin, Snapshot, Stamp, hash_rope};
 pub use touching::only_touching;
 pub use traits::{Place, ReadError, ShellRun, Workspace};

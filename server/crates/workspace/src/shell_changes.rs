@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use crate::{Applied, Content, DocKey, Route, disk};
 use copies::Copies;
+pub use folders::{FoldersBefore, ShellFolders};
 use git::{Repository, TreeChange};
 
 mod copies;
+mod folders;
 mod git;
 
 /// How long taking a picture of the project may keep a command waiting.
@@ -54,7 +56,7 @@ impl Trouble {
     }
 }
 
-/// Watches one project.
+/// Watches one folder of a project.
 #[derive(Debug)]
 pub struct ShellChanges {
     folder: PathBuf,

@@ -46,6 +46,11 @@ pub enum ReadError {
 
 /// A shell command is being run: what must be put right when it has ended.
 pub trait ShellRun: Send {
+    /// Files that may not be written, with the reason: the command does not see what is unsaved in their buffers.
+    fn not_shown(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// For `Workspace::finish_shell`, which knows what it made.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any + Send>;
 }

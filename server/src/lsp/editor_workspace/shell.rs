@@ -12,7 +12,7 @@ use ropey::Rope;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use workspace::flush::{Dirty, FlushError, Flushed, Journal};
-use workspace::shell_changes::Before;
+use workspace::shell_changes::FoldersBefore;
 use workspace::{Applied, ApplyError, Content, DocKey, ShellRun, disk, merge3};
 
 use super::{EditorWorkspace, SharedJournal, blocking, key_of, saves};
@@ -25,7 +25,7 @@ const SAVE_LIMIT: Duration = Duration::from_millis(1500);
 /// What must be put right after a command.
 pub(super) struct Run {
     flushed: Flushed,
-    before: Before,
+    before: FoldersBefore,
     open: Vec<Shown>,
 }
 
@@ -37,6 +37,10 @@ struct Shown {
 }
 
 impl ShellRun for Run {
+    fn not_shown(&self) -> Vec<String> {
+        self.flushed.refused().iter().map(ToString::to_string).collect()
+    }
+
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
         self
     }

@@ -289,3 +289,26 @@ async fn the_users_lines_win_over_a_commands() {
     editor.workspace.finish_shell(run).await;
     assert_eq!(editor.text("a.txt"), "ONE\nmine\nthree\n");
 }
+
+#[tokio::test]
+async fn what_a_command_changes_in_another_folder_is_found() {
+    let editor = Editor::start(Like::Helix).await;
+    editor.write("a.txt", "one\n");
+    editor.write("../second/b.txt", "two\n");
+    let changes = editor.shell(|| ["a.txt", "../second/b.txt"].iter().for_each(|name| editor.write(name, "NEW\n"))).await;
+    let found: Vec<_> = changes.iter().filter_map(|change| change.key.path()).map(|path| path.file_name().unwrap()).collect();
+    assert_eq!(found, ["a.txt", "b.txt"]);
+}
+
+#[tokio::test]
+async fn a_command_runs_beside_a_buffer_that_cannot_be_saved() {
+    let editor = Editor::start(Like::Helix).await;
+    editor.write("a.txt", "one\n");
+    std::fs::set_permissions(editor.path("a.txt"), std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
+    editor.open("a.txt").await;
+    editor.replace("a.txt", "one", "mine").await;
+    let run = editor.workspace.prepare_shell(&now()).await.unwrap();
+    assert_eq!(run.not_shown(), [format!("{}: the file is read-only", editor.key("a.txt"))]);
+    assert!(editor.workspace.finish_shell(run).await.is_empty());
+    assert_eq!((editor.text("a.txt").as_str(), editor.disk("a.txt").as_str()), ("mine\n", "one\n"));
+}

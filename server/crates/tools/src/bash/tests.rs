@@ -30,6 +30,13 @@ async fn until(what: impl Fn() -> bool) {
 }
 
 #[tokio::test]
+async fn what_a_command_was_not_shown_is_told_with_its_result() {
+    let world = World::new();
+    world.files.not_shown.lock().expect("lock").push("/p/a.txt: the file is read-only".to_owned());
+    assert_eq!(world.text(&Bash, bash("echo done")).await, "done\n\n(It did not see what is unsaved in /p/a.txt: the file is read-only)");
+}
+
+#[tokio::test]
 async fn output_exit_code_and_environment() {
     let world = World::new();
     world.write("sub/x", "");

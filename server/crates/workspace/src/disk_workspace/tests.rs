@@ -102,3 +102,27 @@ async fn only_what_was_read_is_deleted() {
     let result = p.workspace.apply(vec![p.delete("a", "newer")], &token).await;
     assert!(matches!(result, Err(ApplyError::Cancelled { .. })));
 }
+
+#[tokio::test]
+async fn what_a_command_changes_is_found_in_every_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
+    for folder in [&one, &two] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("a"), "old").unwrap();
+    }
+    // Too large for a copy.
+    fs::write(two.join("big"), vec![b'x'; 300 << 10]).unwrap();
+    let workspace = DiskWorkspace::new(vec![one.clone(), two.clone()]).watching_commands(dir.path());
+    let run = workspace.prepare_shell(&CancellationToken::new()).await.unwrap();
+    fs::write(one.join("a"), "new").unwrap();
+    fs::write(two.join("a"), "NEW").unwrap();
+    fs::write(two.join("big"), "small").unwrap();
+    let found = workspace.finish_shell(run).await;
+    let keys: Vec<_> = found.iter().map(|applied| applied.key.clone()).collect();
+    assert_eq!(keys, [DocKey::file(one.join("a")), DocKey::file(two.join("a"))]);
+    assert_eq!(workspace.not_undone(), [two.join("big").display().to_string()]);
+    assert_eq!(workspace.blind_to_commands(), None);
+    workspace.leave_commands_alone();
+    assert!(workspace.blind_to_commands().unwrap().contains("`snapshot`"));
+}

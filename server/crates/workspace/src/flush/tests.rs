@@ -207,3 +207,19 @@ fn a_journal_that_cannot_be_written_stops_the_flush_before_the_disk_is_touched()
     assert_eq!(error.path, p.file());
     assert_eq!((p.text().as_str(), p.mtime()), ("on disk\n", OLD));
 }
+
+#[test]
+fn a_file_that_may_not_be_written_stops_no_command_and_is_named() {
+    let mut p = Project::new();
+    fs::set_permissions(p.file(), std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
+    let other = p.root().join("other.txt");
+    let dirty = |path: PathBuf| Dirty { path, text: "unsaved\n".into(), bom: false };
+    let flushed = p.journal.materialise(vec![dirty(p.file()), dirty(other.clone())]).unwrap();
+    let refused: Vec<_> = flushed.refused().iter().map(ToString::to_string).collect();
+    assert_eq!(refused, [format!("{}: the file is read-only", p.file().display())]);
+    assert_eq!((p.text().as_str(), p.mtime(), fs::read_to_string(other).unwrap().as_str()), ("on disk\n", OLD, "unsaved\n"));
+    assert_eq!(p.journal.settle(flushed), []);
+    assert!(!p.journal.closed_unsaved(&p.file()).unwrap());
+    p.journal.close();
+    assert_eq!((p.text().as_str(), p.mtime(), p.entries()), ("on disk\n", OLD, 0));
+}

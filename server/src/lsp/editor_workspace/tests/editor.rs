@@ -207,7 +207,9 @@ impl Editor {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         std::fs::create_dir(root.join("project")).unwrap();
-        let workspace = EditorWorkspace::start(client, documents.clone(), vec![root.join("project")], root.join("data"));
+        std::fs::create_dir(root.join("second")).unwrap();
+        let folders = ["project", "second"].map(|name| root.join(name)).to_vec();
+        let workspace = EditorWorkspace::start(client, documents.clone(), folders, root.join("data"));
         let (screen, wake) = (Arc::new(Mutex::new(Screen::default())), Arc::new(Notify::new()));
         let (shown, woken) = (Arc::clone(&screen), Arc::clone(&wake));
         tokio::spawn(async move {
