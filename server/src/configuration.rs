@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Dirs, Env, Loaded, Problem, Severity};
+use config::{Auth, Dirs, Env, Loaded, Problem, Severity};
 use lsp_client::Servers;
 
 use crate::consent::{self, Standing};
@@ -23,6 +23,13 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
             loaded.leave_out(&program);
         }
     }
+    for (provider, file) in Auth::load(env, dirs).well_known() {
+        let message = format!(
+            "\"{provider}\" is a login at an organisation's configuration, which is neither fetched nor sent its token: \
+             put its settings into your own configuration, and its key there by `interline auth add`"
+        );
+        loaded.problems.push(Problem { file: file.to_owned(), line: 1, column: 1, message, severity: Severity::Warning });
+    }
     for unusable in Servers::configured(loaded.config.other.get("lsp")).1 {
         let (file, line, column) = placed(&loaded, &format!("lsp.{}", unusable.id));
         let message = format!("\"lsp.{}\": {}; it is left out", unusable.id, unusable.why);
@@ -38,6 +45,18 @@ fn placed(loaded: &Loaded, key: &str) -> (PathBuf, usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logins_at_an_organisations_configuration_are_told_of() {
+        let temp = tempfile::tempdir().unwrap();
+        let home = temp.path().display().to_string();
+        let content = r#"{"https://corp.example": {"type": "wellknown", "key": "K", "token": "SECRET"}, "a": {"type": "api", "key": "k"}}"#;
+        let env = Env::from_pairs([("HOME", home.as_str()), ("OPENCODE_AUTH_CONTENT", content)]);
+        let loaded = load(&env, &Dirs { managed: Vec::new(), ..Dirs::from_env(&env) }, temp.path());
+        let [problem] = &loaded.problems[..] else { panic!("{:?}", loaded.problems) };
+        let told = problem.to_string();
+        assert!(told.starts_with("OPENCODE_AUTH_CONTENT:1:1: warning: \"https://corp.example\"") && !told.contains("SECRET"), "{told}");
+    }
 
     #[test]
     fn servers_that_cannot_be_used_are_told_with_their_place() {

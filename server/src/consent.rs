@@ -189,9 +189,13 @@ pub fn settle(found: Vec<(Foreign, Standing)>, what: &str, args: &AllowArgs, dir
             Standing::Asked => {
                 output::line(&format!("The {what} {}: {}", brought.name, brought.shown));
                 let question = format!("Allow {} in {}, until this changes? [y/N] ", brought.name, cwd.display());
-                let agreed = args.yes || output::ask(&question).is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"));
-                if !agreed {
-                    return Err(format!("{} is not allowed", brought.name));
+                let answer = if args.yes { Some("y".to_owned()) } else { output::ask(&question) };
+                match answer.map(|answer| answer.to_lowercase()).as_deref() {
+                    Some("y" | "yes") => {}
+                    Some(_) => return Err(format!("{} is not allowed", brought.name)),
+                    None => {
+                        return Err(format!("{} is not allowed: there is nobody to ask; `--yes` allows without asking", brought.name));
+                    }
                 }
                 allow(&brought, dirs, cwd)?;
                 output::line(&format!("{} is allowed; `interline doctor` says how to take that back.", brought.name));

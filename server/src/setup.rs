@@ -50,6 +50,9 @@ pub enum SetupError {
     /// The file is not understood.
     #[error("{0}: mend this first, then run the command again; nothing was changed")]
     Malformed(String),
+    /// Input ended without an answer.
+    #[error("nothing was written: there is nobody to ask; `--yes` writes without asking")]
+    NobodyToAsk,
     /// It cannot be read.
     #[error("cannot read {0}: {1}")]
     Read(PathBuf, io::Error),
@@ -94,7 +97,7 @@ pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
 /// Shows a change, and makes it once the user agrees.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If the file cannot be written, or nobody answers.
 pub fn carry_out(plan: &Plan, yes: bool, dry_run: bool) -> Result<(), SetupError> {
     let old = plan.old.as_deref().unwrap_or_default();
     if plan.old.is_some() && old == plan.new {
@@ -106,12 +109,12 @@ pub fn carry_out(plan: &Plan, yes: bool, dry_run: bool) -> Result<(), SetupError
         output::note("Nothing was written (--dry-run).");
         return Ok(());
     }
-    let agreed = yes
-        || output::ask(&format!("Write this to {}? [y/N] ", plan.file.display()))
-            .is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"));
-    if !agreed {
-        output::note("Nothing was written.");
-        return Ok(());
+    if !yes {
+        let answer = output::ask(&format!("Write this to {}? [y/N] ", plan.file.display())).ok_or(SetupError::NobodyToAsk)?;
+        if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
+            output::note("Nothing was written.");
+            return Ok(());
+        }
     }
     workspace::disk::write_atomic(&plan.file, plan.new.as_bytes(), None).map_err(|error| SetupError::Write(plan.file.clone(), error))?;
     output::line(&format!("Wrote {}.\n{}", plan.file.display(), plan.next));

@@ -214,11 +214,14 @@ fn setup_writes_only_what_was_agreed_to() {
         let home = Home::new();
         let shown = home.run(&["setup", editor, "--dry-run"], "");
         assert!(shown.0 == Some(0) && shown.1.contains("+++ ") && !home.at(file).exists(), "{shown:?}");
-        for answer in ["", "n\n", "\n"] {
+        let (code, _, err) = home.run(&["setup", editor], "");
+        assert!(code == Some(1) && err.contains("--yes") && !home.at(file).exists(), "{code:?} {err}");
+        // Helix has two files, each asked for.
+        for answer in ["n\nn\n", "\n\n"] {
             assert_eq!(home.run(&["setup", editor], answer).0, Some(0));
             assert!(!home.at(file).exists(), "{editor}: {answer:?} is not yes");
         }
-        assert_eq!(home.run(&["setup", editor], "y\n").0, Some(0));
+        assert_eq!(home.run(&["setup", editor], "y\ny\n").0, Some(0));
         let written = home.read(file);
         assert_eq!(home.run(&["setup", editor, "--yes"], "").0, Some(0));
         assert_eq!(home.read(file), written, "a second run changes nothing");
@@ -370,6 +373,14 @@ fn a_projects_configuration_does_not_get_the_users_key() {
 }
 
 #[test]
+fn a_shell_that_the_project_brings_is_told_with_its_place() {
+    let home = Home::new();
+    home.write("project/opencode.json", "{\n  \"shell\": \"./sh\"\n}\n");
+    let (_, _, err) = home.run(&["models"], "");
+    assert!(err.contains("opencode.json:2:3: warning: \"shell\"") && err.contains("`interline allow shell`"), "{err}");
+}
+
+#[test]
 fn a_projects_programs_do_not_count_before_they_are_allowed() {
     let home = Home::new();
     let check = |arguments: &[&str], input: &str, says: &str| {
@@ -386,6 +397,7 @@ fn a_projects_programs_do_not_count_before_they_are_allowed() {
     check(&["models"], "", left_out);
     check(&["doctor"], "", "lsp.it: not allowed yet; ./ls (`interline allow lsp.it`)");
     check(&["allow", "formatter.mine"], "n\n", "formatter.mine is not allowed");
+    check(&["allow", "formatter.mine"], "", "there is nobody to ask; `--yes`");
     check(&["models"], "", left_out);
     check(&["allow", "formatter.mine"], "y\n", "formatter.mine is allowed");
     let (_, out, err) = home.run(&["models"], "");

@@ -109,6 +109,12 @@ impl Auth {
         .filter(|key| !key.is_empty())
     }
 
+    /// Addresses of organisations' configurations, each with the file that names it.
+    pub fn well_known(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let known = self.entries.iter().filter(|(_, (credential, _))| matches!(credential, Credential::WellKnown { .. }));
+        known.map(|(address, (_, source))| (address.as_str(), source.as_path()))
+    }
+
     /// What is known for `provider`.
     #[must_use]
     pub fn get(&self, provider: &str) -> Option<&Credential> {

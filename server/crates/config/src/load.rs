@@ -64,7 +64,7 @@ pub struct Loaded {
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
     pub command_files: IndexMap<String, PathBuf>,
-    /// Where each entry of `lsp` and `formatter` stands, such as `lsp.rust`: file, line and column. Where several files have one, in the last.
+    /// Where each entry of `lsp` and `formatter` stands, such as `lsp.rust`, and `shell`: file, line and column. Where several files have one, in the last.
     pub places: IndexMap<String, (PathBuf, usize, usize)>,
 }
 
@@ -298,11 +298,11 @@ impl Loader<'_> {
                 return None;
             }
         };
-        for section in ["lsp", "formatter"] {
-            for (name, offset) in node.names_in(section) {
-                let (line, column) = place(text, substituted.original(offset));
-                self.loaded.places.insert(format!("{section}.{name}"), (label.to_path_buf(), line, column));
-            }
+        let programs = ["lsp", "formatter"].into_iter();
+        let programs = programs.flat_map(|section| node.names_in(section).map(move |(name, at)| (format!("{section}.{name}"), at)));
+        for (key, at) in programs.chain(node.key_at("shell").map(|at| ("shell".to_owned(), at))) {
+            let (line, column) = place(text, substituted.original(at));
+            self.loaded.places.insert(key, (label.to_path_buf(), line, column));
         }
         let mut findings = Vec::new();
         let spot = Spot::of(&node, &|offset| place(text, substituted.original(offset)).0);

@@ -80,6 +80,12 @@ impl Node {
             .map(|entry| (entry.key.as_str(), entry.at))
     }
 
+    /// Where a key of an object stands; the last, of several.
+    pub(crate) fn key_at(&self, key: &str) -> Option<usize> {
+        let Kind::Object(entries) = &self.kind else { return None };
+        entries.iter().rfind(|entry| entry.key == key).map(|entry| entry.at)
+    }
+
     /// A value all of whose parts stand at one place.
     pub(crate) fn at_one_place(value: Value, at: usize) -> Self {
         let kind = match value {

@@ -53,7 +53,7 @@ impl Tool for ServerTool {
     fn title(&self, args: &Value) -> String {
         let args = args.to_string();
         let shown: String = args.chars().take(SHOWN).collect();
-        format!("{} of {}: {shown}{}", self.tool.tool, self.tool.server, if shown.len() < args.len() { "…" } else { "" })
+        format!("{} {shown}{}", self.tool.name, if shown.len() < args.len() { "…" } else { "" })
     }
 
     async fn run(&self, args: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
