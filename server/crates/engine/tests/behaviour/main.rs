@@ -24,6 +24,7 @@ mod mcp;
 mod model;
 mod permissions;
 mod real;
+mod real_killed;
 mod recorder;
 mod sessions;
 mod siblings;

@@ -16,7 +16,7 @@ use crate::undo::undo;
 use crate::world::{World, engine_at};
 
 /// Files: names and texts.
-type Files = &'static [(&'static str, &'static str)];
+pub type Files = &'static [(&'static str, &'static str)];
 
 /// A small project in one language.
 struct Case {
@@ -62,8 +62,16 @@ fn servers() -> PathBuf {
     folder.canonicalize().unwrap_or_else(|error| panic!("{error}: `cargo xtask servers` installs them"))
 }
 
+/// A server's program in `.servers/bin`, with arguments.
+pub fn program(command: &[&str]) -> Vec<String> {
+    let program = servers().join("bin").join(command[0]);
+    assert!(program.exists(), "{} is missing: `cargo xtask servers` installs it", program.display());
+    let arguments = command[1..].iter().map(|part| (*part).to_owned());
+    std::iter::once(program.display().to_string()).chain(arguments).collect()
+}
+
 /// One turn of these calls: what each brought.
-async fn turn(world: &mut World, replies: Vec<Reply>) -> Vec<String> {
+pub async fn turn(world: &mut World, replies: Vec<Reply>) -> Vec<String> {
     let before = world.engine.current().map_or(0, |_| results(world).len());
     let calls = replies.len();
     for reply in replies {
@@ -80,15 +88,11 @@ async fn turn(world: &mut World, replies: Vec<Reply>) -> Vec<String> {
 }
 
 /// An engine on a project of these files, with this server and no other one for its language.
-async fn open(id: &str, command: &[&str], options: &Value, files: Files) -> World {
-    let program = servers().join("bin").join(command[0]);
-    assert!(program.exists(), "{} is missing: `cargo xtask servers` installs it", program.display());
-    let mut command: Vec<String> = command.iter().map(|part| (*part).to_owned()).collect();
-    command[0] = program.display().to_string();
+pub async fn open(id: &str, command: &[String], options: &Value, files: Files) -> World {
     let others = ["pyright", "ty", "ruff", "biome", "eslint", "oxlint"].into_iter().filter(|other| *other != id);
     let mut lsp: serde_json::Map<String, Value> = others.map(|id| (id.to_owned(), json!({ "disabled": true }))).collect();
     lsp.insert(id.to_owned(), json!({ "command": command, "initialization": options }));
-    let mut world = World::with(json!({ "permission": { "edit": "allow" }, "lsp": lsp })).await;
+    let mut world = World::with(json!({ "permission": { "edit": "allow", "bash": "allow" }, "preflight": false, "lsp": lsp })).await;
     let project = world.project();
     for (name, text) in files {
         let path = project.join(name);
@@ -127,7 +131,7 @@ async fn mend(world: &mut World, file: &str, action: &Action) {
 
 /// The whole way of one server.
 async fn check(case: Case) {
-    let mut world = open(case.id, case.command, &case.options, case.files).await;
+    let mut world = open(case.id, &program(case.command), &case.options, case.files).await;
     let (file, (line, symbol)) = (case.files[0].0, case.at);
     let at = || json!({ "filePath": file, "line": line, "symbol": symbol });
     // An index that is built in the background is complete when it knows all uses.
@@ -373,7 +377,7 @@ async fn real_typescript() {
 #[tokio::test]
 async fn real_ruff() {
     let files: Files = &[("a.py", ""), ("pyproject.toml", "[project]\nname = \"small\"\nversion = \"0\"\n")];
-    let mut world = open("ruff", &["ruff", "server"], &Value::Null, files).await;
+    let mut world = open("ruff", &program(&["ruff", "server"]), &Value::Null, files).await;
     let mend_with = |title, expect| Action { text: "import os\nimport sys\n\nprint(sys.argv)\n", line: 1, symbol: None, title, expect };
     let mended = "import sys\n\nprint(sys.argv)\n";
     mend(&mut world, "a.py", &mend_with("Ruff (F401): Remove unused import: `os`", mended)).await;
