@@ -3,7 +3,8 @@
 //! Pure: events and the time come in, judgements go out. Must not know the protocol's messages, nor how anybody waits.
 //!
 //! **Invariant:** silence is never called clean. A document is fresh by its version, by an answer that was asked for after the change, by the server's own word that it
-//! is idle, or (marked so) because a server that names no version has published after the change and then kept quiet for longer than it usually does; else it is pending.
+//! is idle, or (marked so) because a server that names no version has published after the change, owes no answer to an older text, and then kept quiet for longer than
+//! it usually does; else it is pending.
 
 mod judge;
 mod report;
@@ -22,6 +23,11 @@ pub use report::{Pending, Proof, Report, State};
 
 /// Files whose diagnostics are remembered. More than this is a flood.
 const FILES: usize = 5000;
+
+/// How many times the usual a silent server is waited for.
+const PATIENCE: u32 = 4;
+/// How long other files are waited for at most, once the document itself is fresh.
+const CALM: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// The order of events.
 pub(crate) type Tick = u64;
@@ -82,6 +88,8 @@ struct Open {
     changed_at: Instant,
     /// From that change to the last publication so far.
     took: Option<std::time::Duration>,
+    /// Publications without a version that may still come about older texts.
+    owed: u32,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +104,8 @@ struct Push {
     tick: Tick,
     at: Instant,
     items: Arc<[Diagnostic]>,
+    /// It may be about an older text than the one that was open.
+    unsure: bool,
 }
 
 #[derive(Debug)]
@@ -133,6 +143,20 @@ pub(crate) struct Question {
     pub(crate) asked: Tick,
 }
 
+impl Open {
+    /// Whether a publication may be about an older text.
+    fn is_owed(&self, version: Option<i32>) -> bool {
+        version.is_none() && self.owed > 0
+    }
+
+    /// The same; one less is then to come.
+    fn pays(&mut self, version: Option<i32>) -> bool {
+        let owed = self.is_owed(version);
+        self.owed -= u32::from(owed);
+        owed
+    }
+}
+
 impl Ledger {
     /// The server runs a check with such a progress token at its start and after each save.
     pub(crate) fn checks_after_saves(&mut self, token: &'static str, now: Instant) {
@@ -155,8 +179,9 @@ impl Ledger {
         if let Some(took) = self.open.get(key).and_then(|open| open.took) {
             self.latency.add(took);
         }
-        self.open
-            .insert(key.clone(), Open { version, text, there: !self.shared, saved: false, changed: tick, changed_at: now, took: None });
+        let owed = self.open.get(key).map_or(0, |old| self.owed_after(key, old, now));
+        let there = !self.shared;
+        self.open.insert(key.clone(), Open { version, text, there, saved: false, changed: tick, changed_at: now, took: None, owed });
         (self.changed, self.changed_at) = (tick, Some(now));
     }
 
@@ -229,9 +254,8 @@ impl Ledger {
     /// The server published.
     pub(crate) fn published(&mut self, key: &DocKey, version: Option<i32>, items: Vec<Diagnostic>, now: Instant) {
         let tick = self.next();
-        if let Some(open) = self.open.get_mut(key)
-            && version.is_none_or(|version| version >= open.version)
-        {
+        let open = self.open.get_mut(key);
+        if let Some(open) = open.filter(|open| version.is_none_or(|version| version >= open.version) && !open.is_owed(version)) {
             open.took = Some(now.duration_since(open.changed_at));
             self.heard += 1;
         }
@@ -244,11 +268,24 @@ impl Ledger {
         if !self.has_room(key) || (items.is_empty() && !self.open.contains_key(key) && !self.found.contains_key(key)) {
             return;
         }
+        // How soon it was said tells more than how often, once that is known.
+        let unsure = self.open.get_mut(key).is_some_and(|open| open.pays(version)) && self.latency.usual().is_none();
         let found = self.found.entry(key.clone()).or_default();
-        found.push = Some(Push { version, tick, at: now, items: items.into() });
+        found.push = Some(Push { version, tick, at: now, items: items.into(), unsure });
         if items_gone(found) && !self.open.contains_key(key) {
             self.found.remove(key);
         }
+    }
+
+    /// What may still come about a text and those before it, when another one takes its place.
+    fn owed_after(&self, key: &DocKey, old: &Open, now: Instant) -> u32 {
+        let push = self.found.get(key).and_then(|found| found.push.as_ref()).filter(|push| push.tick > old.changed);
+        // One that answers several texts at once is not doubted for ever.
+        let rested = push.is_some_and(|push| {
+            let took = push.at.duration_since(old.changed_at);
+            now.duration_since(push.at) >= (took * PATIENCE).max(CALM)
+        });
+        if rested || (old.owed == 0 && old.took.is_some()) { 0 } else { old.owed + 1 }
     }
 
     fn has_room(&self, key: &DocKey) -> bool {

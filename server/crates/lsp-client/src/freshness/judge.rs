@@ -5,12 +5,7 @@
 use tokio::time::Instant;
 use workspace::DocKey;
 
-use super::{Ledger, Open, Pending, Proof, Push, State, Tick};
-
-/// How many times the usual a silent server is waited for.
-const PATIENCE: u32 = 4;
-/// How long other files are waited for at most, once the document itself is fresh.
-const CALM: std::time::Duration = std::time::Duration::from_millis(500);
+use super::{CALM, Ledger, Open, PATIENCE, Pending, Proof, Push, State, Tick};
 
 /// A server whose usual time is not known may need so long to come from an older text to this one: what it publishes without a version before that may be of the older one.
 const UNKNOWN: std::time::Duration = std::time::Duration::from_secs(1);
@@ -103,6 +98,7 @@ impl Ledger {
             {
                 fresh(Proof::Idle)
             }
+            Some(push) if after(&push) && push.unsure => State::Pending(Pending::Unnamed).into(),
             Some(push) if after(&push) && push.version.is_none() => {
                 let took = push.at.duration_since(open.changed_at);
                 // Without experience: as long again as it took.

@@ -129,6 +129,21 @@ fn what_is_published_at_once_may_be_of_the_older_text() {
 }
 
 #[test]
+fn without_versions_what_may_be_about_an_older_text_proves_nothing() {
+    let mut world = World::new();
+    // What it says first may still be its answer to the opening.
+    world.change("a").after(100).change("a").after(10).publish("a", None).after(3_600_000);
+    assert_eq!(world.told("a"), UNNAMED);
+    world.publish("a", None).after(7_200_000);
+    assert_eq!(world.told("a"), "fresh by Settled", "the second one cannot be");
+    // One that answers several texts at once is doubted until it was quiet for long, not for ever.
+    world.change("a").change("a").after(10).publish("a", None).after(1000);
+    assert_eq!(world.told("a"), UNNAMED);
+    world.change("a").after(10).publish("a", None).after(1000);
+    assert_eq!(world.told("a"), "fresh by Settled");
+}
+
+#[test]
 fn what_is_usual_is_learned() {
     let mut world = World::new();
     // It always publishes twice, after 100 and 130 ms.

@@ -75,7 +75,8 @@ pub(super) async fn one(slot: Arc<Slot>, key: DocKey, budget: Budget, cancel: &C
         }
     };
     slot.touch();
-    if matches!(state, State::Pending(Pending::Checking | Pending::Check(_))) && Instant::now() >= by(&state, deadlines) {
+    if matches!(state, State::Pending(Pending::Checking | Pending::Unnamed | Pending::Check(_))) && Instant::now() >= by(&state, deadlines)
+    {
         slot.missed(budget.start, is_check(&state));
     }
     if is_unready(&state) {
