@@ -24,7 +24,7 @@ pub(super) fn report(env: &Env, dirs: &Dirs, report: &mut Report) {
         if name == "Neovim" {
             neovim(env, dirs, &version, report);
         } else {
-            self::helix(env, dirs, &path, report);
+            self::helix(env, dirs, &path, &version, report);
         }
     }
     for (program, extensions) in EXTENSIONS {
@@ -75,7 +75,13 @@ fn minor(version: &str) -> Option<u32> {
     version.split_once("v0.")?.1.split('.').next()?.parse().ok()
 }
 
-fn helix(env: &Env, dirs: &Dirs, program: &Path, report: &mut Report) {
+/// The year and month of `helix 25.01.1 (e7ac2fcd)`.
+fn month(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.strip_prefix("helix ")?.split(['.', ' ']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn helix(env: &Env, dirs: &Dirs, program: &Path, version: &str, report: &mut Report) {
     let Some(file) = setup::file(Editor::Helix, env, dirs) else { return };
     let config = file.with_file_name("config.toml");
     let text = |file: &Path| fs::read_to_string(file).unwrap_or_default();
@@ -91,6 +97,9 @@ fn helix(env: &Env, dirs: &Dirs, program: &Path, report: &mut Report) {
     }
     if let Err(why) = helix::starts(&text(&config)) {
         report.bad("editor", format!("{}:{why}", config.display()));
+    }
+    if month(version).is_some_and(|month| month < (25, 1)) {
+        report.row("editor", "  Interline is tested with Helix 25.01 and newer; this one is older");
     }
 }
 
@@ -115,6 +124,10 @@ fn started(env: &Env, file: &Path, command: Option<&str>, report: &mut Report) {
     let is_there = command.is_none_or(|command| Path::new(command).is_file() || paths::find_program(env, command).is_some());
     match command.filter(|_| !is_there) {
         None => report.row("editor", format!("  starts Interline by {}", file.display())),
+        Some(command) if Path::new(command).components().count() == 1 => {
+            let how = "`cargo install --path server` puts it into ~/.cargo/bin, which has to be on your editor's PATH";
+            report.bad("editor", format!("{} starts `{command}`, which is not on the PATH; {how}", file.display()));
+        }
         Some(command) => report.bad("editor", format!("{} starts `{command}`, which is not there", file.display())),
     }
 }
@@ -129,5 +142,13 @@ mod tests {
         assert_eq!(minor("NVIM v0.12.0-dev"), Some(12));
         assert_eq!(minor("NVIM v1.0"), None);
         assert_eq!(minor("nonsense"), None);
+    }
+
+    #[test]
+    fn versions_of_helix() {
+        assert_eq!(month("helix 25.01.1 (e7ac2fcd)"), Some((25, 1)));
+        assert_eq!(month("helix 23.10 (abc)"), Some((23, 10)));
+        assert_eq!(month("helix 25.07"), Some((25, 7)));
+        assert_eq!(month("nonsense"), None);
     }
 }
