@@ -85,13 +85,26 @@ pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    match plans.and_then(|plans| plans.iter().try_for_each(|plan| carry_out(plan, args.yes, args.dry_run))) {
+    match plans.and_then(|plans| carry_out_all(&plans, args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("interline setup: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// One answer may be all that comes: where somebody has answered, the end of input is a no to what is left.
+fn carry_out_all(plans: &[Plan], args: &SetupArgs) -> Result<(), SetupError> {
+    let mut answered = false;
+    for plan in plans {
+        match carry_out(plan, args.yes, args.dry_run) {
+            Err(SetupError::NobodyToAsk) if answered => output::note(&format!("Nothing was written to {}.", plan.file.display())),
+            done => done?,
+        }
+        answered |= plan.old.as_deref() != Some(&plan.new);
+    }
+    Ok(())
 }
 
 /// Shows a change, and makes it once the user agrees.
