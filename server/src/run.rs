@@ -13,7 +13,6 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -211,10 +210,9 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive
 
 /// The words of the command line, and what is piped in.
 fn prompt(args: &RunArgs) -> Result<String, String> {
-    let (dash, words): (Vec<&str>, Vec<&str>) = args.prompt.iter().map(String::as_str).partition(|word| *word == "-");
-    let (mut prompt, awaited) = (words.join(" "), !dash.is_empty());
+    let mut prompt = args.prompt.join(" ");
     if !std::io::stdin().is_terminal() {
-        let piped = piped(awaited || (prompt.is_empty() && args.command.is_none()))?;
+        let piped = piped(&prompt)?;
         let piped = String::from_utf8_lossy(&piped);
         if !piped.trim().is_empty() {
             if !prompt.is_empty() {
@@ -239,45 +237,23 @@ fn folder(args: &RunArgs, cwd: PathBuf) -> Result<PathBuf, String> {
     if folder.is_dir() { Ok(folder) } else { Err(format!("--dir {}: it is no folder", dir.display())) }
 }
 
-/// What is piped in, to its end. Scripts often leave a pipe open that nobody writes to: one that is not `awaited` counts only if something comes soon.
-fn piped(awaited: bool) -> Result<Vec<u8>, String> {
-    const PATIENCE: Duration = Duration::from_secs(3);
-    let (send, pieces) = std::sync::mpsc::channel();
+/// What is piped in, to its end. Who left a pipe open by mistake is told what is waited for.
+fn piped(prompt: &str) -> Result<Vec<u8>, String> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let (done, piped) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let mut piece = vec![0; 64 << 10];
-        loop {
-            let read = std::io::stdin().read(&mut piece).map(|length| piece[..length].to_vec());
-            let last = read.as_ref().map_or(true, Vec::is_empty);
-            // Nobody may wait for it any more.
-            if send.send(read).is_err() || last {
-                return;
-            }
-        }
+        let mut all = Vec::new();
+        // Nobody has gone: the other side waits.
+        drop(done.send(std::io::stdin().read_to_end(&mut all).map(|_| all)));
     });
-    let mut all = Vec::new();
-    let mut told = false;
-    loop {
-        let piece = match pieces.recv_timeout(PATIENCE) {
-            Err(RecvTimeoutError::Timeout) if all.is_empty() && !awaited => {
-                output::note(
-                    "interline: nothing came on standard input, and it is still open: going on without it (`-` as a further word waits for its end)",
-                );
-                return Ok(all);
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if !std::mem::replace(&mut told, true) {
-                    output::note("interline: reads standard input to its end");
-                }
-                continue;
-            }
-            Err(RecvTimeoutError::Disconnected) => return Ok(all),
-            Ok(piece) => piece.map_err(|error| format!("standard input cannot be read: {error}"))?,
-        };
-        if piece.is_empty() {
-            return Ok(all);
-        }
-        all.extend(piece);
-    }
+    let read = piped.recv_timeout(PATIENCE).or_else(|_| {
+        let hint = if prompt.is_empty() { "" } else { "; if there is none, start it with `< /dev/null`" };
+        output::note(&format!("interline: reads standard input to its end{hint}"));
+        piped.recv()
+    });
+    read.map_err(|error| error.to_string())
+        .and_then(|read| read.map_err(|error| error.to_string()))
+        .map_err(|error| format!("standard input cannot be read: {error}"))
 }
 
 async fn ask(engine: &Engine, args: &RunArgs, text: &str) -> Result<engine::Asked, EngineError> {
