@@ -39,8 +39,9 @@ async fn check(id: &str, command: &[&str], options: Value, files: Files) {
     assert!(std::process::Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
 
     assert_eq!(world.idle_at_last().await, "done");
+    world.flush().await;
     let told = results(&world).split_off(before);
-    let expect = format!("{id}: pending: server stopped: ");
+    let expect = format!("{id}: pending: server stopped: it was killed by signal 9");
     assert!(told[2].contains(&expect) && !told[2].contains("no new errors"), "{told:#?}");
     assert!(told[3].contains("quw"), "{told:#?}");
     world.engine.shutdown().await;
