@@ -134,20 +134,23 @@ async fn check(case: Case) {
     let mut world = open(case.id, &program(case.command), &case.options, case.files).await;
     let (file, (line, symbol)) = (case.files[0].0, case.at);
     let at = || json!({ "filePath": file, "line": line, "symbol": symbol });
-    // An index that is built in the background is complete when it knows all uses.
-    let knows_all = |told: &str| case.indexed.iter().all(|use_of| told.contains(use_of));
-    while !case.indexed.is_empty() && !knows_all(&turn(&mut world, vec![call("lsp_references", at())]).await[0]) {}
-    let got = turn(
-        &mut world,
+    // An index that is built in the background is complete when it knows all uses; a project that is loaded once more knows nothing meanwhile, and says so.
+    let knows_all = |got: &[String]| {
+        case.indexed.iter().all(|use_of| got[1].contains(use_of)) && !got.iter().any(|told| told.contains("is still at work"))
+    };
+    let calls = || {
         vec![
             call("lsp_definition", at()),
             call("lsp_references", at()),
             call("lsp_hover", at()),
             call("lsp_symbols", json!({ "filePath": file })),
             call("lsp_symbols", json!({ "symbol": symbol })),
-        ],
-    )
-    .await;
+        ]
+    };
+    let mut got = turn(&mut world, calls()).await;
+    while !knows_all(&got) {
+        got = turn(&mut world, calls()).await;
+    }
     assert!(got[0].starts_with(case.definition), "definition: {}", got[0]);
     for reference in case.references {
         assert!(got[1].contains(reference), "references: {}", got[1]);
