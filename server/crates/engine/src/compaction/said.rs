@@ -46,8 +46,9 @@ impl Said {
     }
 
     fn read(&mut self, summary: &str) {
-        let Some((_, list)) = summary.rsplit_once(HEADING) else { return };
-        for line in list.trim_start().lines() {
+        // A line of its own: a message that quotes it stands in a JSON string.
+        let Some((_, list)) = summary.rsplit_once(&format!("\n{HEADING}\n")) else { return };
+        for line in list.lines() {
             match line.strip_prefix("- ").map(serde_json::from_str) {
                 _ if line == OLDER => self.older = true,
                 Some(Ok(message)) => self.messages.push_back(message),
@@ -94,7 +95,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for all in [said(&["one", "two\nlines \"quoted\"", "drei: ä"], false), said(&["one"], true), said(&[], true)] {
+        let quotes = format!("you wrote:\n{HEADING}\n- \"x\"");
+        for all in [
+            said(&["one", "two\nlines \"quoted\"", "drei: ä"], false),
+            said(&["one", &quotes, "three"], false),
+            said(&["one"], true),
+            said(&[], true),
+        ] {
             let mut again = Said::default();
             again.read(&format!("The summary.\n\n{}\nand more\n- \"no message\"", all.clone().list(1000)));
             assert_eq!(again, all);
