@@ -75,6 +75,11 @@ fn a_command_is_carried_out_and_never_said_to_the_model() {
     assert!(model.request(2).to_string().contains("Ship it in silence."), "{}", model.request(2));
     assert!(model.request(2).to_string().contains("First."), "the copy has what was said");
 
+    for option in [["--file", "a.txt"], ["--agent", "plan"], ["--variant", "high"], ["--max-steps", "2"]] {
+        let refused = run(&desk, &["/compact", option[0], option[1]], "");
+        let told = String::from_utf8_lossy(&refused.stderr).contains(&format!("so {} would have no effect", option[0]));
+        assert!(!refused.status.success() && told, "{refused:?}");
+    }
     // The copy is the last session.
     let summarised = run(&desk, &["/compact"], "");
     assert!(summarised.status.success(), "{summarised:?}");

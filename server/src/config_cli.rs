@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use config::{Dirs, Env};
 
-use crate::output;
+use crate::{configuration, output};
 
 /// What it takes.
 #[derive(Args)]
@@ -24,8 +24,7 @@ pub fn config(args: &ConfigArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
         output::line(&format!("{:#}", config::json_schema()));
         return ExitCode::SUCCESS;
     }
-    let (shown, problems) = config::explain(env, dirs, cwd);
-    output::write(&shown);
-    problems.iter().for_each(|problem| output::note(&problem.to_string()));
+    output::write(&config::explain(env, dirs, cwd));
+    configuration::load(env, dirs, cwd).problems.iter().for_each(|problem| output::note(&problem.to_string()));
     ExitCode::SUCCESS
 }

@@ -30,6 +30,17 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
         );
         loaded.problems.push(Problem { file: file.to_owned(), line: 1, column: 1, message, severity: Severity::Warning });
     }
+    if let Some(named) = &loaded.config.shell {
+        let used = engine::usable_shell(Some(named));
+        if used != Path::new(named) {
+            let (file, line, column) = placed(&loaded, "shell");
+            let message = format!(
+                "\"shell\": {named} is not there, or none of bash, zsh, ksh, dash and sh, as which commands are checked; {} runs them",
+                used.display()
+            );
+            loaded.problems.push(Problem { file, line, column, message, severity: Severity::Warning });
+        }
+    }
     for unusable in Servers::configured(loaded.config.other.get("lsp")).1 {
         let (file, line, column) = placed(&loaded, &format!("lsp.{}", unusable.id));
         let message = format!("\"lsp.{}\": {}; it is left out", unusable.id, unusable.why);
@@ -56,6 +67,24 @@ mod tests {
         let [problem] = &loaded.problems[..] else { panic!("{:?}", loaded.problems) };
         let told = problem.to_string();
         assert!(told.starts_with("OPENCODE_AUTH_CONTENT:1:1: warning: \"https://corp.example\"") && !told.contains("SECRET"), "{told}");
+    }
+
+    #[test]
+    fn a_shell_that_cannot_be_used_is_told_with_what_runs_instead() {
+        let check = |shell: &str, expect: &[&str]| {
+            let temp = tempfile::tempdir().unwrap();
+            let home = temp.path().display().to_string();
+            std::fs::create_dir_all(temp.path().join(".config/interline")).unwrap();
+            std::fs::write(temp.path().join(".config/interline/interline.json"), format!("{{\"shell\": \"{shell}\"}}")).unwrap();
+            let env = Env::from_pairs([("HOME", home.as_str())]);
+            let problems = load(&env, &Dirs { managed: Vec::new(), ..Dirs::from_env(&env) }, temp.path()).problems;
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert!(told.len() == expect.len() && told.iter().zip(expect).all(|(told, part)| told.contains(part)), "{shell}: {told:?}");
+        };
+        check("bash", &[]);
+        check("/bin/sh", &[]);
+        check("fish", &["interline.json:1:2: warning: \"shell\": fish is not there, or none of bash"]);
+        check("/nowhere/bash", &["sh runs them"]);
     }
 
     #[test]

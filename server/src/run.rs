@@ -256,8 +256,27 @@ fn piped(prompt: &str) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("standard input cannot be read: {error}"))
 }
 
+/// What bears on a message alone, where none is sent.
+fn without_effect(args: &RunArgs) -> Option<&'static str> {
+    let given = [
+        ("--file", !args.file.is_empty()),
+        ("--agent", args.agent.is_some()),
+        ("--variant", args.variant.is_some()),
+        ("--max-steps", args.max_steps.is_some()),
+    ];
+    given.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
+}
+
 async fn ask(engine: &Engine, args: &RunArgs, text: &str) -> Result<engine::Asked, EngineError> {
     let order = order::of(args.command.as_deref(), text, |name| engine.knows_command(name)).map_err(EngineError::Nothing)?;
+    if order == Order::Compact
+        && let Some(option) = without_effect(args)
+    {
+        let why = format!(
+            "/compact sends no message, so {option} would have no effect: leave it out (`--model` names the model that summarises)"
+        );
+        return Err(EngineError::Nothing(why));
+    }
     let nothing = || EngineError::Nothing("there is no session to continue in this project".into());
     let mut session = match &args.session {
         Some(id) => Some(engine.open_session(&SessionId::from(id.as_str())).await?.id),

@@ -126,6 +126,28 @@ fn doctor_is_content_only_if_a_turn_could_run() {
 }
 
 #[test]
+fn what_a_configuration_lacks_or_leaves_out_is_told_beside_it() {
+    let home = Home::new();
+    home.write("data/opencode/auth.json", r#"{"https://corp.example": {"type": "wellknown", "key": "K", "token": "SECRET"}}"#);
+    home.write("config/interline/interline.json", r#"{"shell": "fish"}"#);
+    home.write(
+        "project/opencode.json",
+        r#"{"formatter": {"mine": {"command": ["./fmt", "$FILE"], "extensions": [".x"]}}, "theme": "nord"}"#,
+    );
+    let (code, out, err) = home.run(&["config"], "");
+    assert!(code == Some(0) && out.contains("\"fish\"") && !err.contains("SECRET"), "{out}{err}");
+    for told in [
+        "\"theme\" has no effect",
+        "\"formatter.mine\" is a program that the project brings",
+        "login at an organisation's",
+        "fish is not there",
+    ] {
+        assert_eq!(err.matches(told).count(), 1, "{told}: {err}");
+    }
+    assert_eq!(err.lines().count(), 4, "{err}");
+}
+
+#[test]
 fn models_are_names_alone() {
     let home = Home::new();
     let (code, out, err) = home.run(&["models"], "");

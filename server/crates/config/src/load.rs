@@ -112,15 +112,11 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     loaded
 }
 
-/// The same as JSON with a comment behind each value that says which line of which file it comes from, and the problems. What may be a secret is left out.
+/// The same as JSON with a comment behind each value that says which line of which file it comes from. What may be a secret is left out.
 #[must_use]
-pub fn explain(env: &Env, dirs: &Dirs, cwd: &Path) -> (String, Vec<Problem>) {
+pub fn explain(env: &Env, dirs: &Dirs, cwd: &Path) -> String {
     let loader = read(env, dirs, cwd, Some(Origins::default()));
-    let shown = loader.origins.map(|origins| origins.show(&loader.merged, cwd, &dirs.home)).unwrap_or_default();
-    let mut loaded = loader.loaded;
-    loaded.config = decode(loader.merged, &mut loaded.problems);
-    loaded.problems.extend(skills::find(&loaded, env, dirs, cwd).1);
-    (shown, loaded.problems)
+    loader.origins.map(|origins| origins.show(&loader.merged, cwd, &dirs.home)).unwrap_or_default()
 }
 
 fn read<'a>(env: &'a Env, dirs: &'a Dirs, cwd: &'a Path, origins: Option<Origins>) -> Loader<'a> {

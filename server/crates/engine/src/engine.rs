@@ -180,7 +180,7 @@ impl Engine {
             guides: Arc::new(guides),
             formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
             siblings: Arc::new(Siblings::new(&deps.config, deps.places.directory.clone(), shared_servers, deps.editor)),
-            shell: usable_shell(shell),
+            shell: usable_shell(shell.as_deref()),
             home: deps.home,
             interactive: deps.interactive,
             limits: tools::Limits { lines: output.max_lines, bytes: output.max_bytes },
@@ -633,8 +633,9 @@ impl Engine {
     }
 }
 
-/// The user's shell, if it speaks the language that commands are checked in; else bash, else sh.
-fn usable_shell(named: Option<String>) -> PathBuf {
+/// The shell that runs commands: the named one, if it speaks the language that commands are checked in; else bash, else sh.
+#[must_use]
+pub fn usable_shell(named: Option<&str>) -> PathBuf {
     let named = named.map(PathBuf::from).filter(|path| {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         matches!(name, "bash" | "sh" | "dash" | "zsh" | "ksh") && (path.components().count() == 1 || path.exists())

@@ -51,7 +51,7 @@ mod worker;
 
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, Recorded, StopReason, UndoReport, Waiting};
 pub use budget::dollars;
-pub use engine::{Brought, Deps, Engine};
+pub use engine::{Brought, Deps, Engine, usable_shell};
 pub use extras::{hook_identity, tool_identity};
 pub use foreign::{
     Named as Foreign, NamedProvider as ForeignProvider, named as foreign_servers, programs as foreign_programs,
