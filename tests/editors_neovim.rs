@@ -8,7 +8,7 @@ use std::{path::Path, process::Command};
 
 use interline_tests::{
     editors::{Desk, Editor, Person, installed},
-    main_job,
+    main_job, stories,
 };
 
 #[test]
@@ -32,6 +32,11 @@ fn real_neovim_asks_allows_undoes_and_saves() {
 #[test]
 fn real_neovim_is_left_in_mid_turn_and_resumes() {
     main_job::leave_and_resume(Editor::Neovim);
+}
+
+#[test]
+fn real_neovim_choice_ends_the_selection() {
+    stories::changes::accept_selected(Editor::Neovim);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use interline_tests::{
     editors::{Desk, Editor, Person},
     scripted_model::{Reply, ScriptedModel},
+    stories,
     terminal::ENTER,
 };
 use serde_json::json;
@@ -35,6 +36,11 @@ fn real_neovim_plugin_asks_by_motion() {
     let asked = model.request(1).to_string();
     assert!(asked.contains("selected lines 1-2 of main.lua") && asked.contains("What is this?"), "{asked}");
     person.leave("qa!");
+}
+
+#[test]
+fn real_neovim_plugin_choice_ends_the_selection() {
+    stories::changes::accept_selected(Editor::Plugin);
 }
 
 #[test]

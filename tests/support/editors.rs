@@ -343,7 +343,7 @@ impl Person {
     /// Picks the code action whose title holds `title`, where the cursor is.
     pub fn pick(&self, title: &str) -> &Self {
         match self.editor {
-            Editor::Neovim | Editor::Plugin => self.pick_number("gra", title, ""),
+            Editor::Neovim | Editor::Plugin => self.pick_number("gra", title),
             Editor::Helix => self.pick_marked(" a", title),
         }
     }
@@ -353,8 +353,7 @@ impl Person {
         match self.editor {
             Editor::Neovim | Editor::Plugin => {
                 self.keys("V").see("-- VISUAL LINE --");
-                // Neovim leaves the list on the screen and the lines selected until the next key.
-                self.pick_number("gra", title, ESC).miss("-- VISUAL LINE --")
+                self.pick_number("gra", title).miss("-- VISUAL LINE --")
             }
             Editor::Helix => self.pick_marked("x a", title),
         }
@@ -371,7 +370,7 @@ impl Person {
     }
 
     /// Neovim's menu: a numbered list that waits for a number.
-    fn pick_number(&self, keys: &str, title: &str, then: &str) -> &Self {
+    fn pick_number(&self, keys: &str, title: &str) -> &Self {
         let number = |line: String| {
             line.split_once(": ").filter(|(_, entry)| entry.contains(title)).and_then(|(number, _)| number.trim().parse::<u32>().ok())
         };
@@ -380,7 +379,7 @@ impl Person {
             .keys(keys)
             .wait_for(&format!("{title:?} in the list"), |screen| screen.has("Type number") && listed(screen).is_some());
         let number = self.terminal.look(listed).expect("the entry that was just seen");
-        self.keys(&format!("{number}{ENTER}{then}"));
+        self.keys(&format!("{number}{ENTER}"));
         self.terminal.wait_for("the list to go", |screen| listed(screen).is_none());
         self
     }
@@ -406,6 +405,7 @@ fn plugin_configuration() -> String {
         vim.g.interline = {{ chat = {{ split = 'botright', size = 14 }}, prompt = {{ idle = false }}, hunks = {{ deleted = false }} }}\n\
         vim.keymap.set({{ 'n', 'x' }}, '<Space>a', '<Plug>(interline-ask)')\n\
         vim.keymap.set('n', '<Space>p', '<Plug>(interline-prompt)')\n\
+        vim.keymap.set('x', 'gra', vim.lsp.buf.code_action)\n\
         vim.keymap.set('n', ']h', '<Plug>(interline-next)')\n\
         vim.keymap.set('n', '[h', '<Plug>(interline-prev)')\n\
         vim.o.statusline = \"%t %m line %l. %{{v:lua.require'interline'.status()}}\"\n",

@@ -21,6 +21,16 @@ else
   })
 end
 
+-- Neovim's own menu of actions leaves the selection on, and Neovim then shows nothing new for four seconds.
+vim.api.nvim_create_autocmd('LspRequest', {
+  callback = function(event)
+    local request = event.data.request
+    if request.type == 'pending' and request.method == 'workspace/executeCommand' and vim.fn.mode():find('[vV\22]') then
+      vim.cmd.normal({ '\27', bang = true })
+    end
+  end,
+})
+
 -- Everything is a code action: `gra` since Neovim 0.11. A shorter key, for a selection too:
 -- vim.keymap.set({ 'n', 'x' }, '<leader>i', vim.lsp.buf.code_action, { desc = 'Interline' })
 

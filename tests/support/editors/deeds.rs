@@ -151,7 +151,7 @@ impl Person {
 
     /// Chooses from a list that Neovim shows by itself.
     pub fn choose(&self, entry: &str) -> &Self {
-        self.pick_number("", entry, "")
+        self.pick_number("", entry)
     }
 
     /// Takes the last turn back.
@@ -218,7 +218,7 @@ impl Person {
         match self.editor {
             Editor::Plugin => {
                 // There is one.
-                self.command("Interline sessions").pick_number("", "1", "").see("the session is")
+                self.command("Interline sessions").pick_number("", "1").see("the session is")
             }
             Editor::Neovim | Editor::Helix => self.server_command("interline.session.open"),
         }

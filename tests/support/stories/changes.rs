@@ -106,6 +106,13 @@ pub fn accept_hunk(editor: Editor) {
     person.leave("qa!");
 }
 
+/// A choice for a selection ends the selection at once: otherwise Neovim shows nothing new for seconds.
+pub fn accept_selected(editor: Editor) {
+    let (_stage, person) = changed(editor);
+    person.pick_on_line("accept this change").see_no_mark_on(NEW);
+    person.leave("qa!");
+}
+
 /// A rejected change is taken back.
 pub fn reject_hunk(editor: Editor) {
     let (_stage, person) = changed(editor);

@@ -88,6 +88,16 @@ function M.enable()
       end,
     })
   end
+  -- Neovim's own menu of actions leaves the selection on, and Neovim then shows nothing new for four seconds.
+  vim.api.nvim_create_autocmd('LspRequest', {
+    group = group,
+    callback = function(event)
+      local request = event.data.request
+      if request.type == 'pending' and request.method == 'workspace/executeCommand' and vim.fn.mode():find('[vV\22]') then
+        vim.cmd.normal({ '\27', bang = true })
+      end
+    end,
+  })
   -- What one leaves is where one was; where nothing is left the pause tells.
   vim.api.nvim_create_autocmd({ 'CursorHold', 'BufLeave' }, {
     group = group,
