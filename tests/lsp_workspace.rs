@@ -60,3 +60,63 @@ fn a_command_sees_unsaved_text_and_its_change_comes_back() {
         editor.wait_text("a.txt", "head\nMIDDLE\nunsaved words\n");
     }
 }
+
+#[test]
+fn a_folder_that_is_added_is_a_part_of_the_project_until_it_is_removed() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("other/b.txt", "needle\n");
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    let folder = |name: &str| json!({ "uri": editor.uri(desk.at(name).to_str().expect("its name is text")), "name": name });
+    let change = |added: &[&str], removed: &[&str]| {
+        let all = |names: &[&str]| names.iter().map(|name| folder(name)).collect::<Vec<_>>();
+        editor.notify("workspace/didChangeWorkspaceFolders", json!({ "event": { "added": all(added), "removed": all(removed) } }));
+    };
+    let other = desk.at("other").display().to_string();
+    let command = format!("echo more >> {other}/b.txt");
+    change(&["other"], &[]);
+    model.script([
+        Reply::Call("grep", json!({ "pattern": "needle", "path": other })),
+        Reply::Call("bash", json!({ "command": command, "description": "Add a line" })),
+        Reply::Text("Done."),
+    ]);
+    editor.ask("Look, and write.");
+    let told = model.request(2).to_string();
+    assert!(told.contains("b.txt:"), "{told}");
+    assert_eq!(desk.read("other/b.txt"), "needle\nmore\n");
+    editor.command("interline.undo", json!({})).expect("what the command changed is known");
+    assert!(editor.wait_message().contains("Undone"));
+    assert_eq!(desk.read("other/b.txt"), "needle\n");
+
+    change(&[], &["other"]);
+    model.script([Reply::Call("grep", json!({ "pattern": "needle", "path": other })), Reply::Text("Refused.")]);
+    let before = editor.begun();
+    editor.command("interline.ask", json!({ "text": "Look again." })).expect("it is taken");
+    let (_, prompt) = editor.wait_diagnostic("permission");
+    assert!(prompt["message"].as_str().is_some_and(|words| words.contains("other")), "{prompt}");
+    editor.command("interline.permit", json!({ "reply": "reject", "message": "no" })).expect("it waits");
+    editor.idle_after(before);
+
+    change(&["."], &["project"]);
+    assert!([editor.wait_message(), editor.wait_message()].iter().any(|told| told.contains("stays the project's folder")));
+}
+
+#[test]
+fn a_configuration_that_changes_is_told_once_when_a_message_is_sent() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("project/opencode.json", "{}");
+    model.script([Reply::Text("1."), Reply::Text("2."), Reply::Text("3."), Reply::Text("4.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.ask("First.");
+    assert_eq!(editor.take_messages(), Vec::<String>::new());
+    desk.write("project/opencode.json", "{\"permission\": {\"bash\": \"deny\"}}");
+    desk.write("project/.opencode/command/ship.md", "Ship it.\n");
+    editor.ask("Second.");
+    let told = editor.wait_message();
+    assert!(told.contains("opencode.json") && told.contains(".opencode/command") && told.contains("after a restart"), "{told}");
+    editor.ask("Third.");
+    desk.write("project/opencode.json", "{}");
+    editor.ask("As it was.");
+    assert_eq!(editor.take_messages(), Vec::<String>::new());
+}

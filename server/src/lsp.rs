@@ -14,6 +14,7 @@ mod countdown;
 pub mod documents;
 pub mod editor_workspace;
 mod face;
+mod folders;
 mod hunks;
 mod lenses;
 mod marks;

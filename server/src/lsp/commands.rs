@@ -197,6 +197,7 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
 
 async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     let started = face.started().await;
+    face.look_at_configuration(&started);
     let place = match &ask.uri {
         Some(uri) => face.place(uri, ask.range).await,
         None => None,
@@ -240,6 +241,7 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
 /// Sends what stands under the last `## You` of the chat.
 async fn send(face: &Face) -> Result<Option<Value>> {
     let started = face.started().await;
+    face.look_at_configuration(&started);
     let Some(document) = face.documents().find(&face.chat_key()).await else {
         face.show_chat().await;
         return Err(sentence("The chat was not open; it is shown now. Write under the last \"## You\" and send again."));

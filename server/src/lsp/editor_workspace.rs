@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a file that is open is changed through the editor alone; the one exception is the text that a command is shown, which is journalled.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use workspace::{Applied, ApplyError, Change, DocKey, Edits, Foretold, Origin, Re
 
 use crate::lsp::client::Client;
 use crate::lsp::documents::{Documents, OpenDocument};
+use crate::lsp::folders::Folders;
 use edit::Editing;
 pub use edit::Made;
 use saves::Saves;
@@ -29,7 +30,7 @@ mod shell;
 /// The project's text as the editor shows it.
 pub struct EditorWorkspace {
     editing: Editing,
-    roots: Vec<PathBuf>,
+    folders: Folders,
     journal: SharedJournal,
     journal_folder: PathBuf,
     saves: Arc<Saves>,
@@ -40,16 +41,15 @@ pub struct EditorWorkspace {
 type SharedJournal = Arc<Mutex<Journal>>;
 
 impl EditorWorkspace {
-    /// Over the open documents and the project's folders, of which there must be one at least. `data` is Interline's data folder. Reads nothing yet.
+    /// Over the open documents and the project's folders. `data` is Interline's data folder. Reads nothing yet.
     /// To be called within a tokio runtime.
     #[must_use]
-    pub fn start(client: Client, documents: Documents, roots: Vec<PathBuf>, data: PathBuf) -> Arc<Self> {
-        let root = roots.first().cloned().unwrap_or_else(|| PathBuf::from("/"));
-        let journal_folder = data.join("unsaved").join(snapshot_folder(&data, &root).file_name().unwrap_or_default());
+    pub fn start(client: Client, documents: Documents, folders: Folders, data: PathBuf) -> Arc<Self> {
+        let journal_folder = data.join("unsaved").join(snapshot_folder(&data, &folders.first()).file_name().unwrap_or_default());
         let journal = Arc::new(Mutex::new(Journal::open(journal_folder.clone())));
         let saves = Saves::start(&documents, Arc::clone(&journal));
-        let shell = ShellFolders::new(&data, &roots);
-        Arc::new(Self { editing: Editing::new(client, documents), roots, journal, journal_folder, saves, shell })
+        let shell = ShellFolders::new(&data, &folders.all());
+        Arc::new(Self { editing: Editing::new(client, documents), folders, journal, journal_folder, saves, shell })
     }
 
     /// Edits an open document: as `apply` of one change. The chat is written so.
@@ -70,13 +70,13 @@ impl EditorWorkspace {
             drop(lock);
             made
         };
-        run(edit, key_of(&self.roots)).await
+        run(edit, key_of(&self.folders)).await
     }
 
     /// Puts right what a crashed process left behind on the disk. To be called once, in the background, when the editor is ready; what it returns is for
     /// the user.
     pub async fn recover(&self) -> Vec<Recovered> {
-        let (folder, project) = (self.journal_folder.clone(), self.root().to_owned());
+        let (folder, project) = (self.journal_folder.clone(), self.folders.first());
         blocking(move || workspace::flush::recover(&folder, &project)).await.unwrap_or_default()
     }
 
@@ -90,16 +90,12 @@ impl EditorWorkspace {
         let journal = Arc::clone(&self.journal);
         blocking(move || journal.lock().unwrap_or_else(PoisonError::into_inner).close()).await;
     }
-
-    fn root(&self) -> &Path {
-        self.roots.first().map_or(Path::new("/"), PathBuf::as_path)
-    }
 }
 
 #[async_trait]
 impl Workspace for EditorWorkspace {
     fn roots(&self) -> Vec<PathBuf> {
-        self.roots.clone()
+        self.folders.all()
     }
 
     async fn read(&self, key: &DocKey) -> Result<Snapshot, ReadError> {
@@ -119,7 +115,7 @@ impl Workspace for EditorWorkspace {
 
     async fn apply(&self, changes: Vec<Change>, cancel: &CancellationToken) -> Result<Vec<Applied>, ApplyError> {
         let (editing, cancel) = (self.editing.clone(), cancel.clone());
-        run(async move { changes::apply(&editing, changes, None, &cancel).await }, key_of(&self.roots)).await
+        run(async move { changes::apply(&editing, changes, None, &cancel).await }, key_of(&self.folders)).await
     }
 
     async fn apply_foretold(
@@ -129,7 +125,7 @@ impl Workspace for EditorWorkspace {
         note: Arc<dyn Foretold>,
     ) -> Result<Vec<Applied>, ApplyError> {
         let (editing, cancel) = (self.editing.clone(), cancel.clone());
-        run(async move { changes::apply(&editing, changes, Some(note), &cancel).await }, key_of(&self.roots)).await
+        run(async move { changes::apply(&editing, changes, Some(note), &cancel).await }, key_of(&self.folders)).await
     }
 
     async fn prepare_shell(&self, cancel: &CancellationToken) -> Result<Box<dyn ShellRun>, ApplyError> {
@@ -161,8 +157,8 @@ fn snapshot(document: OpenDocument) -> Snapshot {
     }
 }
 
-fn key_of(roots: &[PathBuf]) -> DocKey {
-    DocKey::file(roots.first().map_or(Path::new("/"), PathBuf::as_path))
+fn key_of(folders: &Folders) -> DocKey {
+    DocKey::file(folders.first())
 }
 
 /// In a task of its own, which goes on if the caller goes.

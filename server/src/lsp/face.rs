@@ -5,9 +5,9 @@
 //! **Invariant:** nothing is read, opened or started before a request needs it, but the recovery of what a crash left behind.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use config::{Dirs, Env, Loaded, Severity};
+use config::{Dirs, Env, Loaded, Severity, Stamps};
 use engine::{Brought, Deps, Engine, Places};
 use lsp_client::EditorSays;
 use lsp_types::{MessageType, Position, Range, Url};
@@ -22,6 +22,7 @@ use crate::lsp::chat::Chat;
 use crate::lsp::client::Client;
 use crate::lsp::documents::{Documents, OpenDocument};
 use crate::lsp::editor_workspace::EditorWorkspace;
+use crate::lsp::folders::Folders;
 use crate::lsp::hunks::{self, Hunks};
 use crate::lsp::marks::Marks;
 use crate::lsp::positions;
@@ -40,8 +41,9 @@ struct Inner {
     jobs: Arc<Jobs>,
     editor: Arc<EditorSays>,
     board: Board,
-    hunks: std::sync::OnceLock<Hunks>,
+    hunks: OnceLock<Hunks>,
     focus: Mutex<Option<(DocKey, Range)>>,
+    folders: OnceLock<Folders>,
     workspace: OnceCell<Arc<EditorWorkspace>>,
     started: OnceCell<Arc<Started>>,
 }
@@ -52,6 +54,8 @@ pub struct Started {
     pub engine: Engine,
     /// The configuration, for commands and completions.
     pub loaded: Loaded,
+    /// Whether its files are still as they were.
+    stamps: Mutex<Stamps>,
     /// The chat buffer.
     pub chat: Chat,
     /// Prompts, as diagnostics.
@@ -67,9 +71,9 @@ impl Face {
         let dirs = Dirs::from_env(&env);
         let board = Board::new(client.clone(), documents.clone());
         let (jobs, editor) = (Arc::default(), Arc::default());
-        let (hunks, workspace, started) = (std::sync::OnceLock::new(), OnceCell::new(), OnceCell::new());
+        let (hunks, folders, workspace, started) = (OnceLock::new(), OnceLock::new(), OnceCell::new(), OnceCell::new());
         let focus = Mutex::default();
-        Self(Arc::new(Inner { client, documents, env, dirs, jobs, editor, board, hunks, focus, workspace, started }))
+        Self(Arc::new(Inner { client, documents, env, dirs, jobs, editor, board, hunks, focus, folders, workspace, started }))
     }
 
     /// The editor.
@@ -90,17 +94,53 @@ impl Face {
         &self.0.editor
     }
 
-    /// The project's folders, absolute, at least one.
+    /// The project's folders, absolute.
     #[must_use]
-    pub fn roots(&self) -> Vec<PathBuf> {
-        let roots = self.client().caps().roots.clone();
-        if roots.is_empty() { vec![std::env::current_dir().unwrap_or_else(|_| "/".into())] } else { roots }
+    pub fn folders(&self) -> &Folders {
+        self.0.folders.get_or_init(|| {
+            let mut roots = self.client().caps().roots.clone().into_iter();
+            let first = roots.next().unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| "/".into()));
+            Folders::new(first, roots.collect())
+        })
     }
 
     /// The project's first folder.
     #[must_use]
     pub fn root(&self) -> PathBuf {
-        self.roots().swap_remove(0)
+        self.folders().first()
+    }
+
+    /// The user has added folders to the project, and removed others.
+    pub fn change_folders(&self, added: Vec<PathBuf>, removed: &[PathBuf]) {
+        let (refused, client) = (self.folders().change(added, removed, &self.0.dirs.home), self.client().clone());
+        tokio::spawn(async move {
+            for refused in refused {
+                client.show_message(MessageType::WARNING, format!("Interline: {refused}.")).await;
+            }
+        });
+    }
+
+    /// Says, once, which files of the configuration have changed since they were read. To be called when a message is sent, which it does not hold up.
+    pub fn look_at_configuration(&self, started: &Arc<Started>) {
+        let (started, client, root) = (Arc::clone(started), self.client().clone(), self.root());
+        tokio::spawn(async move {
+            let look = move || started.stamps.lock().unwrap_or_else(PoisonError::into_inner).changed(&started.loaded.looked_at);
+            let changed = tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "whether the configuration has changed is not known");
+                Vec::new()
+            });
+            if changed.is_empty() {
+                return;
+            }
+            let names: Vec<_> = changed.iter().map(|path| path.strip_prefix(&root).unwrap_or(path).display().to_string()).collect();
+            let (names, how) = (names.join(", "), client.caps().restart());
+            client
+                .show_message(
+                    MessageType::WARNING,
+                    format!("Interline: changed since it was read: {names}. It counts after a restart{how}."),
+                )
+                .await;
+        });
     }
 
     /// The catalogue of models.
@@ -111,8 +151,9 @@ impl Face {
 
     /// The project's text.
     pub async fn workspace(&self) -> Arc<EditorWorkspace> {
-        let make =
-            || async { EditorWorkspace::start(self.client().clone(), self.documents().clone(), self.roots(), self.0.dirs.data.clone()) };
+        let make = || async {
+            EditorWorkspace::start(self.client().clone(), self.documents().clone(), self.folders().clone(), self.0.dirs.data.clone())
+        };
         Arc::clone(self.0.workspace.get_or_init(make).await)
     }
 
@@ -135,7 +176,7 @@ impl Face {
                 encoding: self.client().caps().encoding,
                 plugin: self.client().caps().plugin,
                 store: self.0.dirs.data.join("interline.db"),
-                roots: self.roots(),
+                folders: self.folders().clone(),
                 chat: self.chat_key(),
             };
             Hunks::start(self.documents().clone(), places)
@@ -206,7 +247,8 @@ impl Face {
         let board = self.0.board.clone();
         let marks = Marks::start(self.client().clone(), self.documents().clone(), board, engine.clone(), self.chat_key());
         self.hunks().connect(engine.changes());
-        let started = Arc::new(Started { engine, loaded, chat, marks, progress: Tokens::default() });
+        let started = Arc::new(Started { engine, loaded, stamps: Mutex::default(), chat, marks, progress: Tokens::default() });
+        self.look_at_configuration(&started);
         crate::lsp::pump::start(self.clone(), Arc::clone(&started));
         started
     }

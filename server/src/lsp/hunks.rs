@@ -16,6 +16,7 @@ use workspace::{Applied, Change, ChangeKind, DocKey, Hunk, Stamp, TextEdit, hash
 
 use crate::lsp::board::{Board, Source};
 use crate::lsp::documents::{DocEvent, Documents};
+use crate::lsp::folders::Folders;
 use crate::lsp::marks::SOURCE;
 use crate::lsp::positions::{self, Encoding};
 use kept::Kept;
@@ -79,7 +80,7 @@ pub struct Places {
     /// The store's file. It may not exist yet.
     pub store: PathBuf,
     /// The project's folders.
-    pub roots: Vec<PathBuf>,
+    pub folders: Folders,
     /// The chat, which is nobody's to review.
     pub chat: DocKey,
 }
@@ -91,10 +92,10 @@ impl Hunks {
         let (orders, queue) = mpsc::unbounded_channel();
         let events = documents.subscribe();
         let kept = Kept::new(places.store);
-        let (board, encoding, plugin, roots, chat) = (places.board, places.encoding, places.plugin, places.roots, places.chat);
+        let (board, encoding, plugin, folders, chat) = (places.board, places.encoding, places.plugin, places.folders, places.chat);
         let (recorded, docs, moved) = (None, HashMap::new(), BTreeSet::new());
         let reviewer =
-            Reviewer { documents, board, encoding, plugin, roots, chat, events, recorded, kept, docs, moved, serial: 0, seen: None };
+            Reviewer { documents, board, encoding, plugin, folders, chat, events, recorded, kept, docs, moved, serial: 0, seen: None };
         tokio::spawn(reviewer.run(queue));
         Self { orders }
     }
@@ -155,7 +156,7 @@ struct Reviewer {
     board: Board,
     encoding: Encoding,
     plugin: bool,
-    roots: Vec<PathBuf>,
+    folders: Folders,
     chat: DocKey,
     events: mpsc::UnboundedReceiver<DocEvent>,
     recorded: Option<mpsc::UnboundedReceiver<Recorded>>,
@@ -366,7 +367,8 @@ impl Reviewer {
             }
             Which::Of { key: None, .. } => {
                 let mut all: Vec<_> = self.docs.keys().filter_map(open).collect();
-                let inside = |key: &DocKey| key.path().is_some_and(|path| self.roots.iter().any(|root| path.starts_with(root)));
+                let folders = self.folders.all();
+                let inside = |key: &DocKey| key.path().is_some_and(|path| folders.iter().any(|root| path.starts_with(root)));
                 let others: Vec<_> = self.kept.keys().await.into_iter().filter(|key| !self.docs.contains_key(key) && inside(key)).collect();
                 all.extend(self.closed(&others).await);
                 all

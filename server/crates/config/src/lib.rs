@@ -27,6 +27,7 @@ mod rules;
 mod schema;
 mod shape;
 mod skills;
+mod stamps;
 mod substitute;
 
 pub use auth::{Auth, AuthError, Credential, remove_credential, set_credential};
@@ -48,3 +49,4 @@ pub use schema::{
     ToolOutputConfig,
 };
 pub use skills::Skill;
+pub use stamps::Stamps;

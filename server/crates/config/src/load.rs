@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** `load` always gives a configuration. Only files are read; nothing is written, run or fetched.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// The files that were read (and variables), lowest first.
     pub sources: Vec<PathBuf>,
+    /// The files and folders that were looked at, whether they are there or not: where one has changed, this may be read in another way now.
+    pub looked_at: BTreeSet<PathBuf>,
     /// The root of the git worktree; the current folder where there is no git.
     pub root: PathBuf,
     /// The configuration folders that exist, lowest first: they may hold skills.
@@ -106,8 +108,9 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     let loader = read(env, dirs, cwd, None);
     let mut loaded = loader.loaded;
     loaded.config = decode(loader.merged, &mut loaded.problems);
-    let (skills, problems) = skills::find(&loaded, env, dirs, cwd);
+    let skills::Found { skills, problems, looked_at } = skills::find(&loaded, env, dirs, cwd);
     loaded.skills = skills;
+    loaded.looked_at.extend(looked_at);
     loaded.problems.extend(problems);
     loaded
 }
@@ -221,6 +224,7 @@ impl Loader<'_> {
     }
 
     fn file(&mut self, path: &Path) -> bool {
+        self.loaded.looked_at.insert(path.to_path_buf());
         match fs::read_to_string(path) {
             Ok(text) => self.text(path, text.strip_prefix('\u{feff}').unwrap_or(&text), path.parent().unwrap_or(self.cwd)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return false,
@@ -300,6 +304,7 @@ impl Loader<'_> {
             let (line, column) = place(text, substituted.original(at));
             self.loaded.places.insert(key, (label.to_path_buf(), line, column));
         }
+        self.loaded.looked_at.append(&mut std::mem::take(&mut substituted.files).into_iter().collect());
         let mut findings = Vec::new();
         let spot = Spot::of(&node, &|offset| place(text, substituted.original(offset)).0);
         let value = check(node, shape, &mut findings);
@@ -326,6 +331,8 @@ impl Loader<'_> {
 
     /// The agents, modes and commands of a folder.
     fn markdown(&mut self, folder: &Path) {
+        const NAMES: [&str; 8] = ["command", "commands", "agent", "agents", "mode", "modes", "tool", "tools"];
+        self.loaded.looked_at.extend(NAMES.map(|name| folder.join(name)));
         if !folder.is_dir() {
             return;
         }
@@ -341,6 +348,7 @@ impl Loader<'_> {
             for name in names {
                 let base = folder.join(name);
                 for path in markdown_files(&base, depth) {
+                    self.loaded.looked_at.extend([path.clone(), path.parent().unwrap_or(&base).to_path_buf()]);
                     self.markdown_file(kind, &base, &path);
                 }
             }

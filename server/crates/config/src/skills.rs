@@ -24,12 +24,22 @@ pub struct Skill {
     pub path: PathBuf,
 }
 
+/// What was found.
+pub(crate) struct Found {
+    /// By name.
+    pub(crate) skills: Vec<Skill>,
+    /// What is wrong with their files.
+    pub(crate) problems: Vec<Problem>,
+    /// Their files, and the folders where they may be.
+    pub(crate) looked_at: Vec<PathBuf>,
+}
+
 /// How many folders deep they are looked for.
 const MAX_DEPTH: usize = 8;
 
 /// The skills of a session in `cwd`, by name, and what is wrong with their files. Lowest first: `~/.claude/skills`, `~/.agents/skills`, the same from the
 /// worktree's root to `cwd`, `skill` and `skills` of the configuration folders, and the folders that `skills.paths` names.
-pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> (Vec<Skill>, Vec<Problem>) {
+pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found {
     let mut folders = Vec::new();
     if !env.flag("DISABLE_EXTERNAL_SKILLS") {
         let claude = !env.flag("DISABLE_CLAUDE_CODE") && !env.flag("DISABLE_CLAUDE_CODE_SKILLS");
@@ -48,9 +58,10 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> (Vec<
     let named = loaded.config.other.get("skills").and_then(|skills| skills.get("paths")).and_then(Value::as_array);
     folders.extend(named.into_iter().flatten().filter_map(Value::as_str).map(|path| cwd.join(dirs.expand(path))));
 
-    let (mut skills, mut problems) = (BTreeMap::new(), Vec::new());
+    let (mut skills, mut problems, mut looked_at) = (BTreeMap::new(), Vec::new(), folders.clone());
     for folder in folders {
         for path in files(&folder, MAX_DEPTH) {
+            looked_at.push(path.clone());
             match read(&path) {
                 Ok(skill) => _ = skills.insert(skill.name.clone(), skill),
                 Err((line, column, why)) => {
@@ -60,7 +71,7 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> (Vec<
             }
         }
     }
-    (skills.into_values().collect(), problems)
+    Found { skills: skills.into_values().collect(), problems, looked_at }
 }
 
 /// The `SKILL.md` files below a folder, sorted. Links are followed; a skill's own folder is not looked into.

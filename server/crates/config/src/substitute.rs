@@ -6,7 +6,7 @@
 //! **Invariant:** inside a string the value is escaped, so that no value can end the string or break the file.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Dirs, Env};
 
@@ -23,6 +23,8 @@ pub(crate) struct Substituted {
     values: Vec<(String, String)>,
     /// For each replacement: start and end in `text`, start and end in the original. Ordered.
     spans: Vec<[usize; 4]>,
+    /// The files of `{file:…}`.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Substituted {
@@ -48,7 +50,8 @@ impl Substituted {
 
 /// Replaces everything outside comments. Relative paths are taken from `folder`. A missing variable is empty; a missing file is a problem, and empty.
 pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> Substituted {
-    let mut done = Substituted { text: String::with_capacity(text.len()), problems: Vec::new(), values: Vec::new(), spans: Vec::new() };
+    let (problems, values, spans, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut done = Substituted { text: String::with_capacity(text.len()), problems, values, spans, files };
     let mut in_string = false;
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
@@ -70,13 +73,15 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
                 Some((kind, name, length)) => {
                     let value = match kind {
                         "env" => env.get(name).unwrap_or_default().to_owned(),
-                        _ => match fs::read_to_string(folder.join(dirs.expand(name))) {
-                            Ok(content) => content.trim().to_owned(),
-                            Err(error) => {
+                        _ => {
+                            let path = folder.join(dirs.expand(name));
+                            let read = fs::read_to_string(&path);
+                            done.files.push(path);
+                            read.map(|content| content.trim().to_owned()).unwrap_or_else(|error| {
                                 done.problems.push((at, format!("cannot read the file of {{file:{name}}}: {}", reason(&error))));
                                 String::new()
-                            }
-                        },
+                            })
+                        }
                     };
                     let start = done.text.len();
                     done.text.push_str(&if in_string { escape(&value) } else { value.clone() });

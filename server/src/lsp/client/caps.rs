@@ -85,6 +85,16 @@ impl ClientCaps {
             options: initialize["initializationOptions"].clone(),
         }
     }
+
+    /// How the user restarts the server there, if it is known; to be said after "a restart".
+    #[must_use]
+    pub fn restart(&self) -> &'static str {
+        match (self.helix, self.plugin && !self.neovim) {
+            (true, _) => ": `:lsp-restart interline`",
+            (_, true) => ": the command *Interline: Restart the Server*",
+            _ => "",
+        }
+    }
 }
 
 fn roots(initialize: &Value) -> Vec<PathBuf> {

@@ -48,13 +48,14 @@ impl ShellRun for Run {
 
 impl EditorWorkspace {
     pub(super) async fn prepare(&self, cancel: &CancellationToken) -> Result<Run, ApplyError> {
-        let cancelled = || ApplyError::Cancelled { key: key_of(&self.roots) };
+        let cancelled = || ApplyError::Cancelled { key: key_of(&self.folders) };
         tokio::select! {
             () = cancel.cancelled() => return Err(cancelled()),
             () = self.let_the_editor_save() => {}
         }
         let open: Vec<OpenDocument> = self.editing.documents.all().await.into_iter().filter(|d| self.is_shown(d)).collect();
         let journal = Arc::clone(&self.journal);
+        self.shell.follow(&self.folders.all());
         match blocking(move || show(&journal, open)).await {
             Some(Ok((flushed, open))) => {
                 let bytes = open.iter().map(|shown| (shown.path.clone(), shown.bytes.clone())).collect();
@@ -67,7 +68,8 @@ impl EditorWorkspace {
 
     /// Files of the project; not the chat, and what else is ours.
     fn is_shown(&self, document: &OpenDocument) -> bool {
-        let inside = |path: &Path| self.roots.iter().any(|root| path.strip_prefix(root).is_ok_and(|rest| !rest.starts_with(".interline")));
+        let folders = self.folders.all();
+        let inside = |path: &Path| folders.iter().any(|root| path.strip_prefix(root).is_ok_and(|rest| !rest.starts_with(".interline")));
         document.key.path().is_some_and(inside)
     }
 

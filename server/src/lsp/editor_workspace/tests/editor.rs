@@ -208,7 +208,7 @@ impl Editor {
         let root = dir.path().canonicalize().unwrap();
         std::fs::create_dir(root.join("project")).unwrap();
         std::fs::create_dir(root.join("second")).unwrap();
-        let folders = ["project", "second"].map(|name| root.join(name)).to_vec();
+        let folders = Folders::new(root.join("project"), vec![root.join("second")]);
         let workspace = EditorWorkspace::start(client, documents.clone(), folders, root.join("data"));
         let (screen, wake) = (Arc::new(Mutex::new(Screen::default())), Arc::new(Notify::new()));
         let (shown, woken) = (Arc::clone(&screen), Arc::clone(&wake));
