@@ -1,4 +1,4 @@
-//! What our plugin for Neovim adds beyond the matrix: keys of the user's choice, completion of its command, what it draws, that it saves.
+//! What our plugin for Neovim adds beyond the matrix: keys of the user's choice, completion of its command, what it draws, that it saves, undo histories.
 //!
 //! Must not know the protocol between the plugin and the server; screens and files are asserted.
 //!
@@ -81,5 +81,21 @@ fn real_neovim_plugin_saves_before_a_command() {
     assert!(model.request(2).to_string().contains("not saved yet"));
     assert_eq!(desk.read("project/main.lua"), TEXT.replace("one = 1", "one = 1 -- not saved yet"));
     person.miss("main.lua [+]");
+    person.leave("qa!");
+}
+
+#[test]
+fn real_neovim_plugin_continues_the_undo_history_of_a_file_that_is_not_open() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("home/.config/nvim/plugin/history.lua", "vim.o.undofile = true\n").write("project/other.lua", "four = 4\n");
+    let edit = json!({ "filePath": desk.at("project/other.lua"), "oldString": "four = 4", "newString": "four = 44" });
+    model.script([Reply::Call("edit", edit), Reply::Text("Done.")]);
+    let person = person(&desk);
+    person.show("other.lua").see("four = 4").insert("A", " -- mine").command("w").see("written").command("bwipeout").see("three = 3");
+    person.ask("Change the other.").see("Done.");
+    assert_eq!(desk.read("project/other.lua"), "four = 44 -- mine\n");
+    person.show("other.lua").see("four = 44 -- mine");
+    person.keys("u").see("four = 4 -- mine").keys("u").miss("-- mine").see("four = 4");
     person.leave("qa!");
 }

@@ -94,3 +94,76 @@ same('an early key', early.given, nil)
 prompt.permit()
 vim.api.nvim_feedkeys('y', 'x', false)
 same('and then', given(early), { reply = 'once' })
+
+-- The history of a file that is not open goes on: one `u` takes back what was written there, the next one what the user had done.
+local config, history = require('interline.config'), require('interline.history')
+local folder = vim.fn.tempname()
+vim.fn.mkdir(folder .. '/undo', 'p')
+vim.o.undofile, vim.o.undodir = true, folder .. '/undo'
+config.merge()
+local function write(path, text)
+  local file = assert(io.open(path, 'wb'))
+  file:write(text)
+  file:close()
+end
+--- What `u` and `u` show, and two redos, after the user has added a line to `text` and the agent made `after` of it.
+local function continued(name, text, after, told)
+  local path = folder .. '/' .. name
+  write(path, text)
+  vim.cmd('silent edit ' .. path)
+  vim.bo.fixendofline = false
+  vim.cmd('normal! Gouser')
+  vim.cmd('silent write | bwipeout')
+  local file = assert(io.open(path, 'rb'))
+  local before = file:read('a')
+  file:close()
+  after = after(before)
+  write(path, after)
+  if told then
+    history.on_written(
+      nil,
+      { uri = vim.uri_from_fname(path), before = before:gsub('^\239\187\191', ''), after = after:gsub('^\239\187\191', '') }
+    )
+  end
+  vim.cmd('silent edit ' .. path)
+  local out = {}
+  for _, key in ipairs({ 'undo', 'undo', 'redo', 'redo' }) do
+    vim.cmd('silent! ' .. key)
+    table.insert(out, table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '|'))
+  end
+  vim.cmd('bwipeout!')
+  return out
+end
+local function agent(text)
+  return (text:gsub('one', 'ONE', 1))
+end
+local texts = { plain = 'one\ntwo\n', dos = 'one\r\ntwo\r\n', bom = '\239\187\191one\ntwo\n', bare = 'one\ntwo' }
+for name, text in pairs(texts) do
+  same(name, continued(name, text, agent, true), { 'one|two|user', 'one|two', 'one|two|user', 'ONE|two|user' })
+end
+same('mixed', continued('mixed', 'one\r\ntwo\n', agent, true), { 'one\r|two|user', 'one\r|two', 'one\r|two|user', 'ONE\r|two|user' })
+-- Without it nothing can be undone.
+same('not told', continued('not', 'one\n', agent, false), { 'ONE|user', 'ONE|user', 'ONE|user', 'ONE|user' })
+config.merge({ history = false })
+same('not wanted', continued('unwanted', 'one\n', agent, true), { 'ONE|user', 'ONE|user', 'ONE|user', 'ONE|user' })
+config.merge()
+-- A file without a history begins one; one that does not fit ends; a buffer's own is left alone; none of it leaves a buffer behind.
+local function fresh(name, before, after)
+  local path, count = folder .. '/' .. name, #vim.api.nvim_list_bufs()
+  write(path, after)
+  history.on_written(nil, { uri = vim.uri_from_fname(path), before = before, after = after })
+  same('buffers', #vim.api.nvim_list_bufs(), count)
+  vim.cmd('silent edit ' .. path)
+  vim.cmd('silent! undo')
+  local line = vim.api.nvim_get_current_line()
+  vim.cmd('bwipeout!')
+  return line
+end
+same('begins', fresh('new', 'one\n', 'two\n'), 'one')
+same('goes on', fresh('new', 'two\n', 'three\n'), 'two')
+same('begins again', fresh('new', 'else\n', 'four\n'), 'else')
+local open = folder .. '/open'
+write(open, 'one\n')
+vim.cmd('silent edit ' .. open)
+history.on_written(nil, { uri = vim.uri_from_fname(open), before = 'one\n', after = 'two\n' })
+same('of a buffer', vim.uv.fs_stat(vim.fn.undofile(open)), nil)

@@ -155,7 +155,7 @@ function initializationOptions(): Record<string, string> {
   return options;
 }
 
-/** Tells the server that this extension is here. */
+/** Tells the server that this extension is here. It does not ask for `interline/written`: VS Code keeps no undo history of files that are not open. */
 const announcement: StaticFeature = {
   fillClientCapabilities(capabilities: ClientCapabilities) {
     const others: unknown = capabilities.experimental;

@@ -228,6 +228,13 @@ pub mod plugin {
         const METHOD: &'static str = "interline/event";
     }
 
+    /// `{uri, before, after}`: a file that is not open was written, and had and has this text.
+    pub struct Written;
+    impl Notification for Written {
+        type Params = Value;
+        const METHOD: &'static str = "interline/written";
+    }
+
     impl Client {
         /// A request to the plugin.
         ///

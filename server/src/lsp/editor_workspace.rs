@@ -24,6 +24,7 @@ use saves::Saves;
 
 mod changes;
 mod edit;
+mod history;
 mod saves;
 mod shell;
 

@@ -25,6 +25,7 @@ local function handlers()
     ['interline/permission'] = later('interline.prompt', 'on_permission'),
     ['interline/question'] = later('interline.question', 'on_question'),
     ['interline/save'] = later('interline.save', 'on_save'),
+    ['interline/written'] = later('interline.history', 'on_written'),
     ['textDocument/publishDiagnostics'] = later('interline.hunks', 'on_publish'),
     ['window/showDocument'] = later('interline.chat', 'on_show'),
   }
@@ -33,7 +34,7 @@ end
 local function settings()
   local options = config.options
   -- Not empty, or Lua would make a list of it.
-  local capabilities = { experimental = { interline = { plugin = 'neovim' } } }
+  local capabilities = { experimental = { interline = { plugin = 'neovim', history = options.history } } }
   if not NEW then
     -- Neovim 0.10 takes these in place of its own, not beside them.
     capabilities = vim.tbl_deep_extend('force', vim.lsp.protocol.make_client_capabilities(), capabilities)

@@ -30,6 +30,8 @@ local defaults = {
   hunks = { sign = '┃', deleted = true },
   --- Write changed buffers before the agent's shell commands.
   save = true,
+  --- With 'undofile': make what the agent writes into files that are not open a step of their undo history.
+  history = true,
   --- Tell the agent what Neovim's other language servers and linters say.
   diagnostics = true,
 }

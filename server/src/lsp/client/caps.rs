@@ -43,6 +43,8 @@ pub struct ClientCaps {
     pub snippets: bool,
     /// Our plugin runs in it (`experimental.interline`).
     pub plugin: bool,
+    /// The plugin continues the undo history of files that are not open (`experimental.interline.history`).
+    pub history: bool,
     /// Its process.
     pub process_id: Option<i32>,
     /// The project's folders, in its order.
@@ -80,6 +82,7 @@ impl ClientCaps {
             code_lens_refresh: has("/workspace/codeLens/refreshSupport"),
             snippets: has("/textDocument/completion/completionItem/snippetSupport"),
             plugin: has("/experimental/interline"),
+            history: has("/experimental/interline/history"),
             process_id: initialize["processId"].as_i64().and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 0),
             roots: roots(initialize),
             options: initialize["initializationOptions"].clone(),
@@ -132,13 +135,13 @@ mod tests {
             "rootUri": "file:///other",
             "workspaceFolders": [{"uri": "file:///a%20b", "name": "a b"}, {"uri": "file:///c", "name": "c"}],
             "capabilities": {
-                "experimental": {"interline": {}},
+                "experimental": {"interline": {"history": false}},
                 "window": {"workDoneProgress": true, "showMessage": {"messageActionItem": {}}, "showDocument": {"support": false}},
                 "general": {"positionEncodings": ["utf-16", "utf-8"]},
             },
         });
         let caps = ClientCaps::of(&raw);
-        assert!(caps.plugin && caps.neovim && caps.progress && caps.show_message_request && !caps.show_document);
+        assert!(caps.plugin && !caps.history && caps.neovim && caps.progress && caps.show_message_request && !caps.show_document);
         assert_eq!((caps.encoding, caps.process_id), (Encoding::Utf8, Some(77)));
         assert_eq!(caps.roots, [PathBuf::from("/a b"), PathBuf::from("/c")]);
     }

@@ -12,8 +12,8 @@ use workspace::{
     Applied, ApplyError, Change, ChangeKind, Content, DocKey, Edits, Foretold, Stamp, TextEdit, diff, hash_rope, rebase, unified,
 };
 
-use super::blocking;
 use super::edit::{Editing, Made};
+use super::{blocking, history};
 
 /// Lines around what the user changed.
 const CONTEXT: usize = 3;
@@ -83,6 +83,7 @@ pub(super) async fn apply(
         }
     }
     drop(locks);
+    history::tell(&editing.client, &on_disk).await;
     Ok(done.into_iter().flatten().collect())
 }
 

@@ -1,5 +1,6 @@
 //! The workspace over editors that differ as the real ones do.
 
+use serde_json::json;
 use workspace::{ChangeKind, Content, Route};
 
 use super::*;
@@ -275,6 +276,31 @@ async fn buffers_follow_what_a_command_did() {
             assert!(routes.contains(&(editor.key(name), route)), "{like:?} {name}: {routes:?}");
         }
         assert_eq!(routes.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_is_told_of_the_text_that_a_file_had_which_is_not_open() {
+    for like in ALL {
+        let editor = Editor::start(like).await;
+        for name in ["open.txt", "closed.txt", "kept.txt"] {
+            editor.write(name, "one\ntwo\n");
+        }
+        editor.open("open.txt").await;
+        editor.edit("closed.txt", "two", "TWO").await.unwrap();
+        let new = Change { key: editor.key("new.txt"), kind: ChangeKind::Create { content: Content::text("new\n") } };
+        editor.workspace.apply(vec![new], &now()).await.unwrap();
+        // What is taken back was never told of.
+        let uri = editor.uri("open.txt");
+        editor.on_apply(move |screen| screen.replace(&uri, "one", "mine"));
+        let both = vec![editor.change("kept.txt", "one", "ONE").await, editor.change("open.txt", "one", "ONE").await];
+        editor.workspace.apply(both, &now()).await.unwrap_err();
+        assert_eq!(editor.disk("kept.txt"), "one\ntwo\n");
+        // Before the editor made this one it had read all that was told.
+        editor.screen.lock().unwrap().on_apply = None;
+        editor.edit("open.txt", "two", "TWO").await.unwrap();
+        let told = json!({ "uri": editor.uri("closed.txt"), "before": "one\ntwo\n", "after": "one\nTWO\n" });
+        assert_eq!(editor.screen.lock().unwrap().written, if like == Like::Plugin { vec![told] } else { vec![] }, "{like:?}");
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Screen {
     pub on_apply: Option<Typing>,
     /// Refuses every edit of this document.
     pub refuses: Option<String>,
+    /// What the plugin was told of files that are not open.
+    pub written: Vec<Value>,
 }
 
 impl Screen {
@@ -124,6 +126,10 @@ impl Screen {
             "workspace/applyEdit" => self.apply(like, &params["edit"]),
             "interline/save" if like == Like::Plugin => {
                 params["uris"].as_array().unwrap().iter().for_each(|uri| self.save(uri.as_str().unwrap()));
+                json!(null)
+            }
+            "interline/written" if like == Like::Plugin => {
+                self.written.push(params.clone());
                 json!(null)
             }
             _ => panic!("asked for {method}"),
@@ -195,7 +201,7 @@ impl Editor {
         tokio::spawn(serve::serve(input, output, service, socket, raw, async {}));
         let (output, mut input) = tokio::io::split(ours);
         let mut frames = FramedRead::new(output, Codec::default());
-        let experimental = if like == Like::Plugin { json!({ "interline": {} }) } else { json!(null) };
+        let experimental = if like == Like::Plugin { json!({ "interline": { "history": true } }) } else { json!(null) };
         let name = if like == Like::Neovim { "Neovim" } else { "test" };
         let capabilities = json!({ "experimental": experimental, "workspace": { "workspaceEdit": { "documentChanges": true } } });
         write(
@@ -221,7 +227,9 @@ impl Editor {
                         let Some(Ok(Frame::Body(body))) = frame else { return };
                         let message: Value = serde_json::from_slice(&body).unwrap();
                         let result = shown.lock().unwrap().answer(like, message["method"].as_str().unwrap(), &message["params"]);
-                        replies.push_back(json!({ "id": message["id"], "result": result }));
+                        if !message["id"].is_null() {
+                            replies.push_back(json!({ "id": message["id"], "result": result }));
+                        }
                     }
                 }
                 let (mut out, late) = {
