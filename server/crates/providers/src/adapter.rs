@@ -100,10 +100,15 @@ impl Events {
     }
 }
 
-/// Something that is no JSON where JSON must be. A piece of the answer may be lost, so it cannot be gone on with.
+/// Something that is no JSON where JSON must be. A piece of the answer may be lost, so it cannot be gone on with. A web page that calls itself a
+/// success is what another address has to say (a chat's own page, a network's login): it will be there the next time, too.
 pub(crate) fn not_json(data: &str) -> ProviderError {
-    let message = format!("the answer could not be read: {}", crate::errors::words(data));
-    ProviderError { kind: ProviderErrorKind::Protocol, message, status: None, retry_after: None }
+    let page = data.trim_start().starts_with('<');
+    let kind = if page { ProviderErrorKind::UnknownModel } else { ProviderErrorKind::Protocol };
+    let words = crate::errors::words(data);
+    let of = if page && !words.contains("web page") { "a web page, " } else { "" };
+    let message = format!("the answer could not be read: {of}{words}");
+    ProviderError { kind, message, status: None, retry_after: None }
 }
 
 /// Reads one event, or several in a list, as `T`. JSON of another shape is let pass.

@@ -121,7 +121,7 @@ async fn statuses() {
         assert!(!error.message.contains(KEY), "{}", error.message);
         assert!(words.iter().all(|word| error.message.contains(word)), "{}", error.message);
     };
-    use ProviderErrorKind::{Auth, BadRequest, Overloaded, RateLimit};
+    use ProviderErrorKind::{Auth, BadRequest, Overloaded, RateLimit, UnknownModel};
     let told = |status: u16, words: &str| ResponseTemplate::new(status).set_body_json(json!({"error": {"message": words}}));
     check(told(429, "Rate limit reached").insert_header("retry-after", "2"), RateLimit, Some(2000), &["Rate limit reached", "429"]).await;
     check(told(429, "slow").insert_header("retry-after-ms", "300"), RateLimit, Some(300), &["slow"]).await;
@@ -136,6 +136,14 @@ async fn statuses() {
         Overloaded,
         None,
         &["502 Bad Gateway"],
+    )
+    .await;
+    let page = "<!doctype html>\n<html><title>Log in</title></html>";
+    check(
+        ResponseTemplate::new(200).set_body_raw(page, "text/html"),
+        UnknownModel,
+        None,
+        &["a web page, Log in. ", "the address (http://"],
     )
     .await;
 }
