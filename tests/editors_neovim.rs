@@ -48,3 +48,8 @@ fn real_neovim_plugin_units() {
     let out = neovim.output().expect("Neovim starts");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
+
+#[test]
+fn real_neovim_knows_a_file_of_no_kind() {
+    stories::file_of_no_kind(Editor::Neovim);
+}

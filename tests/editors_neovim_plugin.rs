@@ -99,3 +99,8 @@ fn real_neovim_plugin_continues_the_undo_history_of_a_file_that_is_not_open() {
     person.keys("u").see("four = 4 -- mine").keys("u").miss("-- mine").see("four = 4");
     person.leave("qa!");
 }
+
+#[test]
+fn real_neovim_plugin_knows_a_file_of_no_kind() {
+    stories::file_of_no_kind(Editor::Plugin);
+}

@@ -167,6 +167,17 @@ pub fn shell_sees_saved(editor: Editor) {
     person.leave("qa!");
 }
 
+/// A file whose kind the editor does not know is open like any other: its unsaved text is what the agent sees and changes.
+pub fn file_of_no_kind(editor: Editor) {
+    let stage = Stage::new(editor, "allow");
+    stage.desk.write("project/notes", "buy milk\n");
+    stage.model.script([stage.edit("notes", &format!("milk{UNSAVED}"), "bread"), Reply::Text("Done.")]);
+    let person = Person::open(editor, &stage.desk, "notes");
+    person.settle("notes", "buy milk").insert("A", UNSAVED).ask("Change it.").see_last("Done.").back("notes").see("buy bread");
+    assert_eq!(stage.read("notes"), "buy milk\n");
+    person.leave("qa!");
+}
+
 /// Slash commands and names of files are completed in the chat.
 pub fn completion(editor: Editor) {
     let stage = Stage::new(editor, "allow");

@@ -10,16 +10,25 @@ if vim.lsp.enable then -- Neovim 0.11 or newer
     root_dir = function(buffer, start) start(root(buffer)) end,
   })
   vim.lsp.enable('interline')
-else
-  vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
-    group = vim.api.nvim_create_augroup('interline', {}),
-    callback = function(event)
-      if vim.bo[event.buf].buftype == '' then
-        vim.lsp.start({ name = 'interline', cmd = { 'COMMAND' }, root_dir = root(event.buf) }, { bufnr = event.buf })
-      end
-    end,
-  })
 end
+
+-- Neovim 0.10 starts no server by itself, and newer ones do not where they do not know a file's type.
+vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
+  group = vim.api.nvim_create_augroup('interline', {}),
+  callback = vim.schedule_wrap(function(event)
+    local buffer, config = event.buf, { name = 'interline', cmd = { 'COMMAND' } }
+    if not vim.api.nvim_buf_is_loaded(buffer) or vim.bo[buffer].buftype ~= '' then
+      return
+    elseif vim.lsp.enable then
+      if vim.bo[buffer].filetype ~= '' then
+        return
+      end
+      config = vim.deepcopy(vim.lsp.config.interline)
+    end
+    config.root_dir = root(buffer)
+    vim.lsp.start(config, { bufnr = buffer })
+  end),
+})
 
 -- Neovim's own menu of actions leaves the selection on, and Neovim then shows nothing new for four seconds.
 vim.api.nvim_create_autocmd('LspRequest', {

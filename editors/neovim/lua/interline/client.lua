@@ -63,6 +63,12 @@ local function on_attach(buffer)
   end
 end
 
+--- Whether a file has no server unless we start it: Neovim 0.11 and newer do so themselves, but only where they know the file's type.
+local function forgotten(buffer)
+  local loaded = vim.api.nvim_buf_is_loaded(buffer)
+  return loaded and vim.bo[buffer].buftype == '' and not (NEW and vim.bo[buffer].filetype ~= '')
+end
+
 --- Starts the server in every file that has a name, as far as it is not there.
 function M.enable()
   if not vim.g.interline_merged then
@@ -113,15 +119,14 @@ function M.enable()
     end
     vim.lsp.config(NAME, own)
     vim.lsp.enable(NAME)
-    return
   end
   vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
     group = group,
-    callback = function(event)
-      if vim.bo[event.buf].buftype == '' then
+    callback = vim.schedule_wrap(function(event)
+      if forgotten(event.buf) then
         M.start(event.buf)
       end
-    end,
+    end),
   })
 end
 
