@@ -43,6 +43,8 @@ pub enum Verdict {
     Pass,
     /// The user need not be asked.
     Allow,
+    /// The user is asked, whatever the rules allow.
+    Ask,
     /// No: why.
     Deny(String),
 }
@@ -108,14 +110,16 @@ impl Hooks {
                     if let Some(why) = reply.get("deny").filter(|deny| !deny.is_null() && **deny != Value::Bool(false)) {
                         return Err(refused(why.as_str().unwrap_or("no reason is given")));
                     }
-                    if let Some(changed) = reply.get("args").filter(|args| args.is_object()) {
-                        args = changed.clone();
+                    match reply.get("args").filter(|args| !args.is_null()) {
+                        Some(changed) if changed.is_object() => args = changed.clone(),
+                        Some(_) => return Err(failed(&active.hook, "printed no object under \"args\"")),
+                        None => {}
                     }
                     notes.extend(note(&reply));
                 }
                 Ok(Said::No(why)) => return Err(refused(&why)),
                 Err(_) if cancel.is_cancelled() => return Err(ToolError::Cancelled(Box::default())),
-                Err(why) => return Err(ToolError::model(format!("not run: the user's hook that looks at calls before they run {why}"))),
+                Err(why) => return Err(failed(&active.hook, &why)),
             }
         }
         Ok((args, notes))
@@ -144,7 +148,7 @@ impl Hooks {
                     notes.extend(note(&reply));
                 }
                 Ok(Said::No(why)) => notes.push(why),
-                Err(why) => tracing::warn!("a hook for tool.after {why}"),
+                Err(why) => tracing::warn!("the hook `{}` for tool.after {why}", named(&active.hook)),
             }
         }
         noted(result, &notes)
@@ -162,7 +166,7 @@ impl Hooks {
                     notes.extend(note(&reply));
                 }
                 Ok(Said::No(why)) => notes.push(why),
-                Err(why) => tracing::warn!("a hook for message {why}"),
+                Err(why) => tracing::warn!("the hook `{}` for message {why}", named(&active.hook)),
             }
         }
         (text, notes)
@@ -177,13 +181,15 @@ impl Hooks {
                 json!({ "permission": ask.permission, "patterns": ask.patterns, "title": ask.metadata["title"], "metadata": ask.metadata, "allowed": allowed }),
             );
             match self.run(&active, &input, cancel).await {
-                Ok(Said::Reply(reply)) => match reply.get("decision").and_then(Value::as_str) {
-                    Some("allow") if !active.hook.project => verdict = Verdict::Allow,
-                    Some("allow" | "ask") | None => {}
+                Ok(Said::Reply(reply)) => match reply.get("decision").filter(|decision| !decision.is_null()) {
+                    Some(word) if word == "ask" => verdict = Verdict::Ask,
+                    Some(word) if word == "allow" && (active.hook.project || verdict == Verdict::Ask) => {}
+                    Some(word) if word == "allow" => verdict = Verdict::Allow,
+                    None => {}
                     Some(_) => return Verdict::Deny(reply["why"].as_str().unwrap_or("no reason is given").to_owned()),
                 },
                 Ok(Said::No(why)) => return Verdict::Deny(why),
-                Err(why) => return Verdict::Deny(format!("it {why}")),
+                Err(why) => return Verdict::Deny(format!("`{}` {why}", named(&active.hook))),
             }
         }
         verdict
@@ -199,7 +205,7 @@ impl Hooks {
         tokio::spawn(async move {
             for active in all {
                 if let Err(why) = hooks.run(&active, &about, &CancellationToken::new()).await {
-                    tracing::warn!("a hook for session {why}");
+                    tracing::warn!("the hook `{}` for session {why}", named(&active.hook));
                 }
             }
         });
@@ -235,6 +241,21 @@ impl Hooks {
             _ => Err("printed something that is no JSON object".to_owned()),
         }
     }
+}
+
+/// A guard that fails lets nothing pass.
+fn failed(hook: &Hook, why: &str) -> ToolError {
+    ToolError::model(format!("not run: the user's hook that looks at calls before they run, `{}` {why}", named(hook)))
+}
+
+/// A hook's program, as the user knows it.
+fn named(hook: &Hook) -> String {
+    const LONGEST: usize = 100;
+    let words = match &hook.command[..] {
+        [_, option, line] if option == "-c" => line.clone(),
+        words => words.join(" "),
+    };
+    words[..words.floor_char_boundary(LONGEST)].to_owned()
 }
 
 fn refused(why: &str) -> ToolError {

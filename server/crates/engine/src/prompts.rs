@@ -211,27 +211,20 @@ impl Drop for Withdraw<'_> {
     }
 }
 
-#[async_trait]
-impl Asker for CallAsker {
-    async fn ask(&self, ask: Ask) -> Result<(), Denied> {
-        let mut allowed = !ask.always_ask;
-        for pattern in &ask.patterns {
-            match self.prompts.decide(&self.rules, &ask.permission, pattern) {
-                Action::Deny => return Err(Denied::Rule { permission: ask.permission, pattern: pattern.clone() }),
-                Action::Ask => allowed = false,
-                Action::Allow => {}
-            }
-        }
-        allowed &= !ask.patterns.is_empty();
+impl CallAsker {
+    /// What hooks say, and then, if it is not allowed, the user. No rule denies it.
+    async fn beyond_rules(&self, ask: Ask, allowed: bool) -> Result<(), Denied> {
+        let mut always_ask = ask.always_ask;
         // Whether a project's programs may be run is not for programs to say.
         if ask.permission != extras::PERMISSION && self.hooks.any(HookEvent::Permission) {
             match self.hooks.permission(&self.about, &ask, allowed, &self.cancel).await {
                 Verdict::Pass => {}
                 Verdict::Allow => return Ok(()),
+                Verdict::Ask => always_ask = true,
                 Verdict::Deny(why) => return Err(Denied::Hook { why }),
             }
         }
-        if allowed {
+        if allowed && !always_ask {
             return Ok(());
         }
         if !self.interactive {
@@ -261,7 +254,7 @@ impl Asker for CallAsker {
         {
             // Nobody can answer before all have heard of it.
             let mut table = self.prompts.lock();
-            table.push(Pending { waiting, always_ask: ask.always_ask, rules: Arc::clone(&self.rules), answer: tx });
+            table.push(Pending { waiting, always_ask, rules: Arc::clone(&self.rules), answer: tx });
             self.prompts.bus.publish(Event::PermissionAsked(request.clone()));
         }
         let shown = self.window.permission(&request);
@@ -280,6 +273,25 @@ impl Asker for CallAsker {
             () = self.cancel.cancelled() => Err(Denied::Withdrawn),
             () = elsewhere => Err(Denied::Withdrawn),
         }
+    }
+}
+
+#[async_trait]
+impl Asker for CallAsker {
+    async fn ask(&self, ask: Ask) -> Result<(), Denied> {
+        let mut allowed = !ask.always_ask && !ask.patterns.is_empty();
+        for pattern in &ask.patterns {
+            match self.prompts.decide(&self.rules, &ask.permission, pattern) {
+                Action::Deny => return Err(Denied::Rule { permission: ask.permission, pattern: pattern.clone() }),
+                Action::Ask => allowed = false,
+                Action::Allow => {}
+            }
+        }
+        self.beyond_rules(ask, allowed).await
+    }
+
+    async fn allowed(&self, ask: Ask) -> Result<(), Denied> {
+        self.beyond_rules(ask, true).await
     }
 
     async fn question(&self, questions: Vec<Question>) -> Result<Vec<Vec<String>>, Denied> {

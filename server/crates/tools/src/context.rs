@@ -76,6 +76,9 @@ pub trait Asker: Send + Sync {
     /// Returns when it is allowed. Never returns `Ok` without a rule or a user's answer that says so.
     async fn ask(&self, ask: Ask) -> Result<(), Denied>;
 
+    /// For what the rules allow, as the caller has found out by itself: hooks may still refuse it, or have the user asked.
+    async fn allowed(&self, ask: Ask) -> Result<(), Denied>;
+
     /// Returns what the user answers: for each question the chosen labels, or words of the user's own.
     async fn question(&self, questions: Vec<Question>) -> Result<Vec<Vec<String>>, Denied>;
 

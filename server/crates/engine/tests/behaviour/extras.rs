@@ -183,7 +183,8 @@ async fn hooks_around_a_tool_change_it_refuse_it_or_add_to_it() {
     check(before(), r#"echo '{"note": "a hint"}'"#, "a hint", "from b").await;
     check(before(), "echo no such reading >&2; exit 2", "no such reading", "from a").await;
     check(before(), "exit 1", "not run", "from a").await;
-    check(before(), "echo hello", "no JSON object", "from a").await;
+    check(before(), "echo hello", "`./hook` printed something that is no JSON object", "from a").await;
+    check(before(), r#"echo '{"args": "b.txt"}'"#, "printed no object under", "from").await;
     check(json!({"tool.before": [{"command": "sleep 600", "timeout": 50}]}), "", "was killed", "from a").await;
     check(json!({"tool.before": [{"command": ["./hook"], "tools": ["bash"]}]}), "exit 1", "from a", "not run").await;
     check(json!({"tool.after": [{"command": ["./hook"]}]}), r#"echo '{"output": "censored"}'"#, "censored", "from a").await;
@@ -210,11 +211,28 @@ async fn a_hook_for_permissions_answers_for_the_user_and_fails_closed() {
         (r#"echo '{"decision": "deny", "why": "not here"}'"#, false, "not here"),
         ("exit 1", false, "denied by a hook"),
         ("echo '[]'", false, "denied by a hook"),
+        (r#"echo '{"decision": true}'"#, false, "denied by a hook"),
+        (r#"echo '{"decision": "perhaps"}'"#, false, "denied by a hook"),
     ] {
         let (world, said) = hooked(hooks(), &format!("#!/bin/sh\n{body}\n"), touch()).await;
         assert_eq!(world.project().join("made").exists(), made, "{body}");
         assert!(said.contains(told), "{body}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_hook_may_have_the_user_asked_though_the_rules_allow_it() {
+    let config =
+        json!({"hooks": {"permission": [{"command": "echo '{\"decision\": \"allow\"}'"}, {"command": ["./hook"], "tools": ["bash"]}]}})
+            .to_string();
+    let script = "#!/bin/sh\ngrep -q '\"allowed\":true' && echo '{\"decision\": \"ask\"}'\n";
+    let files = [("home/.config/interline/interline.json", config.as_str()), ("home/.config/interline/hook", script)];
+    let mut world = with(json!({"permission": {"bash": "allow"}}), &files).await;
+    world.model.script([call("bash", json!({"command": "touch made", "description": "x"})), Reply::Text("ok")]);
+    world.ask("go").await;
+    assert_eq!((world.prompt().await.permission.as_str(), world.project().join("made").exists()), ("bash", false));
+    world.permit(PermissionReply::Once);
+    assert_eq!((world.idle().await.as_str(), world.project().join("made").exists()), ("done", true));
 }
 
 #[tokio::test]

@@ -23,18 +23,17 @@ pub(super) async fn ask(command: &str, workdir: &Target, roots: &Roots, context:
     }
     let outside = outside(&analysis, workdir, roots, context);
     ask_outside(context, outside, command.trim(), None).await?;
-    if decision.action == Action::Allow {
-        return Ok(());
-    }
+    let allowed = decision.action == Action::Allow;
+    let texts = || analysis.commands.iter().map(|command| command.text.clone()).collect();
     let ask = Ask {
         permission: "bash".to_owned(),
-        patterns: decision.ask_patterns,
+        patterns: if allowed { texts() } else { decision.ask_patterns },
         always: decision.always,
         metadata: json!({ "title": command.trim(), "command": command }),
         place: None,
         always_ask: decision.always_ask,
     };
-    Ok(context.asker.ask(ask).await?)
+    Ok(if allowed { context.asker.allowed(ask).await? } else { context.asker.ask(ask).await? })
 }
 
 /// The folders outside the project that the command names.
