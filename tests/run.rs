@@ -157,3 +157,15 @@ fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn a_session_that_cannot_be_stored_is_answered_and_told_of() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("home/.local/share/interline/interline.db", "no database");
+    model.script([Reply::Text("Done.")]);
+    let output = run(&desk, &["go"], "");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()), (Some(0), "Done.\n"), "{output:?}");
+    assert_eq!(told.matches("the session could not be saved").count(), 1, "{told}");
+}

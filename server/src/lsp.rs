@@ -5,7 +5,7 @@
 mod actions;
 mod backend;
 mod board;
-mod chat;
+pub mod chat;
 pub mod client;
 mod commands;
 mod comments;

@@ -113,7 +113,9 @@ async fn list(loaded: &Loaded, dirs: &Dirs, cwd: &Path) -> Result<(), String> {
     servers.start();
     servers.settle(configs.iter().map(|config| config.start_limit).max().unwrap_or_default()).await;
     for (status, config) in servers.status().into_iter().zip(&configs) {
-        output::line(&format!("{}\t{}\t{}", status.name, described(&status), config.reach));
+        // A server's words may be many lines; a row is one.
+        let state = described(&status).split_whitespace().collect::<Vec<_>>().join(" ");
+        output::line(&format!("{}\t{state}\t{}", status.name, config.reach));
     }
     servers.shut_down(LAST_WORDS).await;
     Ok(())

@@ -19,6 +19,7 @@ use clap::{Args, ValueEnum};
 use config::{Dirs, Env};
 use engine::{AskRequest, Brought, Deps, Engine, EngineError, Places};
 use proto::{SessionId, TurnId};
+use tokio::sync::mpsc;
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
@@ -130,7 +131,7 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
     let engine = engine(&env, &dirs, cwd, &Bounds { budget: args.budget }, args.detached);
     let cost = args.cost || std::io::stderr().is_terminal();
     let printer = Printer::new(args.format, cost);
-    let mut events = engine.events();
+    let (mut events, failures) = (engine.events(), engine.failures());
     let asked = match ask(&engine, &args, &prompt).await {
         Ok(asked) => asked,
         Err(error) => {
@@ -146,7 +147,19 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
         tell_end(&engine, &asked, &reason).await;
     }
     engine.shutdown().await;
+    tell_what_is_lost(failures);
     code
+}
+
+/// What could not be stored, each reason once.
+fn tell_what_is_lost(failures: Option<mpsc::UnboundedReceiver<String>>) {
+    let (Some(mut failures), mut told) = (failures, Vec::new()) else { return };
+    while let Ok(why) = failures.try_recv() {
+        if !told.contains(&why) {
+            output::note(&format!("interline: the session could not be saved: {why}"));
+            told.push(why);
+        }
+    }
 }
 
 /// Says in the log what became of a run in the background, and tells the user where that is configured.

@@ -288,7 +288,11 @@ fn unknown(id: &str) -> Failed {
 /// The store; none where nothing was ever stored.
 fn open(dirs: &Dirs) -> Result<Option<Store>, Failed> {
     let path = paths::database(dirs);
-    if path.exists() { Store::open(&path).map(Some).map_err(words) } else { Ok(None) }
+    match path.try_exists() {
+        Ok(false) => Ok(None),
+        Ok(true) => Store::open(&path).map(Some).map_err(words),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
 }
 
 fn words(error: StoreError) -> Failed {

@@ -1,10 +1,12 @@
 //! A session as Markdown.
 //!
-//! **Invariant:** what tools gave stands in fences that nothing in it can close.
+//! **Invariant:** what tools gave stands in fences that nothing in it can close; what was said opens none over what follows.
 
 use proto::Session;
+use ropey::Rope;
 
 use super::{Block, facts, title};
+use crate::lsp::chat::fence::Fences;
 
 /// The document.
 pub fn render(session: &Session, blocks: &[Block]) -> String {
@@ -14,7 +16,7 @@ pub fn render(session: &Session, blocks: &[Block]) -> String {
         out.push_str(&match block {
             Block::User { .. } => "## You\n".to_owned(),
             Block::Model { name } => format!("## {}\n", one_line(name)),
-            Block::Text(text) => format!("{text}\n"),
+            Block::Text(text) => said(text),
             Block::Thoughts(text) => {
                 format!("{}\n", text.lines().map(|line| format!("> {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
             }
@@ -35,6 +37,13 @@ pub fn render(session: &Session, blocks: &[Block]) -> String {
         });
     }
     out
+}
+
+/// Markdown that somebody wrote; a fence in it that nobody closed is closed.
+fn said(text: &str) -> String {
+    let mut fences = Fences::default();
+    Rope::from_str(text).lines().for_each(|line| fences.pass(line));
+    fences.end().map_or_else(|| format!("{text}\n"), |end| format!("{}\n{end}\n", text.trim_end()))
 }
 
 /// A text in a fence that is longer than any in it.

@@ -90,7 +90,11 @@ fn in_markdown_outputs_stay_in_their_fences() {
         }
     }
     assert!(fence.is_none(), "{text}");
-    assert_eq!(outside.matches("\n# not a heading\n").count(), 2, "the user's and the model's, and no output: {outside}");
+    assert_eq!(
+        outside.matches("\n# not a heading\n\"'&amp;\u{1b}[31m\n```\n").count(),
+        2,
+        "the user's and the model's, and no output: {outside}"
+    );
     assert!(text.starts_with("# T ") && text.contains("## You\n") && text.contains("## p/m · build\n") && !text.contains("SECRET CONTEXT"));
 }
 

@@ -19,7 +19,7 @@ use crate::lsp::documents::{DocEvent, Documents, OpenDocument};
 use crate::lsp::editor_workspace::EditorWorkspace;
 
 mod answer;
-mod fence;
+pub mod fence;
 pub mod text;
 
 use answer::Answer;

@@ -73,11 +73,15 @@ impl Checker<'_> {
             let checked = match shape(&key) {
                 Some(shape) => self.below(key.clone(), |this| this.value(value, shape)),
                 None => {
-                    if rest == Rest::Warn {
-                        let name = self.below(key.clone(), |this| this.path.join("."));
-                        self.findings.push((at, format!("unknown key \"{name}\": it is ignored"), Severity::Warning));
+                    if let Rest::Each(shape) = rest {
+                        self.below(key.clone(), |this| this.value(value, shape))
+                    } else {
+                        if matches!(rest, Rest::Warn) {
+                            let name = self.below(key.clone(), |this| this.path.join("."));
+                            self.findings.push((at, format!("unknown key \"{name}\": it is ignored"), Severity::Warning));
+                        }
+                        Some(value.into_value())
                     }
-                    Some(value.into_value())
                 }
             };
             if let Some(value) = checked {

@@ -69,7 +69,12 @@ fn of(shape: &Shape) -> Value {
         Shape::Map(inner) => json!({ "type": "object", "additionalProperties": of(inner) }),
         Shape::Object(keys, rest) => {
             let properties: Map<String, Value> = keys.iter().map(|(key, shape)| ((*key).to_owned(), described(key, of(shape)))).collect();
-            json!({ "type": "object", "properties": properties, "additionalProperties": *rest == Rest::Keep })
+            let more = match rest {
+                Rest::Warn => json!(false),
+                Rest::Keep => json!(true),
+                Rest::Each(shape) => of(shape),
+            };
+            json!({ "type": "object", "properties": properties, "additionalProperties": more })
         }
         Shape::Needs(names, inner) => with(of(inner), "required", json!(names)),
         Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(of).collect::<Vec<_>>() }),

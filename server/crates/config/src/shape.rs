@@ -37,12 +37,14 @@ pub(crate) struct Idle {
 }
 
 /// What becomes of keys that an object does not know.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Rest {
     /// Kept, with a warning.
     Warn,
     /// Kept: they have a meaning for somebody else.
     Keep,
+    /// They are names that the user gives, each of something like this.
+    Each(&'static Shape),
 }
 
 use Shape::{Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Unused, Whole, Word};
@@ -103,6 +105,43 @@ pub(crate) const AGENT: Shape = Object(
     ],
     Rest::Keep,
 );
+
+/// `mcp.<name>`.
+const MCP_SERVER: Shape = Object(
+    &[
+        ("type", &Word(&["local", "remote"])),
+        ("command", &TEXTS),
+        ("cwd", &TEXT),
+        ("environment", &TEXT_MAP),
+        ("url", &TEXT),
+        ("headers", &TEXT_MAP),
+        ("oauth", &Either(&[Flag, OAUTH])),
+        ("enabled", &FLAG),
+        ("disabled", &FLAG),
+        ("timeout", &Either(&[Whole, Object(&[("startup", &WHOLE), ("catalog", &WHOLE), ("execution", &WHOLE)], Rest::Warn)])),
+    ],
+    Rest::Warn,
+);
+
+/// `mcp.<name>.oauth`, in the spellings of OpenCode 1 and 2.
+const OAUTH: Shape = Object(
+    &[
+        ("clientId", &TEXT),
+        ("client_id", &TEXT),
+        ("clientSecret", &TEXT),
+        ("client_secret", &TEXT),
+        ("scope", &TEXT),
+        ("callbackPort", &WHOLE),
+        ("callback_port", &WHOLE),
+        ("redirectUri", &TEXT),
+        ("redirect_uri", &TEXT),
+    ],
+    Rest::Warn,
+);
+
+/// `mcp`: servers by name. OpenCode 2 has them below `servers`, which may also be a server's name here, as `timeout` may.
+const MCP: Shape =
+    Object(&[("servers", &Map(&Either(&[MCP_SERVER, Any]))), ("timeout", &Either(&[Whole, MCP_SERVER]))], Rest::Each(&MCP_SERVER));
 
 /// `command.<name>`, and a command's front matter.
 pub(crate) const COMMAND: Shape = Object(
@@ -303,7 +342,7 @@ pub(crate) const CONFIG: Shape = Object(
         ("agents", &Map(&AGENT)),
         ("provider", &Map(&PROVIDER)),
         ("providers", &Map(&PROVIDER)),
-        ("mcp", &MAP),
+        ("mcp", &MCP),
         ("formatter", &FORMATTER),
         ("lsp", &LSP),
         ("preflight", &FLAG),

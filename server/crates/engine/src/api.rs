@@ -145,7 +145,7 @@ pub enum EngineError {
     #[error("the session cannot be used here now: {0}")]
     Elsewhere(#[from] crate::running::Held),
     /// The store failed.
-    #[error("the session could not be saved: {0}")]
+    #[error("{0}")]
     Store(String),
     /// The edit could not be made.
     #[error(transparent)]

@@ -192,7 +192,7 @@ impl Live {
         self.peer.notify("notifications/initialized", &Value::Null);
         self.instructions = tame::words(answer["instructions"].as_str().unwrap_or_default(), INSTRUCTIONS);
         let about = |key: &str| tame::words(answer["serverInfo"][key].as_str().unwrap_or_default(), 100);
-        self.about = format!("{} {}", about("name"), about("version")).trim().to_owned();
+        self.about = format!("{} {}", about("name"), about("version")).split_whitespace().collect::<Vec<_>>().join(" ");
         self.capabilities = rpc::take(&mut answer, "capabilities");
         Ok(self)
     }

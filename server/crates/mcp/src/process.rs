@@ -16,6 +16,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
 use crate::settings::Local;
+use crate::tame;
 
 /// Bytes of the error stream's end that are kept, and lines of it that are told.
 const KEPT: usize = 4096;
@@ -108,7 +109,7 @@ fn with_words(how: &str, words: &[u8]) -> String {
     let words = String::from_utf8_lossy(words);
     let mut lines: Vec<&str> = words.lines().rev().map(str::trim_end).filter(|line| !line.trim().is_empty()).take(TOLD).collect();
     lines.reverse();
-    if lines.is_empty() { how.to_owned() } else { format!("{how}; its last words:\n{}", lines.join("\n")) }
+    if lines.is_empty() { how.to_owned() } else { format!("{how}; its last words:\n{}", tame::words(&lines.join("\n"), KEPT)) }
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -152,6 +153,7 @@ mod tests {
         check("exit 0", "it exited with code 0").await;
         check("kill -9 $$", "it was killed by signal 9").await;
         check("echo one >&2; echo; echo >&2; echo two >&2; exit 3", "it exited with code 3; its last words:\none\ntwo").await;
+        check("printf '\\033[31mred\\n' >&2; exit 3", "it exited with code 3; its last words:\n[31mred").await;
         check("yes flood | head -n 200000 >&2; exit 1", &format!("it exited with code 1; its last words:\n{}", ["flood"; 5].join("\n")))
             .await;
     }

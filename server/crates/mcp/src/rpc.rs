@@ -6,8 +6,12 @@
 
 use serde_json::{Value, json};
 
+use crate::tame::words;
+
 /// A method that we do not have.
 pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
+/// Most characters of an error.
+const LONGEST: usize = 2000;
 
 /// What came.
 #[derive(Debug, PartialEq)]
@@ -66,7 +70,7 @@ pub(crate) fn read(mut message: Value) -> Result<Incoming, &'static str> {
                 Value::Null => Ok(take("result")),
                 error => Err(RpcError {
                     code: error["code"].as_i64().unwrap_or(0),
-                    message: error["message"].as_str().unwrap_or("an error without words").chars().take(2000).collect(),
+                    message: words(error["message"].as_str().unwrap_or("an error without words"), LONGEST),
                 }),
             };
             Ok(Incoming::Response { id, result })
@@ -109,6 +113,8 @@ mod tests {
         check(json!({"id": "3", "result": null}), Ok(Incoming::Response { id: 3, result: Ok(Value::Null) }));
         let error = RpcError { code: -1, message: "no".into() };
         check(json!({"id": 3, "error": {"code": -1, "message": "no"}}), Ok(Incoming::Response { id: 3, result: Err(error) }));
+        let error = RpcError { code: 0, message: "do [31mthis".into() };
+        check(json!({"id": 3, "error": {"message": "\u{202e}do \u{1b}[31mthis\n"}}), Ok(Incoming::Response { id: 3, result: Err(error) }));
         check(json!({"id": "x", "method": "ping"}), Ok(Incoming::Request { id: json!("x"), method: "ping".into() }));
         check(json!({"method": "a", "params": 1}), Ok(Incoming::Notification { method: "a".into(), params: json!(1) }));
         check(json!({"id": null, "error": {"code": 1, "message": "x"}}), Err("an answer to nothing"));

@@ -103,7 +103,9 @@ pub(crate) fn shown(url: &Url) -> String {
 #[must_use]
 pub fn configured(section: Option<&Value>, fallback: Option<u64>) -> (Vec<ServerConfig>, Vec<String>) {
     let (mut servers, mut problems) = (Vec::new(), Vec::new());
-    for (name, entry) in section.and_then(Value::as_object).into_iter().flatten() {
+    // OpenCode's way to switch off what another file brings; where none does, nothing is meant.
+    let switch = |entry: &Value| *entry == serde_json::json!({ "enabled": false });
+    for (name, entry) in section.and_then(Value::as_object).into_iter().flatten().filter(|(_, entry)| !switch(entry)) {
         match server(name, entry, fallback) {
             Ok(server) => servers.push(server),
             Err(why) => problems.push(format!("mcp.{name}: {why}")),
@@ -182,7 +184,7 @@ mod tests {
             "off": {"type": "local", "command": ["x"], "enabled": false},
             "web": {"type": "remote", "url": "https://u:p@a.example/mcp?key=SECRET", "headers": {"X-Key": "SECRET"}, "oauth": {"client_id": "c", "callbackPort": 1}},
             "plain": {"type": "remote", "url": "http://127.0.0.1:1/mcp", "oauth": false, "timeout": {"startup": 1, "execution": 3}},
-            "toggle": {"enabled": true}, "words": {"type": "local", "command": "npx x"}, "odd": {"type": "pigeon"}, "file": {"type": "remote", "url": "file:///x"},
+            "toggle": {"enabled": true}, "switched": {"enabled": false}, "words": {"type": "local", "command": "npx x"}, "odd": {"type": "pigeon"}, "file": {"type": "remote", "url": "file:///x"},
         });
         let (servers, problems) = configured(Some(&section), Some(7));
         let names: Vec<_> = servers.iter().map(|server| (server.name.as_str(), server.enabled)).collect();

@@ -18,6 +18,12 @@ impl Fences {
         self.0.is_some()
     }
 
+    /// The line that ends that block.
+    #[must_use]
+    pub fn end(self) -> Option<String> {
+        self.0.map(|(mark, count)| mark.to_string().repeat(count))
+    }
+
     /// Goes past a line.
     pub fn pass(&mut self, line: RopeSlice<'_>) {
         let mut indent = line.chars();

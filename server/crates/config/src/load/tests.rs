@@ -444,6 +444,12 @@ fn keys_without_effect_say_what_happens_instead() {
     );
     check(r#"{"share": "disabled", "autoupdate": false, "experimental": {"continue_loop_on_deny": true}}"#, &[]);
     check(r#"{"plugin": ["a", ["b", {}]], "experimental": {"policies": []}}"#, &["`.interline/tool/`", "enabled_providers"]);
+    check(
+        r#"{"mcp": {"a": {"command": ["x"], "args": ["y"], "env": {"K": "v"}}, "b": {"enabled": false}, "c": {"type": "remote", "url": "u", "oauth": {"clientID": "x"}}}}"#,
+        &["unknown key \"mcp.a.args\"", "unknown key \"mcp.a.env\"", "unknown key \"mcp.c.oauth.clientID\""],
+    );
+    check(r#"{"mcp": {"timeout": 5, "servers": {"a": {"command": ["x"], "args": []}}}}"#, &["unknown key \"mcp.servers.a.args\""]);
+    check(r#"{"mcp": {"servers": {"type": "local", "command": ["x"]}, "timeout": {"command": ["x"], "timeout": {"startup": 5}}}}"#, &[]);
     check(r#"{"frobnicate": 1}"#, &["unknown key \"frobnicate\": it is ignored"]);
 }
 
