@@ -91,7 +91,7 @@ fn name_of(file: &str) -> Option<String> {
 
 fn is_javascript(file: &str) -> bool {
     let extension = Path::new(file).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    matches!(extension, "ts" | "js" | "mjs" | "cjs" | "mts" | "cts") && !file.ends_with(".d.ts")
+    matches!(extension, "ts" | "tsx" | "js" | "jsx" | "mjs" | "cjs" | "mts" | "cts") && !file.ends_with(".d.ts")
 }
 
 #[cfg(unix)]
@@ -128,6 +128,7 @@ mod tests {
             ("tool/forgotten.sh", 0o644),
             ("tool/README.md", 0o644),
             ("plugin/notify.js", 0o644),
+            ("plugin/view.tsx", 0o644),
         ] {
             let path = temp.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -140,7 +141,9 @@ mod tests {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 4, "{told:#?}");
         for (at, word) in
-            ["github.ts: tools in JavaScript", "forgotten.sh: not executable", "a tool's name", "notify.js: plugins"].iter().enumerate()
+            ["github.ts: tools in JavaScript", "forgotten.sh: not executable", "a tool's name", "notify.js, view.tsx: plugins"]
+                .iter()
+                .enumerate()
         {
             assert!(told[at].contains(word), "{told:#?}");
         }

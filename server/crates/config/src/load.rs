@@ -347,7 +347,7 @@ impl Loader<'_> {
         ] {
             for name in names {
                 let base = folder.join(name);
-                for path in markdown_files(&base, depth) {
+                for path in markdown_files(&base, depth, &mut HashSet::new()) {
                     self.loaded.looked_at.extend([path.clone(), path.parent().unwrap_or(&base).to_path_buf()]);
                     self.markdown_file(kind, &base, &path);
                 }
@@ -477,8 +477,11 @@ pub(crate) fn upwards(from: &Path, to: &Path) -> Vec<PathBuf> {
     from.ancestors().take_while(|folder| folder.starts_with(to)).map(Path::to_path_buf).collect()
 }
 
-/// Markdown files below `base`, sorted. Links are followed.
-fn markdown_files(base: &Path, depth: usize) -> Vec<PathBuf> {
+/// Markdown files below `base`, sorted. Links are followed, but no folder is looked into twice: links may go in circles.
+fn markdown_files(base: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
+    if !base.canonicalize().is_ok_and(|real| known.insert(real)) {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir(base) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
@@ -486,7 +489,7 @@ fn markdown_files(base: &Path, depth: usize) -> Vec<PathBuf> {
     for path in paths {
         if path.is_dir() {
             if depth > 1 {
-                files.extend(markdown_files(&path, depth - 1));
+                files.extend(markdown_files(&path, depth - 1, known));
             }
         } else if path.extension().is_some_and(|extension| extension == "md") {
             files.push(path);

@@ -34,6 +34,13 @@ pub struct MarkdownError {
 pub fn parse_markdown(text: &str) -> Result<Markdown, MarkdownError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Some((front, body)) = split(text) else {
+        // A line across the page may begin a text, too; but what restricts an agent must not be lost for want of three dashes.
+        if let Some(line) = text.strip_prefix("---").and_then(|rest| rest.lines().nth(1))
+            && is_entry(line)
+        {
+            let message = "the front matter has no end: a line of `---` is missing".to_owned();
+            return Err(MarkdownError { line: 1, column: 1, message });
+        }
         return Ok(Markdown { data: Map::new(), body: text.trim().to_owned() });
     };
     let data = if front.trim().is_empty() {
@@ -73,6 +80,12 @@ fn read_yaml(front: &str) -> Result<Value, MarkdownError> {
             message: "the front matter is not YAML".into(),
         }
     })
+}
+
+/// Whether a line is `key: value`.
+fn is_entry(line: &str) -> bool {
+    let key = line.split_once(':').filter(|(_, value)| value.is_empty() || value.starts_with([' ', '\t'])).map(|(key, _)| key);
+    key.is_some_and(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'')))
 }
 
 /// The text between the `---` lines, and what follows.
@@ -131,7 +144,7 @@ mod tests {
         );
         check("---\ndescription: Use this: when\nmode: all\n---\nx", r#"{"description":"Use this: when","mode":"all"}"#, "x");
         check("---\ndescription: n\nmode: off\nhidden: true\n---\nx", r#"{"description":"n","mode":"off","hidden":true}"#, "x");
-        check("---\nnot closed: 1\n", "{}", "---\nnot closed: 1");
+        check("---\nA line across: the page\n", "{}", "---\nA line across: the page");
         check("----\nx\n", "{}", "----\nx");
     }
 
@@ -139,6 +152,8 @@ mod tests {
     fn unreadable_front_matter_has_a_line() {
         let error = parse_markdown("---\nok: 1\nbad: [1, 2\n---\nx").unwrap_err();
         assert!((2..=4).contains(&error.line), "{error:?}");
+        let error = parse_markdown("---\ntools:\n  bash: false\nYou only look.\n").unwrap_err();
+        assert!(error.line == 1 && error.message.contains("no end"), "{error:?}");
         assert_eq!(parse_markdown("---\n- a\n- b\n---\nx").unwrap_err().line, 2);
     }
 

@@ -293,6 +293,8 @@ const SERVICE: Idle = idle(Any, "it belongs to OpenCode's services, which are no
 const BATCH: Idle = idle(Flag, "several calls of one answer run together without it");
 const PASTE: Idle = idle(Flag, "nothing that you paste is summarised");
 const TELEMETRY: Idle = Idle { shape: Flag, harmless: &["false"], instead: "nothing is measured or sent" };
+const HOOK: Idle = idle(Any, "`hooks` run programs on events, and `formatter` formats what is edited (docs/extending.md)");
+const RETRIES: Idle = idle(Any, "how often a provider is asked again depends on what it says, and is shown");
 const POLICIES: Idle = idle(Any, "name the providers by `enabled_providers` or `disabled_providers`");
 
 const EXPERIMENTAL: Shape = Object(
@@ -305,6 +307,8 @@ const EXPERIMENTAL: Shape = Object(
         ("disable_paste_summary", &Unused(&PASTE)),
         ("openTelemetry", &Unused(&TELEMETRY)),
         ("policies", &Unused(&POLICIES)),
+        ("hook", &Unused(&HOOK)),
+        ("chatMaxRetries", &Unused(&RETRIES)),
     ],
     Rest::Warn,
 );

@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a name is given once; of several files of one name the nearest to the project counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found
 
     let (mut skills, mut problems, mut looked_at) = (BTreeMap::new(), Vec::new(), folders.clone());
     for folder in folders {
-        for path in files(&folder, MAX_DEPTH) {
+        for path in files(&folder, MAX_DEPTH, &mut HashSet::new()) {
             looked_at.push(path.clone());
             match read(&path) {
                 Ok(skill) => _ = skills.insert(skill.name.clone(), skill),
@@ -74,8 +74,11 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found
     Found { skills: skills.into_values().collect(), problems, looked_at }
 }
 
-/// The `SKILL.md` files below a folder, sorted. Links are followed; a skill's own folder is not looked into.
-fn files(folder: &Path, depth: usize) -> Vec<PathBuf> {
+/// The `SKILL.md` files below a folder, sorted. Links are followed, but no folder is looked into twice; a skill's own folder is not looked into.
+fn files(folder: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
+    if !folder.canonicalize().is_ok_and(|real| known.insert(real)) {
+        return Vec::new();
+    }
     let own = folder.join("SKILL.md");
     if own.is_file() {
         return vec![own];
@@ -83,7 +86,7 @@ fn files(folder: &Path, depth: usize) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| depth > 1 && path.is_dir()).collect();
     folders.sort();
-    folders.iter().flat_map(|folder| files(folder, depth - 1)).collect()
+    folders.iter().flat_map(|folder| files(folder, depth - 1, known)).collect()
 }
 
 fn read(path: &Path) -> Result<Skill, (usize, usize, String)> {

@@ -469,3 +469,17 @@ fn what_opencode_2_fetches_or_asks_elsewhere_is_told_once() {
     let place = Place::new(&[("home/.config/opencode/opencode.json", r#"{"websearch": false, "skills": ["./own"]}"#)]);
     assert_eq!(place.problems(&place.load("p", &[])), "");
 }
+
+#[cfg(unix)]
+#[test]
+fn links_that_go_in_circles_end() {
+    let place = Place::new(&[("p/.opencode/command/x.md", "X"), ("p/.opencode/skill/y/SKILL.md", "---\nname: y\n---\nY")]);
+    for folder in ["command", "skill"] {
+        for name in 'a'..='j' {
+            std::os::unix::fs::symlink(".", place.folder.path().join(format!("p/.opencode/{folder}/{name}"))).unwrap();
+        }
+    }
+    let loaded = place.load("p", &[]);
+    let commands: Vec<&str> = loaded.config.command.keys().map(String::as_str).collect();
+    assert_eq!((commands, loaded.skills.len()), (vec!["x"], 1));
+}

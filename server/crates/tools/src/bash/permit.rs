@@ -33,7 +33,8 @@ pub(super) async fn ask(command: &str, workdir: &Target, roots: &Roots, context:
         place: None,
         always_ask: decision.always_ask,
     };
-    Ok(if allowed { context.asker.allowed(ask).await? } else { context.asker.ask(ask).await? })
+    let answer = if allowed { context.asker.allowed(ask).await } else { context.asker.ask(ask).await };
+    Ok(answer?)
 }
 
 /// The folders outside the project that the command names.
