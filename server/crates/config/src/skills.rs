@@ -36,6 +36,8 @@ pub(crate) struct Found {
 
 /// How many folders deep they are looked for.
 const MAX_DEPTH: usize = 8;
+/// Most characters of a description: all of them open every request.
+const LONGEST: usize = 1024;
 
 /// The skills of a session in `cwd`, by name, and what is wrong with their files. Lowest first: `~/.claude/skills`, `~/.agents/skills`, the same from the
 /// worktree's root to `cwd`, `skill` and `skills` of the configuration folders, and the folders that `skills.paths` names.
@@ -95,7 +97,11 @@ fn read(path: &Path) -> Result<Skill, (usize, usize, String)> {
     let word = |key: &str| file.data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = word("name").or_else(folder).ok_or((1, 1, "it has no `name:`".to_owned()))?;
-    Ok(Skill { name, description: word("description"), path: path.to_path_buf() })
+    let description = word("description").map(|text| match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    });
+    Ok(Skill { name, description, path: path.to_path_buf() })
 }
 
 #[cfg(test)]
@@ -152,6 +158,12 @@ mod tests {
     fn the_nearest_counts_and_a_bad_one_is_told() {
         let (outer, inner) = ("home/.claude/skills/x/SKILL.md", "p/.opencode/skills/x/SKILL.md");
         check(&[(outer, A), (inner, A)], &[], &[("a", inner)]);
+        let long = format!("---\nname: a\ndescription: {}\n---\n", "ä".repeat(5000));
+        check(&[(outer, &long)], &[], &[("a", outer)]);
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("SKILL.md"), long).unwrap();
+        let described = read(&place.path().join("SKILL.md")).unwrap().description.unwrap();
+        assert!(described.ends_with("ä…") && described.chars().count() == LONGEST + 1, "{described}");
         check(&[("p/.opencode/skill/plain/SKILL.md", "no front matter")], &[], &[("plain", "p/.opencode/skill/plain/SKILL.md")]);
         let problems = check(&[(inner, "---\nname: [1\n---\n")], &[], &[]);
         assert_eq!(problems.len(), 1, "{problems:?}");

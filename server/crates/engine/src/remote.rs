@@ -44,6 +44,8 @@ struct Now {
     text: Option<Arc<str>>,
     /// The fetch has ended.
     settled: bool,
+    /// Why it brought nothing.
+    trouble: Option<String>,
 }
 
 impl Remote {
@@ -75,6 +77,12 @@ impl Remote {
         self.texts.iter().filter_map(known).collect()
     }
 
+    /// What could not be fetched, in words for the user.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        self.texts.iter().filter_map(|text| text.now.borrow().trouble.clone()).collect()
+    }
+
     fn begin(&self) {
         for text in &self.texts {
             let copy = self.folder.join(&blake3::hash(text.url.as_bytes()).to_hex()[..32]);
@@ -90,11 +98,16 @@ impl Remote {
                         if let Err(error) = keep(&copy, &text) {
                             tracing::warn!(%error, "no copy of fetched instructions is kept");
                         }
-                        now.send_modify(|now| *now = Now { text: Some(text.into()), settled: true });
+                        now.send_modify(|now| *now = Now { text: Some(text.into()), settled: true, trouble: None });
                     }
                     Err(why) => {
                         tracing::warn!("instructions could not be fetched: {why}");
-                        now.send_modify(|now| now.settled = true);
+                        now.send_modify(|now| {
+                            let rest =
+                                if now.text.is_some() { "those of before are used" } else { "this conversation goes on without them" };
+                            now.settled = true;
+                            now.trouble = Some(format!("Instructions could not be fetched, and {rest}: {why}"));
+                        });
                     }
                 }
             });
@@ -148,13 +161,19 @@ mod tests {
         check(&first, &["RULE one"]).await;
         check(&first, &["RULE one"]).await;
         // Nobody answers any more.
-        check(&remote(&[(&url, true)], folder.path()), &["RULE one"]).await;
+        let later = remote(&[(&url, true)], folder.path());
+        check(&later, &["RULE one"]).await;
+        later.texts[0].now.subscribe().wait_for(|now| now.settled).await.unwrap();
+        assert!(later.troubles()[0].contains("those of before are used") && first.troubles().is_empty(), "{:?}", later.troubles());
     }
 
     #[tokio::test]
     async fn a_project_reaches_no_private_address() {
         let folder = tempfile::tempdir().unwrap();
         let url = server(&["SECRET of the local network"]);
-        check(&remote(&[(&url, false), ("http://localhost:1/x", false), ("not an address", true)], folder.path()), &[]).await;
+        let remote = remote(&[(&url, false), ("http://localhost:1/x", false), ("not an address", true)], folder.path());
+        check(&remote, &[]).await;
+        let told = remote.troubles();
+        assert!(told.len() == 3 && told.iter().all(|told| told.contains("goes on without them")), "{told:?}");
     }
 }

@@ -628,8 +628,9 @@ impl Worker {
         }
         if without_tools.is_none() {
             self.shared.tools.ready().await;
-            self.shared.tools.troubles().into_iter().filter(|words| self.shared.models.is_news(words)).for_each(|words| self.notice(words));
         }
+        let troubles = self.shared.tools.troubles().into_iter().chain(self.shared.remote.troubles());
+        troubles.filter(|words| self.shared.models.is_news(words)).for_each(|words| self.notice(words));
         if !subtasks.is_empty() {
             return self.hand_over(run, subtasks, inputs);
         }
