@@ -185,7 +185,8 @@ fn session(mut info: Value) -> Result<Session, Failed> {
     fill(map, "version", &json!("0"));
     fill(map, "directory", &json!(""));
     fill(map, "time", &json!({"created": 0, "updated": 0}));
-    serde_json::from_value(info).map_err(|error| format!("its `info` cannot be read: {error}"))
+    let session: Session = serde_json::from_value(info).map_err(|error| format!("its `info` cannot be read: {error}"))?;
+    if opencode::is_name(session.id.as_str()) { Ok(session) } else { Err("its id must be letters, digits, `_` and `-`".into()) }
 }
 
 /// A message; what older versions of OpenCode did not write is filled in.

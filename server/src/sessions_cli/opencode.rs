@@ -137,7 +137,8 @@ fn list(path: &Path) -> Vec<Todo> {
     std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-fn is_name(id: &str) -> bool {
+/// Whether an id leads nowhere when it becomes a part of a path.
+pub fn is_name(id: &str) -> bool {
     !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 

@@ -43,6 +43,9 @@ pub enum StoreError {
     /// There is no such message in the session.
     #[error("there is no message {0} in this session; `interline export` shows them with their ids")]
     UnknownMessage(String),
+    /// Another session has a message or part of that id.
+    #[error("{0} is a part of another session that is there already")]
+    Taken(String),
     /// Ours: a wrong statement or value.
     #[error("the session store failed: {0}")]
     Sql(String),

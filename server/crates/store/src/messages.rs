@@ -97,13 +97,14 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn put_message(&self, message: &Message, seq: u64) -> Result<(), StoreError> {
-        self.0
+        let rows = self
+            .0
             .prepare_cached(
                 "INSERT INTO message (id, session, seq, info, summary) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (id) DO UPDATE SET seq = ?3, info = ?4, summary = ?5",
+                 ON CONFLICT (id) DO UPDATE SET seq = ?3, info = ?4, summary = ?5 WHERE session = ?2",
             )?
             .execute(params![message.id().0, message.session_id().0, signed(seq), Column::of(message)?, is_summary(message)])?;
-        Ok(())
+        if rows == 0 { Err(StoreError::Taken(message.id().0.clone())) } else { Ok(()) }
     }
 
     /// Stores a part, new or changed, at its position in its message.
@@ -111,13 +112,14 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the disk.
     pub fn put_part(&self, part: &Part, seq: u64, position: u32) -> Result<(), StoreError> {
-        self.0
+        let rows = self
+            .0
             .prepare_cached(
                 "INSERT INTO part (id, session, message, position, seq, info) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (id) DO UPDATE SET position = ?4, seq = ?5, info = ?6",
+                 ON CONFLICT (id) DO UPDATE SET position = ?4, seq = ?5, info = ?6 WHERE session = ?2 AND message = ?3",
             )?
             .execute(params![part.id.0, part.session_id.0, part.message_id.0, position, signed(seq), Column::of(part)?])?;
-        Ok(())
+        if rows == 0 { Err(StoreError::Taken(part.id.0.clone())) } else { Ok(()) }
     }
 
     /// Removes a message with its parts. `seq` is the number of the event that tells of it.

@@ -158,3 +158,25 @@ fn exported_files_go_on_here_and_nonsense_is_refused() {
         assert!(failed.contains(why) && failed.contains("a.json"), "{failed}");
     }
 }
+
+#[test]
+fn a_file_takes_nothing_from_a_session_that_is_there() {
+    let home = tempfile::tempdir().unwrap();
+    let (dirs, cwd) = (dirs(home.path()), home.path());
+    let file = |name: &str, id: &str, message: &str, part: &str, words: &str| {
+        let path = home.path().join(name);
+        let mut said = user(message);
+        said["sessionID"] = id.into();
+        write(&path, &json!({"info": info(id, "/p"), "messages": [{"info": said, "parts": [text(part, words)]}]}));
+        import(&dirs, cwd, &[path], false, false)
+    };
+    file("first.json", "ses_first", "msg_1", "prt_1", "mine").unwrap();
+    for (message, part) in [("msg_1", "prt_2"), ("msg_2", "prt_1")] {
+        let refused = file("second.json", "ses_second", message, part, "theirs").unwrap_err();
+        assert!(refused.contains("is a part of another session"), "{refused}");
+    }
+    assert!(file("third.json", "../third", "msg_3", "prt_3", "x").unwrap_err().contains("its id must be"));
+    assert_eq!(stored(&dirs, "ses_first").1, ["user: mine"]);
+    let store = Store::open(&paths::database(&dirs)).unwrap();
+    assert!(store.session(&"ses_second".into()).unwrap().is_none(), "nothing of it is kept");
+}
