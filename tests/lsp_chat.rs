@@ -156,11 +156,18 @@ fn slash_commands_are_answered_in_words() {
     editor.open("a.txt", None);
     editor.ask("Change it.");
     open_chat(&editor);
-    for (command, words) in [("/undo", "## Interline\n\nUndone: a.txt.\n"), ("/model", "- `mock/test`\n"), ("/agent", "- `plan`\n")] {
+    for (command, words) in [
+        ("/undo", "## Interline\n\nUndone: a.txt.\n"),
+        ("/model", "- `mock/test`\n"),
+        ("/agent", "- `plan`\n"),
+        ("/models nowhere", "/models: there are none."),
+    ] {
         send_next(&editor, command);
         editor.wait_holds(CHAT, words);
     }
     assert!(editor.wait_message().contains("Undone: a.txt"));
+    let refused = editor.command("interline.ask", json!({ "text": "/fork nothing" })).expect_err("there is no such message");
+    assert!(refused["message"].as_str().is_some_and(|words| words.starts_with("there is no message nothing")), "{refused}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub const SLASH: &[(&str, &str)] = &[
     ("new", "begin a new session"),
     ("sessions", "list this project's sessions, or those that hold some words: /sessions words"),
     ("open", "go on with another session: /open id"),
-    ("fork", "go on in a copy of this session"),
+    ("fork", "go on in a copy of this session: /fork, or without a message and what follows it: /fork message-id"),
     ("rename", "give this session a title: /rename title"),
     ("undo", "take the last turn back"),
     ("redo", "make the last undone turn again"),
@@ -30,7 +30,7 @@ pub const SLASH: &[(&str, &str)] = &[
     ("cancel", "stop the running turn"),
     ("deny", "refuse what asks for permission, and say why: /deny reason"),
     ("model", "choose the model: /model provider/model"),
-    ("models", "list the models"),
+    ("models", "list the models, or those whose names hold some letters: /models claude"),
     ("agent", "choose the agent: /agent name"),
     ("cost", "say what this session has used and cost"),
     ("export", "write this session to a file: /export markdown, html or json"),
@@ -85,14 +85,14 @@ pub async fn carry_out(face: &Face, started: &Started, text: &str) -> Option<Res
         "help" => Ok(Some(help(started).into())),
         "new" => command("interline.session.new", Value::Null).await,
         "open" => command("interline.session.open", json!({"session": (!rest.is_empty()).then_some(rest)})).await,
-        "fork" => command("interline.session.fork", Value::Null).await,
+        "fork" => command("interline.session.fork", json!({"message": (!rest.is_empty()).then_some(rest)})).await,
         "rename" => rename(started, &rest),
         "undo" => command("interline.undo", Value::Null).await,
         "redo" => command("interline.redo", Value::Null).await,
         "compact" => command("interline.session.compact", Value::Null).await,
         "cancel" => command("interline.cancel", Value::Null).await,
         "deny" => command("interline.permit", json!({"reply": "reject", "message": rest})).await,
-        "models" => command("interline.model", Value::Null).await,
+        "models" => command("interline.model", Value::Null).await.map(|models| holding(models, &rest)),
         "model" => command("interline.model", json!({"model": (!rest.is_empty()).then_some(rest)})).await,
         "agent" => command("interline.agent", json!({"agent": (!rest.is_empty()).then_some(rest)})).await,
         "cost" => cost(started),
@@ -113,6 +113,14 @@ pub async fn carry_out(face: &Face, started: &Started, text: &str) -> Option<Res
     };
     started.chat.reply(told);
     Some(result)
+}
+
+/// Those names of a list that hold a word.
+fn holding(names: Option<Value>, word: &str) -> Option<Value> {
+    let Some(Value::Array(mut names)) = names else { return names };
+    let word = word.to_lowercase();
+    names.retain(|name| name.as_str().is_none_or(|name| name.to_lowercase().contains(&word)));
+    Some(names.into())
 }
 
 /// All commands, the user's own included.

@@ -96,6 +96,7 @@ async fn what_cannot_be_fetched_is_explained() {
         ("/huge", "200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6000000\r\n\r\nx"),
         ("/file", "302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
         ("/empty", "200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"),
+        ("/packed", "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\u{1f}x"),
     ])
     .await;
     let world = World::new();
@@ -105,6 +106,7 @@ async fn what_cannot_be_fetched_is_explained() {
         ("/huge", ["larger", "5 MB"]),
         ("/file", ["file:", "only http and https"]),
         ("/empty", ["the page", "no text"]),
+        ("/packed", ["compressed (gzip)", "curl"]),
     ] {
         has(&world.text(&WebFetch, fetch(&format!("{url}{path}"))).await, &words);
     }

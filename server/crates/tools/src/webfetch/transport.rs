@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Env;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, StatusCode, Url};
 use rustls::{ClientConfig, RootCertStore};
@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     /// Also the message for the model.
     #[error("it is larger than {} MB", LARGEST >> 20)]
     TooLarge,
+    #[error("the server sends it compressed ({0}), though asked not to: fetch it by a command such as `curl --compressed`")]
+    Encoded(String),
     #[error("no answer in time")]
     Time,
     #[error("{0}")]
@@ -78,7 +80,9 @@ pub(super) fn proxy(env: &Env, scheme: &str) -> Option<String> {
 /// Asks for a page.
 pub(super) async fn get(url: &Url, way: &Way, limit: Duration) -> Result<Answer, Fault> {
     let client = client(url, way, limit)?;
-    let mut response = client.get(url.clone()).header(ACCEPT, WANTED).header(ACCEPT_LANGUAGE, "en,*;q=0.5").send().await?;
+    // Where nothing is said any compression would be welcome.
+    let request = client.get(url.clone()).header(ACCEPT, WANTED).header(ACCEPT_LANGUAGE, "en,*;q=0.5").header(ACCEPT_ENCODING, "identity");
+    let mut response = request.send().await?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (kind, location) = (header(CONTENT_TYPE).unwrap_or_default(), header(LOCATION));
     let mut parts = kind.split(';').map(str::trim);
@@ -87,6 +91,9 @@ pub(super) async fn get(url: &Url, way: &Way, limit: Duration) -> Result<Answer,
     let charset = charset.map(|(_, label)| label.trim().trim_matches('"').to_owned());
     let status = response.status();
     let mut body = Vec::new();
+    if let Some(encoding) = header(CONTENT_ENCODING).filter(|encoding| status.is_success() && !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(Fault::Encoded(encoding));
+    }
     if status.is_success() {
         if response.content_length().is_some_and(|length| length > LARGEST as u64) {
             return Err(Fault::TooLarge);
