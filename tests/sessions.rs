@@ -58,7 +58,7 @@ fn sessions_are_found_renamed_forked_and_deleted() {
     let exported: Value = serde_json::from_str(&said(&desk, &["export", &parser])).expect("JSON");
     let second = exported["messages"][2]["info"]["id"].as_str().expect("an id");
     let fork = said(&desk, &["sessions", "fork", &parser, "--at", second]);
-    let forked = said(&desk, &["export", fork.trim(), "--format", "markdown"]);
+    let forked = said(&desk, &["export", fork.trim(), "--format", "md"]);
     assert!(forked.contains("# The bug\n") && forked.contains("The parser fails.") && !forked.contains("And then?"), "{forked}");
     let page = said(&desk, &["export", &parser, "--format", "html"]);
     assert!(page.starts_with("<!doctype html>") && page.contains("And then?"));

@@ -17,6 +17,7 @@ pub enum Format {
     /// As OpenCode exports and imports it
     Json,
     /// For reading as text
+    #[value(alias = "md")]
     Markdown,
     /// One page without scripts, for a browser
     Html,
