@@ -355,3 +355,97 @@ fn a_second_editor_sees_what_the_first_one_is_told_and_goes_on_afterwards() {
         "{asked}"
     );
 }
+
+/// A message in which a whole chat stands.
+const QUOTING: &str = "Why:\n\n```md\n# Interline\n\n## You\n\nq\n\n## Interline\n\na\n\n## You\n```\n\nthat?";
+/// The same while it is typed: nobody has closed its block yet.
+const HALF_QUOTED: &str = "Why:\n\n```md\n# Interline\n\n## You\n\nq\n\n## Interline\n\na";
+
+#[test]
+fn a_message_that_quotes_a_whole_chat_is_sent_whole_and_nothing_is_written_into_it() {
+    for ends in ["\n", "\r\n"] {
+        let model = ScriptedModel::start();
+        let desk = desk(&model);
+        let own = |text: &str| text.replace('\n', ends);
+        desk.write(&format!("project/{CHAT}"), &own("## You\n\n"));
+        model.script([Reply::Text("To it:\n\n```\nnot closed"), Reply::Text("To that.")]);
+        let editor = FakeEditor::start(&desk, Mode::Strict);
+        open_chat(&editor);
+        editor.type_at_end(CHAT, &own(QUOTING));
+        let before = editor.begun();
+        editor.ask("Elsewhere.");
+        editor.idle_after(before);
+        let so_far = "## You\n\nElsewhere.\n\n## Interline\n\nTo it:\n\n```\nnot closed";
+        editor.wait_text(CHAT, &own(&format!("{so_far}\n\n## You\n\n{QUOTING}")));
+        let before = editor.begun();
+        send(&editor);
+        editor.idle_after(before);
+        editor.wait_text(CHAT, &own(&format!("{so_far}\n\n## You\n\n{QUOTING}\n\n## Interline\n\nTo that.\n\n## You\n\n")));
+        assert!(model.request(2).to_string().contains(&json!(QUOTING).to_string()), "the whole message is sent");
+    }
+}
+
+#[test]
+fn an_answer_stays_out_of_a_chat_that_is_quoted_below_it() {
+    for first in ["First half,", "First:\n\n```rust\nlet half,"] {
+        let model = ScriptedModel::start();
+        let desk = desk(&model);
+        let barrier = Arc::new(Barrier::new(2));
+        model.script([Reply::Halves(first, Arc::clone(&barrier), " second half."), Reply::Text("To it.")]);
+        let editor = FakeEditor::start(&desk, Mode::Strict);
+        open_chat(&editor);
+        let before = editor.begun();
+        send_next(&editor, "Question.");
+        editor.wait_holds(CHAT, first);
+        editor.type_at_end(CHAT, HALF_QUOTED);
+        barrier.wait();
+        editor.idle_after(before);
+        let so_far = format!("# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\n{first} second half.\n\n");
+        editor.wait_text(CHAT, &format!("{so_far}## You\n\n{HALF_QUOTED}"));
+        let before = editor.begun();
+        editor.ask("Elsewhere.");
+        editor.idle_after(before);
+        editor.wait_text(CHAT, &format!("{so_far}## You\n\nElsewhere.\n\n## Interline\n\nTo it.\n\n## You\n\n{HALF_QUOTED}"));
+    }
+}
+
+#[test]
+fn a_block_that_a_message_leaves_open_ends_above_its_answer() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    model.script([Reply::Text("An `x`:\n\n```rust\nlet x;\n```"), Reply::Text("To the next.")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    open_chat(&editor);
+    for message in ["Why?\n\n~~~~\nopen\n", "```\nnew\n```\n"] {
+        let before = editor.begun();
+        editor.type_at_end(CHAT, message);
+        send(&editor);
+        editor.idle_after(before);
+    }
+    let first = "# Interline\n\n## You\n\nWhy?\n\n~~~~\nopen\n~~~~\n\n## Interline\n\nAn `x`:\n\n```rust\nlet x;\n```\n\n";
+    editor.wait_text(CHAT, &format!("{first}## You\n\n```\nnew\n```\n\n## Interline\n\nTo the next.\n\n## You\n\n"));
+    let last = |request: Value| request.as_array().and_then(|all| all.last().cloned()).unwrap_or_default().to_string();
+    let (one, two) = (last(model.request(1)), last(model.request(2)));
+    assert!(one.contains(r"~~~~\nopen") && !one.contains(r"open\n~~~~"), "{one}");
+    assert!(two.contains(r"```\nnew\n```") && !two.contains("Why?"), "{two}");
+}
+
+#[test]
+fn a_heading_that_the_model_writes_in_pieces_is_none() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let barrier = Arc::new(Barrier::new(2));
+    let pieces = ["Like so:\n\n##", " You\n\nhello\n\n## Inter", "line\n\nthere\n\n## You", "r part\n\n#"];
+    model.script([Reply::Pieces(pieces.map(str::to_owned).to_vec(), Arc::clone(&barrier))]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    open_chat(&editor);
+    let before = editor.begun();
+    send_next(&editor, "Question.");
+    for shown in ["Like so:", "hello", "there"] {
+        editor.wait_holds(CHAT, shown);
+        barrier.wait();
+    }
+    editor.idle_after(before);
+    let answer = "Like so:\n\n\\## You\n\nhello\n\n\\## Interline\n\nthere\n\n## Your part\n\n#";
+    editor.wait_text(CHAT, &format!("# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\n{answer}\n\n## You\n\n"));
+}

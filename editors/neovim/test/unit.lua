@@ -50,6 +50,39 @@ local chat = require('interline.chat')
 same('chat', chat.is('/a/.interline/chat.md'), true)
 same('no chat', chat.is('/a/chat.md'), false)
 
+-- Its headings: none that a block of the user's quotes, if that ends; no block begins in an answer.
+local headings = require('interline.headings')
+local function found(text)
+  local numbers = vim.tbl_keys(headings.of(vim.split(text, '\n')))
+  table.sort(numbers)
+  return numbers
+end
+for text, expected in pairs({
+  ['# Interline\n\n## You\n\na\n\n## Interline \n\n## You'] = { 3, 7, 9 },
+  [' ## You\n## You?\n### You\n\\## You'] = {},
+  ['## You\n```\n## You\n## Interline\n```\n## Interline'] = { 1, 6 },
+  ['## You\n~~~~ md\n```\n## You\n~~~\n## You\n~~~~\n## You'] = { 1, 8 },
+  ['## You\n```\n## You'] = { 1, 3 },
+  ['## You\n````\n```\n## You\n```\n## Interline'] = { 1, 6 },
+  ['## Interline\n```\n## You\n```\nx\n```'] = { 1, 3 },
+  ['## You\n```\nopen\n## Interline\n```\n## You'] = { 1, 4, 6 },
+}) do
+  same(text, found(text), expected)
+end
+
+-- Signs follow them.
+local function signs(lines)
+  vim.api.nvim_buf_set_lines(0, 0, -1, false, lines)
+  chat.sign(0)
+  return vim.tbl_map(function(mark)
+    return mark[2] + 1
+  end, vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('interline_chat'), 0, -1, {}))
+end
+same('signs', signs({ '## You', '```', '## You' }), { 1, 3 })
+same('signs of what is quoted', signs({ '## You', '```', '## You', '```' }), { 1 })
+same('signs of an answer', signs({ '## Interline', '', '## You' }), { 1, 3 })
+same('no signs', signs({ 'one' }), {})
+
 -- A prompt is answered by its keys alone, and one that was settled elsewhere not at all.
 require('interline.config').merge({ prompt = { idle = false } })
 local prompt = require('interline.prompt')

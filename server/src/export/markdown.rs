@@ -41,9 +41,7 @@ pub fn render(session: &Session, blocks: &[Block]) -> String {
 
 /// Markdown that somebody wrote; a fence in it that nobody closed is closed.
 fn said(text: &str) -> String {
-    let mut fences = Fences::default();
-    Rope::from_str(text).lines().for_each(|line| fences.pass(line));
-    fences.end().map_or_else(|| format!("{text}\n"), |end| format!("{}\n{end}\n", text.trim_end()))
+    Fences::after(Rope::from_str(text).slice(..)).end().map_or_else(|| format!("{text}\n"), |end| format!("{}\n{end}\n", text.trim_end()))
 }
 
 /// A text in a fence that is longer than any in it.

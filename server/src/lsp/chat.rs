@@ -20,6 +20,9 @@ use crate::lsp::editor_workspace::EditorWorkspace;
 
 mod answer;
 pub mod fence;
+mod headings;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use answer::Answer;
@@ -159,6 +162,13 @@ impl Chat {
     }
 }
 
+/// Whether the line that the words end with goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Here,
+    Open,
+}
+
 struct Writer {
     key: DocKey,
     documents: Documents,
@@ -180,7 +190,7 @@ struct Writer {
     pending: String,
     /// How many bytes of `pending` are of steps that have ended.
     settled: usize,
-    /// White space that is written only when words follow it.
+    /// What is written only when words follow it: white space, and a line that may still become a heading.
     held: String,
     /// What was written since the last `StepEnd`.
     step: String,
@@ -212,14 +222,14 @@ impl Writer {
                         beat.get_or_insert_with(|| Instant::now() + PACE);
                     }
                     Some(Order::Status(line)) => {
-                        if self.write().await {
+                        if self.write(Ends::Open).await {
                             self.show_status(line).await;
                         }
                     }
                     Some(Order::CloseDraft { busy, done }) => {
-                        self.write().await;
+                        self.write(if busy { Ends::Open } else { Ends::Here }).await;
                         let written = self.edit(|text, _| Some(text::close_draft(text))).await;
-                        self.sent(written, busy);
+                        self.sent(written, busy).await;
                         // The one who asked may be gone.
                         let _ = done.send(written);
                     }
@@ -227,24 +237,24 @@ impl Writer {
                         self.edit(|text, _| text::begin_draft(text, &words)).await;
                     }
                     Some(Order::Question { question, busy }) => {
-                        self.write().await;
-                        let written = self.edit(|text, _| Some(text::insert_question(text, &question))).await;
+                        self.write(if busy { Ends::Open } else { Ends::Here }).await;
+                        let written = self.edit(|text, answer| Some(text::insert_question(text, &question, answer))).await;
                         if !written && busy {
                             self.queued.push(question);
                         } else if !written {
                             self.miss();
                             self.asked = Some(question);
                         }
-                        self.sent(written, busy);
+                        self.sent(written, busy).await;
                     }
                     Some(Order::Reply(words)) => {
-                        self.write().await;
-                        self.edit(|text, _| Some(text::append(text, &text::escape(&words), Answer::find(text, 0)))).await;
+                        self.write(Ends::Open).await;
+                        self.edit(|text, answer| Some(text::append(text, &text::escape(&words), Answer::newest(text, answer)))).await;
                     }
                     Some(Order::AnswersNewest) => {
                         if self.newer > 0 {
-                            self.write().await;
-                            self.new_section();
+                            self.write(Ends::Here).await;
+                            self.new_section().await;
                         }
                         for question in std::mem::take(&mut self.queued) {
                             self.miss();
@@ -252,9 +262,9 @@ impl Writer {
                         }
                     }
                     Some(Order::TurnEnd) => {
-                        self.newer = 0;
+                        self.go_to_newest().await;
                         if self.was_open {
-                            self.edit(|text, _| text::restore_draft(text)).await;
+                            self.edit(text::restore_draft).await;
                         }
                     }
                     Some(Order::TakeBack) => {
@@ -266,12 +276,12 @@ impl Writer {
                         }
                     }
                     Some(Order::StepEnd) => {
-                        self.write().await;
+                        self.write(Ends::Here).await;
                         self.step.clear();
                         self.settled = self.pending.len();
                     }
                     Some(Order::Flush(done)) => {
-                        beat = if self.write().await { None } else { Some(Instant::now() + PACE) };
+                        beat = if self.write(Ends::Here).await { None } else { Some(Instant::now() + PACE) };
                         // The one who asked may be gone.
                         let _ = done.send(());
                     }
@@ -279,7 +289,7 @@ impl Writer {
                 Some(event) = self.events.recv() => self.note(&event),
                 () = due => {
                     let still = self.user_edit.is_none_or(|at| at.elapsed() >= STILL);
-                    beat = if !still || !self.write().await { Some(Instant::now() + PACE) } else { None };
+                    beat = if !still || !self.write(Ends::Open).await { Some(Instant::now() + PACE) } else { None };
                 }
             }
             if std::mem::take(&mut self.opened) && self.has_news() {
@@ -289,19 +299,36 @@ impl Writer {
     }
 
     /// A message was sent; its section is there if it could be `written`.
-    fn sent(&mut self, written: bool, busy: bool) {
+    async fn sent(&mut self, written: bool, busy: bool) {
         self.was_open |= written;
         if !busy {
-            self.new_section();
+            self.new_section().await;
         } else if written {
             self.newer += 1;
         }
     }
 
-    fn new_section(&mut self) {
+    async fn new_section(&mut self) {
         self.held.clear();
         self.step.clear();
+        self.go_to_newest().await;
+    }
+
+    /// What is written from now on goes to the newest answer.
+    async fn go_to_newest(&mut self) {
+        if let Some(document) = self.documents.find(&self.key).await {
+            let known = self.answer_in(&document);
+            self.know(&document, Answer::newest(&document.text, known));
+        }
         self.newer = 0;
+    }
+
+    /// Where the answer stands in a document.
+    fn know(&mut self, document: &OpenDocument, answer: Option<Answer>) {
+        // Of an older text than the last event's it is no news.
+        if self.version.is_none_or(|version| version <= document.version) {
+            self.answer = answer;
+        }
     }
 
     /// Follows what has happened to the chat.
@@ -318,7 +345,7 @@ impl Writer {
             _ => return,
         };
         let before = self.answer.take();
-        self.answer = before.and_then(|answer| answer.moved(edits));
+        self.answer = before.and_then(|answer| answer.moved(edits, text));
         let ours = |e: &TextEdit| {
             let text = e.text.replace("\r\n", "\n");
             let is_part_of = |words: &str| !words.is_empty() && words.contains(text.trim());
@@ -341,12 +368,9 @@ impl Writer {
         while let Ok(event) = self.events.try_recv() {
             self.note(&event);
         }
-        let answer = self.answer.filter(|answer| answer.holds(&document.text, self.newer));
-        let answer = answer.or_else(|| Answer::find(&document.text, self.newer));
-        // Of an older text than the last event's it is no news.
-        if self.version.is_none_or(|version| version <= document.version) {
-            self.answer = answer;
-        }
+        let known = self.answer.and_then(|answer| answer.again(&document.text));
+        let answer = known.or_else(|| Answer::find(&document.text, self.newer));
+        self.know(document, answer);
         answer
     }
 
@@ -361,12 +385,12 @@ impl Writer {
 
     /// Whether there is something to be written.
     fn has_news(&self) -> bool {
-        self.asked.is_some() || !self.pending.is_empty() || !self.missed.is_empty()
+        self.asked.is_some() || !self.pending.is_empty() || !self.missed.is_empty() || !self.held.trim().is_empty()
     }
 
     /// What waits is over: another question follows it.
     fn miss(&mut self) {
-        let words = format!("{}{}", std::mem::take(&mut self.held), text::escape(&self.take_pending()));
+        let words = text::escape(&format!("{}{}", std::mem::take(&mut self.held), self.take_pending()));
         let question = self.asked.take().unwrap_or_default();
         if !(question.is_empty() && words.trim().is_empty()) {
             self.missed.push_back((question, words.trim_end().to_owned()));
@@ -392,7 +416,7 @@ impl Writer {
     }
 
     /// Writes what is pending. False if it has to be tried again.
-    async fn write(&mut self) -> bool {
+    async fn write(&mut self, ends: Ends) -> bool {
         if !self.has_news() {
             return true;
         }
@@ -403,30 +427,32 @@ impl Writer {
         self.was_open = true;
         while let Some((question, words)) = self.missed.front_mut() {
             let (question, words) = (std::mem::take(question), words.clone());
-            if !question.is_empty() && !self.edit(|text, _| Some(text::insert_question(text, &question))).await {
+            if !question.is_empty() && !self.edit(|text, answer| Some(text::insert_question(text, &question, answer))).await {
                 self.missed.front_mut().into_iter().for_each(|missed| missed.0.clone_from(&question));
                 return false;
             }
-            if !words.is_empty() && !self.edit(|text, _| Some(text::append(text, &words, Answer::find(text, 0)))).await {
+            self.go_to_newest().await;
+            if !words.is_empty() && !self.edit(|text, answer| Some(text::append(text, &words, answer))).await {
                 return false;
             }
             self.missed.pop_front();
         }
-        if let Some(question) = self.asked.take()
-            && !self.edit(|text, _| Some(text::insert_question(text, &question))).await
-        {
-            self.asked = Some(question);
-            return false;
+        if let Some(question) = self.asked.take() {
+            if !self.edit(|text, answer| Some(text::insert_question(text, &question, answer))).await {
+                self.asked = Some(question);
+                return false;
+            }
+            self.go_to_newest().await;
         }
-        let words = format!("{}{}", self.held, text::escape(&self.pending));
-        let solid = words.trim_end().len();
+        let words = format!("{}{}", self.held, self.pending);
+        let solid = if ends == Ends::Here { words.trim_end().len() } else { text::settled(&words) };
         if solid == 0 {
             self.held = words;
             self.take_pending();
             return true;
         }
         let (now, later) = words.split_at(solid);
-        let (now, later) = (now.to_owned(), later.to_owned());
+        let (now, later) = (text::escape(now), later.to_owned());
         self.step.push_str(&now);
         if self.edit(|text, answer| Some(text::append(text, &now, answer))).await {
             self.take_pending();

@@ -3,11 +3,14 @@
 
 local client = require('interline.client')
 local config = require('interline.config')
+local headings = require('interline.headings')
 
 local M = {}
 
 local namespace = vim.api.nvim_create_namespace('interline_chat')
 local SIGNS = { ['## You'] = { '❯', 'InterlineYou' }, ['## Interline'] = { '◆', 'InterlineAgent' } }
+--- For each buffer: which heading each of its signs is for.
+local signs = {}
 --- How many asks are under way whose chat must not take the focus.
 local quiet = 0
 
@@ -101,10 +104,11 @@ end
 
 --- A section is a fold, a diff in it another.
 function M.fold(number)
-  local line = vim.fn.getline(number)
-  if SIGNS[line] then
+  if headings.buffer(vim.api.nvim_get_current_buf())[number] then
     return '>1'
-  elseif vim.startswith(line, '```diff') then
+  end
+  local line = vim.fn.getline(number)
+  if vim.startswith(line, '```diff') then
     return '>2'
   elseif line == '```' and opening(number):match('^```diff') then
     return '<2'
@@ -131,35 +135,48 @@ function M.attach(buffer)
     return
   end
   vim.b[buffer].interline_chat = true
-  M.sign(buffer, 0, -1)
+  M.sign(buffer)
+  local later = false
   vim.api.nvim_buf_attach(buffer, false, {
-    on_lines = function(_, _, _, first, _, last)
+    on_lines = function()
+      if later then
+        return
+      end
+      later = true
       vim.schedule(function()
+        later = false
         if vim.api.nvim_buf_is_valid(buffer) then
-          M.sign(buffer, first, last)
+          M.sign(buffer)
           M.follow(buffer)
         end
       end)
     end,
     on_detach = function()
       vim.b[buffer].interline_chat = nil
+      signs[buffer] = nil
+      headings.forget(buffer)
     end,
   })
 end
 
---- Marks who speaks, on these lines.
-function M.sign(buffer, first, last)
-  vim.api.nvim_buf_clear_namespace(buffer, namespace, first, last)
-  for at, line in ipairs(vim.api.nvim_buf_get_lines(buffer, first, last, false)) do
-    local sign = SIGNS[line]
-    if sign then
-      vim.api.nvim_buf_set_extmark(
-        buffer,
-        namespace,
-        first + at - 1,
-        0,
-        { sign_text = sign[1], sign_hl_group = sign[2], line_hl_group = sign[2] }
-      )
+--- Marks who speaks. A mark that is right already stays.
+function M.sign(buffer)
+  local found, known, right = headings.buffer(buffer), signs[buffer] or {}, {}
+  signs[buffer] = known
+  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buffer, namespace, 0, -1, {})) do
+    local id, number = mark[1], mark[2] + 1
+    if known[id] == found[number] and known[id] and not right[number] then
+      right[number] = true
+    else
+      vim.api.nvim_buf_del_extmark(buffer, namespace, id)
+      known[id] = nil
+    end
+  end
+  for number, which in pairs(found) do
+    if not right[number] then
+      local sign = SIGNS[which]
+      local look = { sign_text = sign[1], sign_hl_group = sign[2], line_hl_group = sign[2] }
+      known[vim.api.nvim_buf_set_extmark(buffer, namespace, number - 1, 0, look)] = which
     end
   end
 end

@@ -5,63 +5,15 @@
 use ropey::Rope;
 use workspace::TextEdit;
 
-use super::answer::{Answer, is_heading};
-use super::fence::Fences;
+use super::answer::Answer;
+use super::headings::{INTERLINE, Unended, Who, YOU, headings, open_block};
 
 /// What the chat begins with.
 pub const EMPTY: &str = "# Interline\n\n## You\n\n";
-/// The heading above what the user writes.
-pub const YOU: &str = "## You";
-/// The heading above an answer.
-pub const INTERLINE: &str = "## Interline";
-
-/// The last line that is exactly `heading`: its number.
-fn last_heading(text: &Rope, heading: &str) -> Option<usize> {
-    heading_from_end(text, heading, 0)
-}
-
-/// The last line that is exactly `heading` and has `skip` such lines below it; the first such line where there are fewer.
-pub(super) fn heading_from_end(text: &Rope, heading: &str, mut skip: usize) -> Option<usize> {
-    let mut found = None;
-    let mut line = text.len_lines();
-    for slice in text.lines_at(text.len_lines()).reversed() {
-        line -= 1;
-        if is_heading(slice, heading) {
-            found = Some(line);
-            if skip == 0 {
-                break;
-            }
-            skip -= 1;
-        }
-    }
-    found
-}
-
-/// The last `## You` under which somebody writes: its line. One that a fenced block of the user's quotes does not count; one below a block that
-/// never ends does. (What stands below an `## Interline` is not the user's message any more, so that nobody's open block reaches further.)
+/// The last heading, if it is a `## You`: where its line begins.
 fn last_you(text: &Rope) -> Option<usize> {
-    let mut first = last_heading(text, YOU)?;
-    let mut line = first;
-    for slice in text.lines_at(first).reversed() {
-        line -= 1;
-        if is_heading(slice, INTERLINE) {
-            break;
-        }
-        if is_heading(slice, YOU) {
-            first = line;
-        }
-    }
-    // The newest heading outside of any block, and the newest one of all.
-    let (mut open, mut quoted, mut fences) = (first, first, Fences::default());
-    for (at, slice) in text.lines_at(first).enumerate() {
-        if is_heading(slice, YOU) {
-            quoted = first + at;
-            open = if fences.is_open() { open } else { quoted };
-        } else {
-            fences.pass(slice);
-        }
-    }
-    Some(if fences.is_open() { quoted } else { open })
+    let last = headings(text.slice(..), Unended::Nothing).pop()?;
+    (last.who == Who::You).then_some(last.at)
 }
 
 /// The edit with the line ends that the text has.
@@ -94,10 +46,10 @@ pub(super) fn trimmed_end(text: &Rope, start: usize, end: usize) -> usize {
     text.char_to_byte(at)
 }
 
-/// What stands under the last `## You`, trimmed; none if there is no such heading.
+/// What stands under the last `## You`, trimmed; none if there is no such heading, or an answer below it.
 #[must_use]
 pub fn draft(text: &Rope) -> Option<String> {
-    let line = last_you(text)?;
+    let line = text.byte_to_line(last_you(text)?);
     let start = text.line_to_byte((line + 1).min(text.len_lines()));
     Some(text.byte_slice(start..).to_string().trim().replace("\r\n", "\n"))
 }
@@ -105,21 +57,33 @@ pub fn draft(text: &Rope) -> Option<String> {
 /// The line of the newest answer's heading, or of the last `## You`; where prompts are shown.
 #[must_use]
 pub fn prompt_line(text: &Rope) -> usize {
-    last_heading(text, INTERLINE).or_else(|| last_you(text)).unwrap_or(0)
+    let all = headings(text.slice(..), Unended::Nothing);
+    let newest = all.iter().rfind(|heading| heading.who == Who::Interline).or(all.last());
+    newest.map_or(0, |heading| text.byte_to_line(heading.at))
 }
 
 /// Below the draft: an answer's section, and a new `## You`.
 #[must_use]
 pub fn close_draft(text: &Rope) -> TextEdit {
+    below_all(text, &format!("{INTERLINE}\n\n{YOU}\n\n"))
+}
+
+/// In the place of the blank lines at the end. A block that the user has left open there ends before it, so that it is none of the block's.
+fn below_all(text: &Rope, sections: &str) -> TextEdit {
     let end = text.len_bytes();
     let from = trimmed_end(text, 0, end);
-    TextEdit { range: from..end, text: format!("\n\n{INTERLINE}\n\n{YOU}\n\n") }
+    let before = if from == 0 { "" } else { "\n\n" };
+    TextEdit { range: from..end, text: format!("{}{before}{sections}", block_end(text)) }
+}
+
+fn block_end(text: &Rope) -> String {
+    open_block(text.slice(..)).map_or_else(String::new, |end| format!("\n{end}"))
 }
 
 /// Begins the draft with these words; none if the user has begun it, or there is no place for it.
 #[must_use]
 pub fn begin_draft(text: &Rope, words: &str) -> Option<TextEdit> {
-    let line = last_you(text)?;
+    let line = text.byte_to_line(last_you(text)?);
     if draft(text).is_some_and(|draft| !draft.is_empty()) {
         return None;
     }
@@ -149,22 +113,24 @@ pub fn place(name: &str, lines: (usize, usize)) -> String {
     if first == last { format!("{name}:{first}") } else { format!("{name}:{first}-{last}") }
 }
 
-/// Above the draft, which stays: a question that was asked elsewhere, and its answer's section.
+/// Above the draft, which stays: a question that was asked elsewhere, and its answer's section. The draft is below the newest answer, and what it quotes
+/// is its own, even if its block has no end yet.
 #[must_use]
-pub fn insert_question(text: &Rope, question: &str) -> TextEdit {
-    let section = format!("{YOU}\n\n{}\n\n{INTERLINE}\n\n", escape(question.trim()));
-    match last_you(text) {
-        Some(line) => {
-            let at = text.line_to_byte(line);
-            TextEdit { range: at..at, text: section }
-        }
-        None => {
-            let end = text.len_bytes();
-            let from = trimmed_end(text, 0, end);
-            let before = if from == 0 { "" } else { "\n\n" };
-            TextEdit { range: from..end, text: format!("{before}{section}{YOU}\n\n") }
-        }
+pub fn insert_question(text: &Rope, question: &str, newest: Option<Answer>) -> TextEdit {
+    let section = format!("{YOU}\n\n{}\n\n{INTERLINE}\n\n", message(question.trim()));
+    let from = newest.map_or(0, |answer| answer.end);
+    match headings(text.byte_slice(from..), Unended::All).iter().rfind(|heading| heading.who == Who::You) {
+        Some(you) => TextEdit { range: from + you.at..from + you.at, text: section },
+        None => below_all(text, &format!("{section}{YOU}\n\n")),
     }
+}
+
+/// A message of which no line is taken for one of our headings, and which ends in no block.
+fn message(words: &str) -> String {
+    let is_safe = headings(Rope::from_str(words).slice(..), Unended::Nothing).is_empty();
+    let words = if is_safe { words.to_owned() } else { escape(words) };
+    let end = block_end(&Rope::from_str(&words));
+    words + &end
 }
 
 /// Adds words to an answer; makes a section for them where somebody removed it.
@@ -175,23 +141,16 @@ pub fn append(text: &Rope, words: &str, answer: Option<Answer>) -> TextEdit {
             TextEdit { range: end..end, text: format!("\n\n{}", words.trim_start_matches('\n')) }
         }
         Some(Answer { end, .. }) => TextEdit { range: end..end, text: words.to_owned() },
-        None => {
-            let end = text.len_bytes();
-            let from = trimmed_end(text, 0, end);
-            TextEdit { range: from..end, text: format!("\n\n{INTERLINE}\n\n{}\n\n{YOU}\n\n", words.trim_start_matches('\n')) }
-        }
+        None => below_all(text, &format!("{INTERLINE}\n\n{}\n\n{YOU}\n\n", words.trim_start_matches('\n'))),
     }
 }
 
 /// A `## You` below the newest answer, where somebody removed it; none if it is there, or no answer is.
 #[must_use]
-pub fn restore_draft(text: &Rope) -> Option<TextEdit> {
-    let heading = last_heading(text, INTERLINE)?;
-    if last_heading(text, YOU).is_some_and(|line| line > heading) {
-        return None;
-    }
-    let end = text.len_bytes();
-    Some(TextEdit { range: trimmed_end(text, 0, end)..end, text: format!("\n\n{YOU}\n\n") })
+pub fn restore_draft(text: &Rope, newest: Option<Answer>) -> Option<TextEdit> {
+    let below = text.byte_slice(newest?.end..);
+    let is_there = headings(below, Unended::All).iter().any(|heading| heading.who == Who::You);
+    (!is_there).then(|| below_all(text, &format!("{YOU}\n\n")))
 }
 
 /// Takes back words that an answer ends with; none if it does not (somebody changed them).
@@ -225,13 +184,22 @@ pub fn status(text: &Rope, old: &str, new: &str, answer: Option<Answer>) -> Opti
 #[must_use]
 pub fn escape(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
-    for line in words.split_inclusive('\n') {
+    for line in words.split_inclusive(['\n', '\r']) {
         if matches!(line.trim_end(), YOU | INTERLINE) {
             out.push('\\');
         }
         out.push_str(line);
     }
     out
+}
+
+/// How much of these words can be escaped already: not a line at their end that may still become one of our headings, nor white space before it.
+#[must_use]
+pub fn settled(words: &str) -> usize {
+    let start = words.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let last = words[start..].trim_end();
+    let is_open = !last.is_empty() && [YOU, INTERLINE].iter().any(|heading| heading.starts_with(last));
+    words[..if is_open { start } else { words.len() }].trim_end().len()
 }
 
 #[cfg(test)]
@@ -244,6 +212,14 @@ mod tests {
 
     fn take_back(text: &Rope, words: &str, newer: usize) -> Option<TextEdit> {
         super::take_back(text, words, Answer::find(text, newer))
+    }
+
+    fn insert_question(text: &Rope, question: &str) -> TextEdit {
+        super::insert_question(text, question, Answer::find(text, 0))
+    }
+
+    fn restore_draft(text: &Rope) -> Option<TextEdit> {
+        super::restore_draft(text, Answer::find(text, 0))
     }
 
     fn status(text: &Rope, old: &str, new: &str, newer: usize) -> Option<TextEdit> {
@@ -284,9 +260,32 @@ mod tests {
         }
         // A block that nobody closed holds nothing back: neither in the message before nor in this one.
         let draft = |text: &str| draft(&Rope::from_str(text));
-        assert_eq!(draft("## You\n```\nopen\n\n## Interline\n\nx\n\n## You\n\n```\nnew\n```\n").as_deref(), Some("```\nnew\n```"));
+        let sent = "## You\n```\nopen\n";
+        let sent = apply(sent, &close_draft(&Rope::from_str(sent)));
+        assert_eq!(draft(&format!("{sent}```\nnew\n```\n")).as_deref(), Some("```\nnew\n```"));
+        assert_eq!(draft("## You\n```\nopen\n\n## Interline\n\nx\n\n## You\n\nnew\n").as_deref(), Some("new"));
         assert_eq!(draft("## You\n\n```\nopen\n\n## You\n\nnew").as_deref(), Some("new"));
         assert_eq!(draft("## You\n\n```\nopen").as_deref(), Some("```\nopen"));
+    }
+
+    #[test]
+    fn a_block_that_is_open_ends_before_what_is_put_below_it() {
+        let end = "\n\n## Interline\n\n## You\n\n";
+        for (open, block_end) in [("```\nopen", "```"), ("a\n ~~~~ x\n```\n\n", "~~~~"), ("````\n```\n## You\n```", "````")] {
+            let want = format!("## You\n\n{}\n{block_end}{end}", open.trim_end());
+            check(&format!("## You\n\n{open}"), close_draft, &want);
+            check(open, |t| append(t, "x", 0), &format!("{}\n{block_end}\n\n## Interline\n\nx\n\n## You\n\n", open.trim_end()));
+            check("## You\n\n", |t| insert_question(t, open), &want);
+        }
+        check("## You\n\n```\nx\n```", close_draft, &format!("## You\n\n```\nx\n```{end}"));
+    }
+
+    #[test]
+    fn what_a_question_quotes_stays_as_it_is() {
+        let asked = |question: &str| apply("## You\n\n", &insert_question(&Rope::from_str("## You\n\n"), question));
+        let end = "\n\n## Interline\n\n## You\n\n";
+        assert_eq!(asked("a\n```\n## You\n```"), format!("## You\n\na\n```\n## You\n```{end}"));
+        assert_eq!(asked("a\n## You\n```\n## Interline\n```"), format!("## You\n\na\n\\## You\n```\n\\## Interline\n```{end}"));
     }
 
     #[test]
@@ -381,5 +380,25 @@ mod tests {
     #[test]
     fn no_line_of_an_answer_is_taken_for_a_heading() {
         assert_eq!(escape("a\n## You\nb ## You\n## Interline"), "a\n\\## You\nb ## You\n\\## Interline");
+        assert_eq!(escape("a\r## You\r\n## Interline \r\n"), "a\r\\## You\r\n\\## Interline \r\n");
+    }
+
+    #[test]
+    fn a_line_that_may_become_a_heading_waits() {
+        for (now, later) in [
+            ("a", ""),
+            ("a", "\n\n"),
+            ("a", "\n#"),
+            ("a", "\n\n## "),
+            ("", "## Interl"),
+            ("a", "\r\n## You"),
+            ("a\n## You\nb", "\n"),
+            ("a\n## Your", " "),
+            ("a ## You", ""),
+            ("a\n## You\n#x", ""),
+        ] {
+            let words = format!("{now}{later}");
+            assert_eq!(words.split_at(settled(&words)), (now, later));
+        }
     }
 }
