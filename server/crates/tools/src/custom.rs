@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use workspace::ApplyError;
 
+use crate::args::wrong;
 use crate::bash::{note_left, note_not_shown};
 use crate::program::{self, Failure};
 use crate::{Ask, Tool, ToolContext, ToolError, ToolOutput, truncate};
@@ -163,6 +164,10 @@ impl Tool for Custom {
     }
 
     async fn run(&self, args: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let mut needed = self.about.parameters["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if let Some(missing) = needed.find(|name| args.get(name).is_none()) {
+            return Err(wrong(missing, "a value, as the tool's parameters say", None));
+        }
         let ask = Ask {
             permission: self.name.clone(),
             patterns: vec!["*".to_owned()],
@@ -228,7 +233,7 @@ mod tests {
         let world = World::new();
         let tool = tool(&world, "true").await;
         script(&world, "count", "touch ran");
-        has(&world.text(&tool, json!({})).await, &["changed since the user allowed it"]);
+        has(&world.text(&tool, json!({ "word": "x" })).await, &["changed since the user allowed it"]);
         assert!(!world.root.join("ran").exists());
     }
 
@@ -243,7 +248,7 @@ mod tests {
         assert_eq!(world.asked(), [("count".to_owned(), vec!["*".to_owned()])]);
         assert_eq!(*world.files.log.lock().expect("lock"), ["prepare", "finish"]);
         let json = self::tool(&world, r#"echo '{"output": "three", "title": "T", "metadata": {"n": 3}}'"#).await;
-        let got = world.run(&json, json!({})).await.expect("it runs");
+        let got = world.run(&json, json!({ "word": "x" })).await.expect("it runs");
         assert_eq!((got.output.as_str(), got.title.as_str(), &got.metadata["n"]), ("three", "T", &json!(3)));
     }
 
@@ -251,10 +256,11 @@ mod tests {
     async fn a_failure_is_told_and_nothing_runs_that_is_denied() {
         let world = World::new();
         let failing = tool(&world, "echo half; echo it broke >&2; exit 4").await;
-        has(&world.text(&failing, json!({})).await, &["exit code 4", "it broke", "half"]);
+        has(&world.text(&failing, json!({ "word": "x" })).await, &["exit code 4", "it broke", "half"]);
+        has(&world.text(&failing, json!({ "other": 1 })).await, &["parameter `word` is missing"]);
         world.user.deny.lock().expect("lock").push("count");
         let denied = tool(&world, "touch ran").await;
-        assert!(matches!(world.run(&denied, json!({})).await, Err(ToolError::Denied(_))));
+        assert!(matches!(world.run(&denied, json!({ "word": "x" })).await, Err(ToolError::Denied(_))));
         assert!(!world.root.join("ran").exists());
     }
 
@@ -262,7 +268,7 @@ mod tests {
     async fn much_output_is_cut_and_kept() {
         let world = World::new();
         let tool = tool(&world, "seq 1 100000").await;
-        let got = world.run(&tool, json!({})).await.expect("it runs");
+        let got = world.run(&tool, json!({ "word": "x" })).await.expect("it runs");
         has(&got.output, &["truncated"]);
         assert!(got.output.len() < 60_000 && got.metadata["truncated"] == json!(true));
     }
