@@ -90,7 +90,7 @@ pub async fn ask(client: Client, model: ResolvedModel, request: ModelRequest) ->
     Ok(Answer { title: clean(&text), tokens })
 }
 
-/// The first line with words in it, without thoughts, and no longer than a title may be.
+/// The first line with words in it, without thoughts, marks around it and characters that nobody sees, and no longer than a title may be.
 fn clean(answer: &str) -> Option<String> {
     let mut rest = answer;
     let mut said = String::new();
@@ -99,11 +99,23 @@ fn clean(answer: &str) -> Option<String> {
         rest = thoughts.split_once("</think>").map_or("", |(_, after)| after);
     }
     said.push_str(rest);
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let seen: String = said.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    let line = seen.lines().map(bare).find(|line| !line.is_empty())?;
     if line.chars().count() <= LONGEST {
         return Some(line.to_owned());
     }
     Some(line.chars().take(LONGEST - 3).chain("...".chars()).collect())
+}
+
+/// A line without what models like to put around a title.
+fn bare(line: &str) -> &str {
+    let line = line.trim().trim_start_matches('#').trim_start();
+    let mut line = line.strip_prefix("Title:").unwrap_or(line).trim();
+    for mark in ["**", "\"", "`"] {
+        let inner = line.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark));
+        line = inner.filter(|inner| !inner.contains(mark)).map_or(line, str::trim);
+    }
+    line
 }
 
 #[cfg(test)]
@@ -121,6 +133,10 @@ mod tests {
         check("Rename parse() in lexer.rs", Some("Rename parse() in lexer.rs"));
         check("\n\n  Title  \nand why", Some("Title"));
         check("<think>hm\nhm</think>\nTitle", Some("Title"));
+        check("# Title", Some("Title"));
+        check("Title: **\"A title\"**\nmore", Some("A title"));
+        check("\"a\" and \"b\"", Some("\"a\" and \"b\""));
+        check("\u{1b}[31mRed", Some("[31mRed"));
         check("<think>a</think><think>b</think> \n", None);
         check("<think>never ends", None);
         check("", None);
