@@ -12,12 +12,13 @@ use config::Config;
 use mcp::{Servers, State};
 use tools::Tool;
 
+use crate::extras;
 use crate::mcp_tools::{self, ServerTool};
 
 /// How long the first request waits for servers to start. Their tools are in its cached beginning, where a later one would have to change it.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Permissions that are not a tool's.
-const PERMISSIONS: [&str; 4] = ["external_directory", "doom_loop", "plan_enter", "plan_exit"];
+const PERMISSIONS: [&str; 5] = ["external_directory", "doom_loop", "plan_enter", "plan_exit", extras::PERMISSION];
 
 /// The tools.
 pub struct Toolbox {
@@ -51,7 +52,7 @@ impl Toolbox {
 
     /// What folders bring. Returns the names that are taken: those are left out.
     pub fn bring(&self, mut tools: Vec<Arc<dyn Tool>>) -> Vec<String> {
-        let taken = reserved();
+        let taken: Vec<String> = reserved().into_iter().chain(self.own.iter().map(|tool| tool.id().to_owned())).collect();
         let is_taken = |tool: &Arc<dyn Tool>| taken.iter().any(|name| name.eq_ignore_ascii_case(tool.id()));
         let refused = tools.iter().filter(|tool| is_taken(tool)).map(|tool| tool.id().to_owned()).collect();
         tools.retain(|tool| !is_taken(tool));
@@ -74,8 +75,11 @@ impl Toolbox {
         if let Some(current) = current.as_ref().filter(|current| current.news == news) {
             return Arc::clone(&current.all);
         }
-        let listed = self.servers.tools();
-        let theirs = listed.iter().map(|tool| Arc::new(ServerTool::new(tool.clone(), Arc::clone(&self.servers))) as Arc<dyn Tool>);
+        let (listed, clashing) = (self.servers.tools(), self.clashing());
+        let theirs = listed
+            .iter()
+            .filter(|tool| !clashing.contains(&tool.name))
+            .map(|tool| Arc::new(ServerTool::new(tool.clone(), Arc::clone(&self.servers))) as Arc<dyn Tool>);
         let readers = if self.servers.resources().is_empty() { Vec::new() } else { mcp_tools::readers(&self.servers) };
         let all: Arc<[Arc<dyn Tool>]> = {
             let brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +110,16 @@ impl Toolbox {
             State::Ended(why) => Some(format!("The MCP server `{}` has ended and is started again: {why}", status.name)),
             _ => None,
         };
-        self.problems.iter().cloned().chain(self.servers.status().into_iter().filter_map(words)).collect()
+        let clashing =
+            self.clashing().into_iter().map(|name| format!("The MCP tool `{name}` is not offered: there is another one of that name"));
+        self.problems.iter().cloned().chain(self.servers.status().into_iter().filter_map(words)).chain(clashing).collect()
+    }
+
+    /// The names of servers' tools that tools of folders have already.
+    fn clashing(&self) -> Vec<String> {
+        let brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_taken = |name: &str| brought.iter().any(|tool| tool.id() == name);
+        self.servers.tools().iter().filter(|tool| is_taken(&tool.name)).map(|tool| tool.name.clone()).collect()
     }
 }
 

@@ -137,6 +137,26 @@ async fn the_users_own_tool_needs_no_consent_and_nobody_else_can_give_it() {
 }
 
 #[tokio::test]
+async fn no_name_is_offered_twice_nor_is_that_of_a_permission() {
+    let config = json!({"mcp": crate::mcp::server("notes", json!({}))});
+    let files = ["notes_say", "project_code", "bash"].map(|name| format!("home/.config/interline/tool/{name}"));
+    let mut world = with(config, &files.each_ref().map(|name| (name.as_str(), TOOL))).await;
+    world.model.script([Reply::Text("ok")]);
+    world.ask("go").await;
+    let told = world
+        .event("notice", |event| match event {
+            Event::SessionNotice { message, .. } if message.contains("notes_say") => Some(message.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(told, "The MCP tool `notes_say` is not offered: there is another one of that name");
+    assert_eq!(world.idle().await, "done");
+    let all = names(&world.model.request(1).await);
+    let times = |name: &str| all.iter().filter(|known| *known == name).count();
+    assert_eq!(["notes_say", "notes_die", "project_code", "bash"].map(times), [1, 1, 0, 1], "{all:?}");
+}
+
+#[tokio::test]
 async fn where_nobody_can_be_asked_it_is_said() {
     let mut world = World::alone(json!({})).await;
     put(&world, "project/.interline/tool/count", TOOL);

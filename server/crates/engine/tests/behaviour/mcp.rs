@@ -10,7 +10,7 @@ use crate::model::{Reply, call};
 use crate::world::{World, all_said, outcome, well_formed};
 
 /// A server by this name: this program again, as the test below, which is a server only where the environment says so.
-fn server(name: &str, more: Value) -> Value {
+pub fn server(name: &str, more: Value) -> Value {
     let me = std::env::current_exe().unwrap();
     let mut entry = json!({ "type": "local", "command": [me, "--exact", "mcp::in_disguise", "--nocapture"], "environment": { "INTERLINE_FAKE_MCP": "1" } });
     for (key, value) in more.as_object().unwrap() {
