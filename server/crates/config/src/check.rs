@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::node::{Entry, Kind, Node};
 use crate::problem::Severity;
-use crate::shape::{Rest, Shape};
+use crate::shape::{ACTIONS, Rest, Shape};
 
 /// What was found wrong: the offset, what, and how bad.
 pub(crate) type Finding = (usize, String, Severity);
@@ -107,11 +107,17 @@ impl Checker<'_> {
             Kind::Array(_) => "a list",
             Kind::Object(_) => "an object",
         };
-        let found = if matches!(shape, Shape::Word(_)) || found != "other text" { found } else { "text" };
+        let found = if matches!(shape, Shape::Word(_) | Shape::Action) || found != "other text" { found } else { "text" };
         let name = if self.path.is_empty() { "the file".to_owned() } else { format!("\"{}\"", self.path.join(".")) };
-        self.findings.push((node.at, format!("{name}: expected {}, found {found}; it is left out", describe(shape)), Severity::Error));
-        None
+        let cautious = is_action(shape);
+        let instead = if cautious { "it counts as \"ask\"" } else { "it is left out" };
+        self.findings.push((node.at, format!("{name}: expected {}, found {found}; {instead}", describe(shape)), Severity::Error));
+        cautious.then(|| "ask".into())
     }
+}
+
+fn is_action(shape: &Shape) -> bool {
+    matches!(shape, Shape::Action) || matches!(shape, Shape::Either(shapes) if shapes.iter().any(is_action))
 }
 
 fn same_type(node: &Node, shape: &Shape) -> bool {
@@ -120,7 +126,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
         | (Kind::Array(_), Shape::List(_))
         | (Kind::Object(_), Shape::Map(_) | Shape::Object(..))
         | (Kind::Scalar(Value::Null), _)
-        | (Kind::Scalar(Value::String(_)), Shape::Word(_)) => true,
+        | (Kind::Scalar(Value::String(_)), Shape::Word(_) | Shape::Action) => true,
         (_, Shape::Needs(_, inner)) => same_type(node, inner),
         (_, Shape::Unused(idle)) => same_type(node, &idle.shape),
         (Kind::Scalar(value), shape) => fits(value, shape),
@@ -136,6 +142,7 @@ fn fits(value: &Value, shape: &Shape) -> bool {
         Shape::Whole => value.is_u64(),
         Shape::Amount => value.as_f64().is_some_and(|amount| amount >= 0.0),
         Shape::Word(words) => value.as_str().is_some_and(|value| words.contains(&value)),
+        Shape::Action => value.as_str().is_some_and(|value| ACTIONS.contains(&value)),
         _ => false,
     }
 }
@@ -149,6 +156,7 @@ fn describe(shape: &Shape) -> String {
         Shape::Whole => "a whole number of 0 or more".into(),
         Shape::Amount => "a number of 0 or more (US dollars)".into(),
         Shape::Word(words) => alternatives(words.iter().map(|word| format!("\"{word}\""))),
+        Shape::Action => describe(&Shape::Word(ACTIONS)),
         Shape::List(inner) => format!("a list ({} each)", describe(inner)),
         Shape::Map(_) | Shape::Object(..) | Shape::Needs(..) => "an object".into(),
         Shape::Either(shapes) => alternatives(shapes.iter().map(describe)),

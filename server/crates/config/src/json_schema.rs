@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::shape::{CONFIG, Rest, Shape};
+use crate::shape::{ACTIONS, CONFIG, Rest, Shape};
 
 /// A line for each of the most used keys.
 const WORDS: &[(&str, &str)] = &[
@@ -65,6 +65,7 @@ fn of(shape: &Shape) -> Value {
         Shape::Whole => json!({ "type": "integer", "minimum": 0 }),
         Shape::Amount => json!({ "type": "number", "minimum": 0 }),
         Shape::Word(words) => json!({ "enum": words }),
+        Shape::Action => json!({ "enum": ACTIONS }),
         Shape::List(inner) => json!({ "type": "array", "items": of(inner) }),
         Shape::Map(inner) => json!({ "type": "object", "additionalProperties": of(inner) }),
         Shape::Object(keys, rest) => {

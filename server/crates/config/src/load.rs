@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -225,7 +225,7 @@ impl Loader<'_> {
 
     fn file(&mut self, path: &Path) -> bool {
         self.loaded.looked_at.insert(path.to_path_buf());
-        match fs::read_to_string(path) {
+        match read_text(path) {
             Ok(text) => self.text(path, text.strip_prefix('\u{feff}').unwrap_or(&text), path.parent().unwrap_or(self.cwd)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return false,
             Err(error) => self.problem(path, (1, 1), format!("cannot be read: {}", reason(&error)), Severity::Error),
@@ -356,7 +356,7 @@ impl Loader<'_> {
     }
 
     fn markdown_file(&mut self, kind: Markdown, base: &Path, path: &Path) {
-        let text = match fs::read_to_string(path) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => return self.problem(path, (1, 1), format!("cannot be read: {}", reason(&error)), Severity::Error),
         };
@@ -461,6 +461,16 @@ fn decode(merged: Map<String, Value>, problems: &mut Vec<Problem>) -> Config {
     }
     config.command.values_mut().for_each(|command| [&mut command.model, &mut command.agent].into_iter().for_each(empty));
     config
+}
+
+/// A file's text. What is no file, and may never end or keep its reader waiting, is not read; the empty device is.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() || fs::canonicalize(path)? == Path::new("/dev/null") {
+        fs::read_to_string(path)
+    } else {
+        Err(io::Error::other("it is no file but a device or a pipe"))
+    }
 }
 
 /// The nearest folder from `folder` upwards that holds `.git`; `folder` itself if none does.

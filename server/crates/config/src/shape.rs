@@ -15,6 +15,8 @@ pub(crate) enum Shape {
     /// Of money: not negative.
     Amount,
     Word(&'static [&'static str]),
+    /// What a rule says of a permission. What is none of its words counts as `ask`: a refusal that is misspelt is no permission.
+    Action,
     List(&'static Shape),
     Map(&'static Shape),
     Object(&'static [(&'static str, &'static Shape)], Rest),
@@ -36,6 +38,9 @@ pub(crate) struct Idle {
     pub(crate) instead: &'static str,
 }
 
+/// What a rule may say.
+pub(crate) const ACTIONS: &[&str] = &["allow", "ask", "deny"];
+
 /// What becomes of keys that an object does not know.
 #[derive(Clone, Copy)]
 pub(crate) enum Rest {
@@ -47,7 +52,7 @@ pub(crate) enum Rest {
     Each(&'static Shape),
 }
 
-use Shape::{Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Unused, Whole, Word};
+use Shape::{Action, Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Unused, Whole, Word};
 
 const fn idle(shape: Shape, instead: &'static str) -> Idle {
     Idle { shape, harmless: &[], instead }
@@ -64,10 +69,9 @@ const MAP: Shape = Map(&ANY);
 const TEXT_MAP: Shape = Map(&TEXT);
 const SWITCHES: Shape = Map(&FLAG);
 
-const ACTION: Shape = Word(&["allow", "ask", "deny"]);
+const ACTION: Shape = Action;
 /// `permission`.
-pub(crate) const PERMISSION: Shape =
-    Either(&[Word(&["allow", "ask", "deny"]), Map(&Either(&[Word(&["allow", "ask", "deny"]), Map(&ACTION)]))]);
+pub(crate) const PERMISSION: Shape = Either(&[Action, Map(&Either(&[Action, Map(&ACTION)]))]);
 const PERMISSIONS: Shape =
     List(&Needs(&["action", "effect"], &Object(&[("action", &TEXT), ("resource", &TEXT), ("effect", &ACTION)], Rest::Warn)));
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::load::upwards;
+use crate::load::{read_text, upwards};
 use crate::{Dirs, Env, Loaded, Problem, Severity, parse_markdown};
 
 /// What is known of a skill before it is used.
@@ -92,7 +92,7 @@ fn files(folder: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathB
 }
 
 fn read(path: &Path) -> Result<Skill, (usize, usize, String)> {
-    let text = fs::read_to_string(path).map_err(|error| (1, 1, format!("cannot be read: {error}")))?;
+    let text = read_text(path).map_err(|error| (1, 1, format!("cannot be read: {error}")))?;
     let file = parse_markdown(&text).map_err(|error| (error.line, error.column, error.message))?;
     let word = |key: &str| file.data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());

@@ -10,6 +10,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::load::read_text;
+
 /// What is known of them.
 #[derive(Debug, Default)]
 pub struct Stamps(BTreeMap<PathBuf, Known>);
@@ -51,7 +53,7 @@ fn content(path: &Path) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     match fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect::<BTreeSet<_>>().hash(&mut hasher),
-        Err(_) => fs::read(path).ok()?.hash(&mut hasher),
+        Err(_) => read_text(path).ok()?.hash(&mut hasher),
     }
     Some(hasher.finish())
 }

@@ -5,9 +5,9 @@
 //!
 //! **Invariant:** inside a string the value is escaped, so that no value can end the string or break the file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::load::read_text;
 use crate::{Dirs, Env};
 
 /// Shorter values are no secrets, and would take away too much of a message.
@@ -75,7 +75,7 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
                         "env" => env.get(name).unwrap_or_default().to_owned(),
                         _ => {
                             let path = folder.join(dirs.expand(name));
-                            let read = fs::read_to_string(&path);
+                            let read = read_text(&path);
                             done.files.push(path);
                             read.map(|content| content.trim().to_owned()).unwrap_or_else(|error| {
                                 done.problems.push((at, format!("cannot read the file of {{file:{name}}}: {}", reason(&error))));
@@ -126,6 +126,8 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -483,3 +483,30 @@ fn links_that_go_in_circles_end() {
     let commands: Vec<&str> = loaded.config.command.keys().map(String::as_str).collect();
     assert_eq!((commands, loaded.skills.len()), (vec!["x"], 1));
 }
+
+#[test]
+fn a_rule_that_says_nothing_known_asks() {
+    let text = r#"{"permission": {"bash": {"*": "allow", "rm *": "denied", "x": 1}, "edit": "ALLOW", "webfetch": true}, "agent": {"a": {"permission": "never"}}}"#;
+    let shown = check_file(text, &[]);
+    assert_eq!(shown.matches("it counts as \"ask\"").count(), 5, "{shown}");
+    let rules = [r#""*":"allow""#, r#""rm *":"ask""#, r#""x":"ask""#, r#""edit":"ask""#, r#""webfetch":"ask""#, r#""permission":{"*":"ask"}"#];
+    assert!(rules.iter().all(|rule| shown.contains(rule)), "{shown}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_not_read() {
+    let place = Place::new(&[("p/opencode.json", r#"{"username": "{file:zero}"}"#)]);
+    let at = |name: &str| place.folder.path().join(name);
+    fs::create_dir_all(at("p/.opencode/agent")).unwrap();
+    for (device, link) in [
+        ("/dev/zero", "p/zero"),
+        ("/dev/zero", "p/opencode.jsonc"),
+        ("/dev/zero", "p/.opencode/agent/a.md"),
+        ("/dev/null", "p/.opencode/opencode.json"),
+    ] {
+        std::os::unix::fs::symlink(device, at(link)).unwrap();
+    }
+    let told = place.problems(&place.load("p", &[]));
+    assert_eq!((told.lines().count(), told.matches("it is no file but a device or a pipe").count()), (3, 3), "{told}");
+}
