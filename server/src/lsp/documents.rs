@@ -66,6 +66,8 @@ pub enum DocEvent {
         steps: Vec<Rope>,
         /// The new text.
         text: Rope,
+        /// The editor told only that text, in which several changes may lie.
+        whole: bool,
     },
     /// Closed.
     Closed {

@@ -129,13 +129,17 @@ impl Workspace for Noted {
         let (intents, session, turn) = (Arc::clone(&self.intents), self.session.clone(), self.turn.clone());
         let note = Arc::new(Note { intents, session, turn, files: Mutex::default() });
         let done = self.workspace.apply_foretold(changes, cancel, Arc::clone(&note) as _).await;
-        let files: Vec<_> = std::mem::take(&mut *note.files.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect();
+        let files = std::mem::take(&mut *note.files.lock().unwrap_or_else(PoisonError::into_inner));
         match &done {
             Ok(_) => {
                 let mut made = self.intents.made.lock().unwrap_or_else(PoisonError::into_inner);
-                made.entry(self.turn.clone()).or_default().extend(files);
+                made.entry(self.turn.clone()).or_default().extend(files.into_values());
             }
-            Err(_) => files.iter().for_each(|(_, file)| remove(file)),
+            // It may have been made: whoever undoes the turn finds out by the document's text.
+            Err(ApplyError::Unsure { key: unsure, .. }) => {
+                files.iter().filter(|(key, _)| *key != unsure).for_each(|(_, (_, file))| remove(file));
+            }
+            Err(_) => files.values().for_each(|(_, file)| remove(file)),
         }
         done
     }
@@ -266,7 +270,7 @@ fn told(coming: &Applied) -> String {
     let diff = workspace::unified(&before.as_str().into(), &after.as_str().into(), &name, &name, CONTEXT);
     let cut: String = diff.chars().take(TOLD).collect();
     format!(
-        "an edit was under way when Interline was ended, and others have changed the same place since, so it cannot be undone; it was\n{cut}"
+        "an edit was under way whose end was not seen, and others have changed the same place since, so it cannot be undone; it was\n{cut}"
     )
 }
 

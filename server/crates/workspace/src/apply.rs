@@ -2,13 +2,16 @@
 //!
 //! Owns the rule of what proves that an edit was made. Must not know time, messages or how many editors there are: its driver feeds it.
 //!
-//! **Invariant:** an edit is done only when the text that the editor reported shows it, and is sent again only while that text does not.
+//! **Invariant:** an edit is done only when the text that the editor reported shows it, and is sent again only while that text does not; where that cannot be
+//! told, neither.
 
 use ropey::Rope;
 
 use crate::diff::changed;
 use crate::edits::rebase_split;
-use crate::{ApplyError, DocKey, Edits, EditsError, TextEdit, diff, unified};
+use crate::{ApplyError, DocKey, Edits, EditsError, Fate, TextEdit, diff, unified};
+
+mod blended;
 
 /// How often a stale edit is made anew for a text that the user changed.
 const REBASES_MAX: u32 = 3;
@@ -22,6 +25,10 @@ const CONTEXT: usize = 3;
 pub struct Quirks {
     /// Send version 1 for a document at version 0, which the editor would not check (Neovim; others would refuse).
     pub zero_as_one: bool,
+    /// It says that it has made an edit which it has skipped (Neovim).
+    pub skips: bool,
+    /// It knows no versions of what it is asked to edit, so that it makes an edit in whatever text it has then.
+    pub unversioned: bool,
 }
 
 /// What happened.
@@ -44,6 +51,8 @@ pub enum Input {
         steps: Vec<Rope>,
         /// Its whole new text.
         text: Rope,
+        /// The editor told only that text: several changes may be in it.
+        whole: bool,
     },
     /// The document was closed.
     Closed,
@@ -100,10 +109,23 @@ pub struct ApplyMachine {
     rebases: u32,
     /// A text that shows the edit but for blanks, for a moment: an editor may tell of one edit in two steps.
     nearly: Option<Nearly>,
+    /// The first change since it was sent, if that is not plainly the edit: it may hold it, and what was typed beside it.
+    blend: Option<Blend>,
+    /// Whether the editor has said that it was made, and has told of no change of the text since.
+    claimed: bool,
     /// Whether the text was changed since it was sent last.
     moved: bool,
     reason: String,
     cancelled: bool,
+}
+
+/// A change that may be the edit together with the user's.
+#[derive(Debug)]
+struct Blend {
+    before: Rope,
+    /// What the text would be with the edit alone.
+    whole: Rope,
+    fate: Fate,
 }
 
 /// An edit that was made, perhaps not to its end yet.
@@ -154,6 +176,8 @@ impl ApplyMachine {
             tries: 0,
             rebases: 0,
             nearly: None,
+            blend: None,
+            claimed: false,
             moved: false,
             reason: String::from("it gave no reason"),
             cancelled: false,
@@ -190,21 +214,26 @@ impl ApplyMachine {
         match input {
             Input::Reply { applied: true, .. } => {
                 self.state = State::Claimed;
-                Output::Wait { timer: true }
+                self.claimed = true;
+                if self.moved { self.settled().unwrap_or(Output::Wait { timer: true }) } else { Output::Wait { timer: true } }
             }
             Input::Reply { applied: false, reason } => {
                 if let Some(reason) = reason {
                     self.reason = reason;
                 }
                 if self.moved {
-                    self.retry()
+                    self.settled().unwrap_or_else(|| self.retry())
                 } else {
                     self.state = State::Refused;
                     Output::Wait { timer: true }
                 }
             }
-            Input::Changed { version, edits, steps, text } => self.changed(version, edits, &steps, text),
+            Input::Changed { version, edits, steps, text, whole } => self.changed(version, edits, &steps, text, whole),
             Input::TimedOut => match self.state {
+                // It may be on its way, and would be made twice.
+                State::Claimed if self.quirks.unversioned && !self.cancelled => {
+                    self.unsure("the editor says so, but has told of no such change")
+                }
                 State::Claimed => {
                     self.reason = String::from("it said that it was applied, but the text did not change");
                     self.retry()
@@ -214,7 +243,8 @@ impl ApplyMachine {
                 State::Asked | State::Idle => Output::Wait { timer: false },
             },
             // To send it again could make it twice.
-            Input::Unanswered => self.refused(String::from("the editor did not answer; it may still make the edit")),
+            Input::Unanswered => self.unsure("the editor did not answer, and may still make it"),
+            Input::Closed if self.claimed || self.blend.is_some() => self.unsure("the document was closed"),
             Input::Closed => self.refused(String::from("the document was closed")),
             Input::Cancelled => {
                 self.cancelled = true;
@@ -224,22 +254,18 @@ impl ApplyMachine {
         }
     }
 
-    fn changed(&mut self, version: i32, edits: Vec<TextEdit>, steps: &[Rope], text: Rope) -> Output {
+    fn changed(&mut self, version: i32, edits: Vec<TextEdit>, steps: &[Rope], text: Rope, told_whole: bool) -> Output {
         let before = std::mem::replace(&mut self.text, text);
         self.version = version;
-        // The usual end: just what was asked for was done, and no text has to be compared.
-        if self.ours.as_ref().is_some_and(|ours| ours.edits() == edits) {
-            return Output::Done { before, after: self.text.clone() };
-        }
-        if let Some(whole) = self.ours.as_ref().and_then(|ours| ours.apply(&before).ok())
-            && let Some(after) = shown(&before, &whole, steps.iter().chain([&self.text]))
-        {
-            let nearly = Nearly { before, after: after.clone(), whole };
-            if nearly.after == nearly.whole {
-                return nearly.done();
+        // Where one may hold the edit already, no later change is it.
+        if self.blend.is_none() {
+            // The usual end: just what was asked for was done, and no text has to be compared.
+            if self.ours.as_ref().is_some_and(|ours| ours.edits() == edits) {
+                return Output::Done { before, after: self.text.clone() };
             }
-            self.nearly = Some(nearly);
-            return Output::Wait { timer: true };
+            if let Some(output) = self.compared(&before, steps, told_whole) {
+                return output;
+            }
         }
         let changed = changed(&before, &self.text, edits);
         self.user = self.user.compose(&changed).unwrap_or_else(|_| diff(&self.base, &self.text));
@@ -247,10 +273,49 @@ impl ApplyMachine {
         self.moved = true;
         match self.state {
             State::Asked => Output::Wait { timer: self.cancelled },
-            State::Refused => self.retry(),
-            State::Claimed => Output::Wait { timer: true },
+            State::Refused => self.settled().unwrap_or_else(|| self.retry()),
+            State::Claimed => self.settled().unwrap_or(Output::Wait { timer: true }),
             State::Idle => Output::Wait { timer: false },
         }
+    }
+
+    /// What follows from a change that shows the edit, if it does; one that may hold it is kept.
+    fn compared(&mut self, before: &Rope, steps: &[Rope], told_whole: bool) -> Option<Output> {
+        let ours = self.ours.as_ref()?;
+        let whole = ours.apply(before).ok()?;
+        if let Some(after) = shown(before, &whole, steps.iter().chain([&self.text])) {
+            let nearly = Nearly { before: before.clone(), after: after.clone(), whole };
+            if nearly.after == nearly.whole {
+                return Some(nearly.done());
+            }
+            self.nearly = Some(nearly);
+            return Some(Output::Wait { timer: true });
+        }
+        // An editor makes it only in the text that it was sent for: so it is in the first change, or in none.
+        let may_hold_it = !self.moved && (self.claimed || self.state == State::Asked);
+        let fate = match (told_whole, self.quirks.skips) {
+            _ if !may_hold_it => Fate::NotMade,
+            // Each change is told by itself.
+            (false, true) => Fate::NotMade,
+            // It has its word.
+            (true, false) => Fate::Made,
+            _ => blended::fate(before, ours, &whole, &self.text),
+        };
+        if fate != Fate::NotMade {
+            self.blend = Some(Blend { before: before.clone(), whole, fate });
+        }
+        None
+    }
+
+    /// What follows from the first change and the editor's answers, where that change holds the edit, or may; none, if it does not.
+    fn settled(&mut self) -> Option<Output> {
+        let claimed = std::mem::take(&mut self.claimed);
+        // By the word of an editor that has refused it, the change is the user's alone.
+        let Blend { before, whole, fate } = self.blend.take().filter(|_| claimed)?;
+        if fate == Fate::Unknown && self.quirks.skips {
+            return Some(self.unsure("the user changed the same place at that very moment"));
+        }
+        Some(Output::Done { before, after: whole })
     }
 
     /// The agent's edits, over all that the user did since they were thought of. A conflict is one with all that the agent meant to replace; what
@@ -266,7 +331,7 @@ impl ApplyMachine {
     fn retry(&mut self) -> Output {
         self.state = State::Idle;
         self.rebases += u32::from(self.moved);
-        self.moved = false;
+        (self.moved, self.blend) = (false, None);
         if self.cancelled {
             return Output::Failed(ApplyError::Cancelled { key: self.key.clone() });
         }
@@ -275,21 +340,29 @@ impl ApplyMachine {
 
     fn send(&mut self) -> Output {
         let Some(ours) = self.ours.as_ref() else {
-            let name = self.key.to_string();
-            let diff = unified(&self.base, &self.text, &name, &name, CONTEXT);
-            return Output::Failed(ApplyError::Conflict { key: self.key.clone(), diff });
+            return Output::Failed(ApplyError::Conflict { key: self.key.clone(), diff: self.told() });
         };
         if ours.is_empty() {
             return Output::Done { before: self.text.clone(), after: self.text.clone() };
         }
         let edits = before_last_newline(ours, &self.text);
         if self.tries == TRIES_MAX || self.rebases > REBASES_MAX {
-            return self.refused(self.reason.clone());
+            return if self.claimed { self.unsure(&self.reason) } else { self.refused(self.reason.clone()) };
         }
         self.tries += 1;
         self.state = State::Asked;
         let version = if self.version == 0 && self.quirks.zero_as_one { 1 } else { self.version };
         Output::Send { version, edits }
+    }
+
+    fn unsure(&self, reason: &str) -> Output {
+        Output::Failed(ApplyError::Unsure { key: self.key.clone(), reason: reason.to_owned(), diff: self.told() })
+    }
+
+    /// What became of the text since the agent has read it.
+    fn told(&self) -> String {
+        let name = self.key.to_string();
+        unified(&self.base, &self.text, &name, &name, CONTEXT)
     }
 
     fn refused(&self, reason: String) -> Output {

@@ -117,7 +117,7 @@ pub struct Applied {
     pub route: Route,
 }
 
-/// Why a change was not made. Nothing was changed in any document then.
+/// Why a change was not made. Nothing was changed in any document then, but for what `Unsure` says.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The user changed the very text that was to be changed.
@@ -126,6 +126,18 @@ pub enum ApplyError {
         /// Which document.
         key: DocKey,
         /// A unified diff of what the user changed.
+        diff: String,
+    },
+    /// It may have been made, or may yet be; so it is not made again.
+    #[error(
+        "whether {key} was edited cannot be told: {reason}; it was not tried again. Read it before you go on. What differs from the text that was edited:\n{diff}"
+    )]
+    Unsure {
+        /// Which document.
+        key: DocKey,
+        /// Why it cannot be told.
+        reason: String,
+        /// A unified diff of what became of the text.
         diff: String,
     },
     /// The editor refused again and again.

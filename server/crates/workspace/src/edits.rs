@@ -10,6 +10,10 @@ use ropey::Rope;
 
 use crate::TextEdit;
 
+use shifted::Gap;
+
+mod shifted;
+
 /// Sorted edits that neither overlap nor touch (touching ones are joined), for a text of a known length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edits {
@@ -355,8 +359,13 @@ pub fn rebase_split(agent: &Edits, user: &Edits, now: &Rope) -> Rebased {
             let mut places = starts.into_iter().flat_map(|start| ends.map(|end| start..end)).filter(|place| place.start <= place.end);
             places.any(|place| now.get_byte_slice(place).is_some_and(|there| there == edit.text))
         };
+        let elsewhere = || {
+            let gap = Gap { now, start: start + added - removed, end: end + added - removed };
+            let earlier = next.checked_sub(1).and_then(|earlier| user.edits.get(earlier));
+            before.is_none() && over.is_none() && gap.has_it(&edit.text, earlier, user.edits.get(next), start)
+        };
         let inserted = start == end && before.iter().chain(&over).any(|theirs| theirs.text == edit.text);
-        if inserted || ((before.is_some() || over.is_some()) && made()) {
+        if inserted || elsewhere() || ((before.is_some() || over.is_some()) && made()) {
             done.push(index);
         } else if over.is_some_and(|theirs| theirs.range.start < end) {
             conflicts.push(index);

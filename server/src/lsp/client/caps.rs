@@ -98,6 +98,12 @@ impl ClientCaps {
             _ => "",
         }
     }
+
+    /// Whether it takes the version that an edit is for.
+    #[must_use]
+    pub fn versioned(&self) -> bool {
+        self.document_changes || self.neovim
+    }
 }
 
 fn roots(initialize: &Value) -> Vec<PathBuf> {

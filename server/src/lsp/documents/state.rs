@@ -173,6 +173,7 @@ impl State {
             return;
         };
         let (mut edits, mut steps) = (Vec::new(), Vec::new());
+        let whole = params.content_changes.iter().any(|change| change.range.is_none());
         for (n, change) in params.content_changes.into_iter().enumerate() {
             if n > 0 {
                 steps.push(document.text.clone());
@@ -182,7 +183,7 @@ impl State {
         document.version = params.text_document.version;
         document.dirty = document.saved.is_none().then_some(true);
         let (version, text) = (document.version, document.text.clone());
-        self.tell(DocEvent::Changed { key, version, edits, steps, text });
+        self.tell(DocEvent::Changed { key, version, edits, steps, text, whole });
     }
 
     fn close(&mut self, key: &DocKey) {

@@ -129,7 +129,8 @@ impl Editing {
         // First the events, then the text: nothing comes between.
         let mut events = self.documents.subscribe();
         let document = self.documents.get(key).await.ok_or_else(|| refused("the document is not open".into()))?;
-        let quirks = Quirks { zero_as_one: self.client.caps().neovim };
+        let caps = self.client.caps();
+        let quirks = Quirks { zero_as_one: caps.neovim, skips: caps.neovim, unversioned: !caps.versioned() };
         let mut machine = ApplyMachine::new(key.clone(), base.clone(), edits, document.version, document.text, quirks)
             .map_err(|error| refused(error.to_string()))?;
         let mut reply: OptionFuture<BoxFuture<'static, Input>> = None.into();
@@ -152,8 +153,8 @@ impl Editing {
             let input = tokio::select! {
                 biased;
                 event = events.recv() => match event {
-                    Some(DocEvent::Changed { key: changed, version, edits, steps, text }) if changed == *key && version > document.version => {
-                        Input::Changed { version, edits, steps, text }
+                    Some(DocEvent::Changed { key: changed, version, edits, steps, text, whole }) if changed == *key && version > document.version => {
+                        Input::Changed { version, edits, steps, text, whole }
                     }
                     Some(DocEvent::Closed { key: closed, .. }) if closed == *key => Input::Closed,
                     Some(_) => { next = Output::Wait { timer: false }; continue }
@@ -171,7 +172,7 @@ impl Editing {
     fn workspace_edit(&self, uri: &str, version: i32, text: &Rope, edits: &[TextEdit]) -> Value {
         let caps = self.client.caps();
         let edits: Vec<_> = edits.iter().map(|edit| positions::lsp_edit(text, edit, caps.encoding)).collect();
-        if caps.document_changes || caps.neovim {
+        if caps.versioned() {
             json!({ "documentChanges": [{ "textDocument": { "uri": uri, "version": version }, "edits": edits }] })
         } else {
             json!({ "changes": { uri: edits } })

@@ -305,6 +305,20 @@ async fn a_plugin_is_told_of_the_text_that_a_file_had_which_is_not_open() {
 }
 
 #[tokio::test]
+async fn an_edit_that_is_told_together_with_what_was_typed_beside_it_is_made_once() {
+    for like in ALL {
+        let editor = Editor::start(like).await;
+        editor.write("a.txt", "one\ntwo\n");
+        editor.open("a.txt").await;
+        editor.screen.lock().unwrap().types_along = Some(("two".into(), "twosome".into()));
+        let applied = editor.edit("a.txt", "one\n", "one\nnew line\n").await.unwrap();
+        assert_eq!((text(applied.before.as_ref()), text(applied.after.as_ref())), ("one\ntwo\n", "one\nnew line\ntwo\n"), "{like:?}");
+        assert_eq!((editor.text("a.txt").as_str(), editor.steps("a.txt")), ("one\nnew line\ntwosome\n", 1), "{like:?}");
+        assert_eq!(editor.seen("a.txt").await, editor.text("a.txt"));
+    }
+}
+
+#[tokio::test]
 async fn the_users_lines_win_over_a_commands() {
     let editor = Editor::start(Like::Helix).await;
     editor.write("a.txt", "one\ntwo\nthree\n");

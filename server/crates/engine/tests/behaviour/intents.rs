@@ -56,6 +56,30 @@ async fn it_is_known_from_the_next_message_on() {
 }
 
 #[tokio::test]
+async fn one_that_is_in_doubt_is_told_to_the_model_and_undone_if_it_was_made() {
+    for made in [true, false] {
+        let mut world = World::new().await;
+        world.files.open("a.txt", OLD);
+        world.files.set("doubt.txt", "");
+        world.model.script([call("edit", json!({"filePath": "a.txt", "oldString": "two", "newString": "TWO"})), Reply::Text("ok")]);
+        let turn = world.ask("go").await.turn;
+        assert_eq!(world.idle().await, "done");
+        let told = world.model.requests().last().unwrap().to_string();
+        assert!(told.contains("whether") && told.contains("cannot be told: nobody answered"), "{told}");
+        world.files.remove("doubt.txt");
+        if !made {
+            world.files.set("a.txt", OLD);
+        }
+        match world.engine.undo(Some(turn)).await {
+            Ok(undo) if made => undo.carry_out().await.unwrap(),
+            Ok(_) => panic!("there is nothing to undo"),
+            Err(error) => assert!(!made, "{error}"),
+        }
+        assert_eq!((world.files.get("a.txt").as_deref(), noted(&world)), (Some(OLD), 0));
+    }
+}
+
+#[tokio::test]
 async fn one_that_was_not_made_is_forgotten() {
     let mut world = World::new().await;
     let turn = interrupted(&mut world).await;

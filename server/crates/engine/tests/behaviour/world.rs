@@ -249,7 +249,7 @@ fn instructions(project: &Path) -> InstructionsNow {
 }
 
 /// A workspace in which to read `panic.txt` is a fault, and to read `hang.txt` never ends; every command writes on in `generated.txt`; where there is `halt.txt`,
-/// a change is made, and nobody hears of it.
+/// a change is made, and nobody hears of it; where there is `doubt.txt`, it is made, and cannot be told from one that was not.
 pub struct Fragile(pub Arc<MemWorkspace>);
 
 #[async_trait]
@@ -283,6 +283,11 @@ impl Workspace for Fragile {
         let applied = self.0.apply_foretold(changes, cancel, note).await;
         // As if the process were killed now: nobody hears that it was made.
         assert!(self.0.get("halt.txt").is_none(), "a fault of the workspace");
+        if self.0.get("doubt.txt").is_some()
+            && let Some(Applied { key, .. }) = applied.as_ref().ok().and_then(|applied| applied.first())
+        {
+            return Err(ApplyError::Unsure { key: key.clone(), reason: "nobody answered".into(), diff: String::new() });
+        }
         applied
     }
 

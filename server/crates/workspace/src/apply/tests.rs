@@ -12,21 +12,34 @@ struct Story {
 
 impl Story {
     fn new(text: &str, old: &str, new: &str) -> Self {
+        Self::with(Quirks::default(), text, old, new)
+    }
+
+    fn with(quirks: Quirks, text: &str, old: &str, new: &str) -> Self {
         let at = text.find(old).unwrap();
         let edits = Edits::new(text.len(), vec![TextEdit { range: at..at + old.len(), text: new.to_owned() }]).unwrap();
         let rope = Rope::from_str(text);
-        let mut machine = ApplyMachine::new(DocKey::file("/p/a"), rope.clone(), &edits, 5, rope, Quirks::default()).unwrap();
+        let mut machine = ApplyMachine::new(DocKey::file("/p/a"), rope.clone(), &edits, 5, rope, quirks).unwrap();
         let output = machine.start();
         Self { machine, text: text.to_owned(), version: 5, output }
     }
 
-    fn users(mut self, from: &str, to: &str) -> Self {
+    fn users(self, from: &str, to: &str) -> Self {
+        self.tells(from, to, false)
+    }
+
+    /// The editor tells only what the text is now.
+    fn whole(self, from: &str, to: &str) -> Self {
+        self.tells(from, to, true)
+    }
+
+    fn tells(mut self, from: &str, to: &str, whole: bool) -> Self {
         let at = self.text.find(from).unwrap();
         let edits = vec![TextEdit { range: at..at + from.len(), text: to.to_owned() }];
         self.text = self.text.replacen(from, to, 1);
         self.version += 1;
         let (version, text) = (self.version, Rope::from_str(&self.text));
-        self.output = self.machine.input(Input::Changed { version, edits, steps: Vec::new(), text });
+        self.output = self.machine.input(Input::Changed { version, edits, steps: Vec::new(), text, whole });
         self
     }
 
@@ -57,6 +70,12 @@ impl Story {
     }
 
     #[track_caller]
+    fn unsure(self, told: &str) {
+        let Output::Failed(ApplyError::Unsure { diff, .. }) = &self.output else { panic!("not unsure: {:?}", self.output) };
+        assert!(diff.contains(told), "{diff}");
+    }
+
+    #[track_caller]
     fn conflict(self, told: &[&str]) {
         let Output::Failed(ApplyError::Conflict { diff, .. }) = &self.output else { panic!("no conflict: {:?}", self.output) };
         assert!(told.iter().all(|line| diff.lines().any(|got| got == *line)), "{diff}");
@@ -78,7 +97,7 @@ fn an_edit_may_be_told_in_two_steps() {
 fn what_is_never_answered_is_not_sent_again() {
     let mut story = Story::new("a b\n", "b", "c").sends("a c\n");
     let output = story.machine.input(Input::Unanswered);
-    assert!(matches!(&output, Output::Failed(ApplyError::Refused { reason, .. }) if reason.contains("did not answer")), "{output:?}");
+    assert!(matches!(&output, Output::Failed(ApplyError::Unsure { reason, .. }) if reason.contains("did not answer")), "{output:?}");
 }
 
 #[test]
@@ -130,8 +149,37 @@ fn more_in_the_same_message_is_not_ours() {
     let mut story = Story::new("a\nb\n", "a", "new");
     let steps = vec![Rope::from_str("new\nb\n")];
     let edits = vec![TextEdit { range: 0..1, text: "not new".into() }];
-    story.output = story.machine.input(Input::Changed { version: 9, edits, steps, text: Rope::from_str("not new\nb\n") });
+    story.output = story.machine.input(Input::Changed { version: 9, edits, steps, text: Rope::from_str("not new\nb\n"), whole: false });
     story.done("a\nb\n", "new\nb\n");
+}
+
+#[test]
+fn what_was_typed_with_it_in_one_change_is_not_a_reason_to_make_it_again() {
+    let skips = Quirks { skips: true, ..Quirks::default() };
+    let (before, after) = ("a\nb\n", "a\nnew line\nb\n");
+    for quirks in [Quirks::default(), skips] {
+        let story = || Story::with(quirks, before, "b", "new line\nb").sends(after);
+        // Before the answer, and after it; beside the edit, and in it.
+        story().whole("b", "new line\nxb").reply(true).done(before, after);
+        story().reply(true).whole("b", "new line\nxb").done(before, after);
+        story().reply(true).whole("b", "new x line\nb").done(before, after);
+        // An answer that was early for the first request, and a no to the second.
+        story().reply(true).time().whole("b", "new line\nxb").reply(false).done(before, after);
+        // Only what the user typed.
+        story().whole("a", "xa").reply(false).sends("xa\nnew line\nb\n");
+        story().reply(true).whole("a", "xa").time().sends("xa\nnew line\nb\n");
+    }
+    // What cannot be told is told as that; by the word of an editor that skips nothing it can.
+    let story = |quirks| Story::with(quirks, before, "b", "new line\nb").reply(true).whole("b", "new lixne\nb");
+    story(Quirks::default()).done(before, after);
+    story(skips).unsure("+new lixne");
+}
+
+#[test]
+fn an_editor_without_versions_is_not_asked_twice_for_what_it_claims() {
+    let story = || Story::with(Quirks { unversioned: true, ..Quirks::default() }, "a b\n", "b", "c").sends("a c\n");
+    story().reply(true).users("b", "c").done("a b\n", "a c\n");
+    story().reply(true).time().unsure("");
 }
 
 #[test]
@@ -147,7 +195,7 @@ fn an_editor_that_does_nothing_is_not_asked_for_ever() {
     for n in 0.. {
         story = story.reply(true).time();
         if let Output::Failed(error) = &story.output {
-            assert!(matches!(error, ApplyError::Refused { .. }), "{error}");
+            assert!(matches!(error, ApplyError::Unsure { .. }), "{error}");
             assert_eq!(n + 1, TRIES_MAX);
             return;
         }

@@ -54,6 +54,15 @@ fn rebase_keeps_both() {
     // The user has written what the agent's edit makes, in another way; that is seen where it is all within the agent's range.
     check("[old words|new words]", "[old|new] words", Ok("new words"));
     check("a[|x]a", "[aa|axa]", Err(&[0]));
+    // A new line behind a line's end is one before the next line's start.
+    check("a\n[|new\n]b\n", "a[|\nnew]\nb\n", Ok("a\nnew\nb\n"));
+    check("a[|\nnew]\nb\n", "a\n[|new\n]b\n", Ok("a\nnew\nb\n"));
+    check("a\nb\n[|new\n]", "a\nb[|\nnew]\n", Ok("a\nb\nnew\n"));
+    check("[a|a\nnew]\nb\n", "a\n[|new\n]b\n", Ok("a\nnew\nb\n"));
+    check("a\n[bé|bar\nbé]\n", "a\nb[|ar\nb]é\n", Ok("a\nbar\nbé\n"));
+    check("a\n[|bar\n]baz\n", "a\nba[|r\nba]z\n", Ok("a\nbar\nbaz\n"));
+    check("a\n[|new\n]b\n", "a[|\nold]\nb\n", Ok("a\nold\nnew\nb\n"));
+    check("a\n[|new\n]b\n", "a\nb\n[|new\n]", Ok("a\nnew\nb\nnew\n"));
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub struct Screen {
     /// Messages that go out after the reply.
     late: VecDeque<Value>,
     pub on_apply: Option<Typing>,
+    /// What the user types, old and new, before the editor tells of an edit that it has made; both are told as one text.
+    pub types_along: Option<(String, String)>,
     /// Refuses every edit of this document.
     pub refuses: Option<String>,
     /// What the plugin was told of files that are not open.
@@ -165,8 +167,13 @@ impl Screen {
             })
             .collect();
         spans.sort_by_key(|(range, _)| range.start);
-        let message = self.change(uri, spans);
+        let mut message = self.change(uri, spans);
         self.docs.get_mut(uri).unwrap().steps += 1;
+        if let Some((old, new)) = self.types_along.take() {
+            let at = self.docs[uri].text.find(&old).unwrap();
+            message = self.change(uri, vec![(at..at + old.len(), new)]);
+            message["params"]["contentChanges"] = json!([{ "text": self.docs[uri].text }]);
+        }
         if like == Like::Helix {
             self.out.push_back(message)
         } else {
