@@ -15,8 +15,7 @@ export const asking: Scenario[] = [
     async run(world) {
       const { person, model } = world;
       await world.file('select.txt', 'first line\nthe chosen words\nlast line\n');
-      await person.goTo(2);
-      await person.keys('Shift+End');
+      await person.select(2, 'the chosen words');
       let release = (_: string): void => {};
       const second = new Promise<string>((resolve) => (release = resolve));
       const before = model.requests.length;
@@ -58,9 +57,7 @@ export const asking: Scenario[] = [
     async run(world) {
       const { person, model } = world;
       await world.file('focus.txt', 'the first line\nthe line in focus\nthe last line\n');
-      await person.goTo(2);
-      await person.keys('Shift+End');
-      await person.page.locator('.statusbar-item', { hasText: '(17 selected)' }).first().waitFor();
+      await person.select(2, 'the line in focus');
       const before = model.requests.length;
       await world.turn('What is this?', { say: 'A line.' });
       has('what the model was told', await model.request(before), 'selected lines 2-2 of focus.txt');
@@ -107,8 +104,7 @@ export const asking: Scenario[] = [
     async run(world) {
       const { person, model } = world;
       await world.file('action.txt', 'first\nsome code to explain\n');
-      await person.goTo(2);
-      await person.keys('Shift+End');
+      await person.select(2, 'some code to explain');
       const before = model.requests.length;
       const end = await world.begin(() => person.act('Interline: explain this'), { say: 'It is some code.' });
       has('what the model was told', await model.request(before), 'some code to explain');
@@ -155,6 +151,9 @@ export const asking: Scenario[] = [
       const { person, model } = world;
       const { chat } = person;
       await world.file('session.txt', 'here\n');
+      // Its first message names a session.
+      await person.command('Interline: New Session');
+      await chat.locator('.welcome').waitFor();
       await world.turn('The first word is walrus.', { say: 'Walrus.' });
       await person.command('Interline: New Session');
       await chat.locator('.welcome').waitFor();
@@ -163,7 +162,7 @@ export const asking: Scenario[] = [
       const told = await model.request(before);
       if (told.includes('walrus')) throw new Error(`the new session knows of the old one: ${told}`);
       await person.command('Interline: Sessions…');
-      await person.page.locator('.quick-input-list .monaco-list-row').nth(1).click();
+      await person.choose('The first word is walrus.');
       await chat.locator('.user', { hasText: 'The first word is walrus.' }).waitFor();
       await world.turn('And now?', { say: 'It was walrus.' });
       has('what the model was told', await model.request(before + 1), 'The first word is walrus.');

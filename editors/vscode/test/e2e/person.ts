@@ -57,6 +57,16 @@ export class Person {
     await again(`the cursor is in line ${line}`, () => this.keys(...keys), (timeout) => this.atLine(line, timeout));
   }
 
+  /** A whole line is selected, of which this is the text. */
+  async select(line: number, text: string): Promise<void> {
+    const selected = this.page.locator('.statusbar-item', { hasText: `Ln ${line}, Col ${text.length + 1} (${text.length} selected)` }).first();
+    const select = async (): Promise<void> => {
+      await this.goTo(line);
+      await this.keys('Shift+End');
+    };
+    await again(`line ${line} is selected`, select, (timeout) => selected.waitFor({ timeout }));
+  }
+
   /** What the active editor shows. VS Code draws blanks as no-break spaces. */
   text(): Promise<string> {
     return this.page.evaluate(() => {
@@ -114,19 +124,21 @@ export class Person {
   /** Takes a code action at the cursor, by the menu. (A layer over the menu takes the first clicks, so it is gone down by keys.) */
   async act(title: string): Promise<void> {
     const menu = this.page.locator('.action-widget').first();
+    const list = menu.locator('.monaco-list').first();
     const rows = menu.locator('.monaco-list-row');
     const marked = menu.locator('.monaco-list-row.focused', { hasText: title });
     // The menu closes when the file is edited from outside, also under a hand that is on its way down: then it is opened again.
-    await until(`${title} is marked among the code actions`, async () => {
+    await until(`${title} is taken among the code actions`, async () => {
       await this.keys('Control+.');
       const there = await rows.filter({ hasText: title }).first().waitFor({ timeout: 3000 }).then(() => true, () => false);
       for (let row = there ? await rows.count() : 0; row > 0 && (await marked.count()) === 0; row--) await this.keys('ArrowDown');
-      if ((await marked.count()) > 0) return true;
+      // In the menu itself: in the editor, where it has closed meanwhile, the key would be a new line.
+      if ((await marked.count()) > 0 && (await list.press('Enter', { timeout: 3000 }).then(() => true, () => false))) return true;
       // Without a menu it would take the selection away.
       if (await menu.isVisible()) await this.keys('Escape');
       return false;
     });
-    await this.keys('Enter');
+    await menu.waitFor({ state: 'hidden' });
   }
 
   /** Saves the file that is shown; once more where an edit from outside came in between. */

@@ -37,6 +37,45 @@ export const prompting: Scenario[] = [
     },
   },
   {
+    name: 'allow once, in the chat; the notification goes while the turn goes on',
+    cells: {},
+    async run(world) {
+      const { person } = world;
+      await world.file('guarded-chat.txt', 'one\ntwo\n');
+      let release = (_: string): void => {};
+      const rest = new Promise<string>((resolve) => (release = resolve));
+      const end = await world.ask('Edit it.', world.edit('guarded-chat.txt', 'two', 'TWO'), { say: 'Almost', then: rest });
+      const toast = person.toast('asks for permission: Edit');
+      await toast.waitFor();
+      const card = person.chat.locator('.card.waiting');
+      await card.getByText('Allow once', { exact: true }).click();
+      await person.sees('one\nTWO\n');
+      await person.chat.locator('.text', { hasText: 'Almost' }).last().waitFor();
+      await toast.waitFor({ state: 'hidden' });
+      await person.chat.locator('#send', { hasText: 'Stop' }).waitFor();
+      same('cards that wait', await card.count(), 0);
+      release(' done.');
+      await end();
+      await person.chat.locator('.card', { hasText: 'Allowed once' }).last().waitFor();
+    },
+  },
+  {
+    name: 'allow for good, in the chat: the next one is not asked',
+    cells: {},
+    async run(world) {
+      const { person } = world;
+      const end = await world.ask('Look.', world.bash('ask-in-chat 1 || true'), { say: 'Done.' });
+      const toast = person.toast('asks for permission');
+      await toast.waitFor();
+      await person.chat.locator('.card.waiting').getByText('Always allow', { exact: true }).click();
+      await end();
+      await toast.waitFor({ state: 'hidden' });
+      await person.chat.locator('.card', { hasText: 'Always allowed' }).last().waitFor();
+      await world.turn('Look again.', world.bash('ask-in-chat 2 || true'), { say: 'Done, and nobody was asked.' });
+      await person.chat.locator('.text', { hasText: 'Done, and nobody was asked.' }).waitFor();
+    },
+  },
+  {
     name: 'allow for good: the next one is not asked',
     cells: { 'permit-always': 'the notification or the chat: *Always allow*' },
     async run(world) {

@@ -30,8 +30,7 @@ export const telling: Scenario[] = [
       const { person, desk } = world;
       desk.write('check.py', CHECK);
       await world.file('price.py', BEFORE);
-      await person.goTo(7);
-      await person.keys('Shift+End');
+      await person.select(7, '    return net - net * tax');
       const ask = async (): Promise<void> => {
         await person.command('Interline: Ask About This…');
         await person.input('An order of three costs less with tax than without. Why?');
@@ -53,7 +52,7 @@ export const telling: Scenario[] = [
       await person.page.locator('.editor-group-container.active .monaco-diff-editor .editor.modified .view-line', { hasText: 'net + net' }).first().waitFor();
       await world.picture('vscode-review');
       await person.open('price.py');
-      await person.keys('Control+s');
+      await person.save('price.py');
     },
   },
 ];
