@@ -489,7 +489,8 @@ fn a_rule_that_says_nothing_known_asks() {
     let text = r#"{"permission": {"bash": {"*": "allow", "rm *": "denied", "x": 1}, "edit": "ALLOW", "webfetch": true}, "agent": {"a": {"permission": "never"}}}"#;
     let shown = check_file(text, &[]);
     assert_eq!(shown.matches("it counts as \"ask\"").count(), 5, "{shown}");
-    let rules = [r#""*":"allow""#, r#""rm *":"ask""#, r#""x":"ask""#, r#""edit":"ask""#, r#""webfetch":"ask""#, r#""permission":{"*":"ask"}"#];
+    let rules =
+        [r#""*":"allow""#, r#""rm *":"ask""#, r#""x":"ask""#, r#""edit":"ask""#, r#""webfetch":"ask""#, r#""permission":{"*":"ask"}"#];
     assert!(rules.iter().all(|rule| shown.contains(rule)), "{shown}");
 }
 
