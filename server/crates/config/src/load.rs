@@ -182,6 +182,12 @@ const OPENCODE: &[&str] = &["opencode.json", "opencode.jsonc"];
 
 /// How many folders deep agents and commands are looked for.
 const MAX_DEPTH: usize = 8;
+/// How many folders are looked into for agents, for commands, or for skills of one place: it may be a link to the whole disk.
+pub(crate) const MOST_FOLDERS: usize = 1000;
+
+pub(crate) fn too_many_folders() -> String {
+    format!("there are more than {MOST_FOLDERS} folders in it: the rest is not looked into")
+}
 
 struct Loader<'a> {
     env: &'a Env,
@@ -346,8 +352,12 @@ impl Loader<'_> {
             (Markdown::Mode, ["mode", "modes"], 1),
         ] {
             for name in names {
-                let base = folder.join(name);
-                for path in markdown_files(&base, depth, &mut HashSet::new()) {
+                let (base, mut known) = (folder.join(name), HashSet::new());
+                let files = markdown_files(&base, depth, &mut known);
+                if known.len() >= MOST_FOLDERS {
+                    self.problem(&base, (1, 1), too_many_folders(), Severity::Warning);
+                }
+                for path in files {
                     self.loaded.looked_at.extend([path.clone(), path.parent().unwrap_or(&base).to_path_buf()]);
                     self.markdown_file(kind, &base, &path);
                 }
@@ -489,7 +499,7 @@ pub(crate) fn upwards(from: &Path, to: &Path) -> Vec<PathBuf> {
 
 /// Markdown files below `base`, sorted. Links are followed, but no folder is looked into twice: links may go in circles.
 fn markdown_files(base: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
-    if !base.canonicalize().is_ok_and(|real| known.insert(real)) {
+    if known.len() >= MOST_FOLDERS || !base.canonicalize().is_ok_and(|real| known.insert(real)) {
         return Vec::new();
     }
     let Ok(entries) = fs::read_dir(base) else { return Vec::new() };

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::load::{read_text, upwards};
+use crate::load::{MOST_FOLDERS, read_text, too_many_folders, upwards};
 use crate::{Dirs, Env, Loaded, Problem, Severity, parse_markdown};
 
 /// What is known of a skill before it is used.
@@ -62,7 +62,12 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found
 
     let (mut skills, mut problems, mut looked_at) = (BTreeMap::new(), Vec::new(), folders.clone());
     for folder in folders {
-        for path in files(&folder, MAX_DEPTH, &mut HashSet::new()) {
+        let mut known = HashSet::new();
+        let found = files(&folder, MAX_DEPTH, &mut known);
+        if known.len() >= MOST_FOLDERS {
+            problems.push(Problem { file: folder, line: 1, column: 1, message: too_many_folders(), severity: Severity::Warning });
+        }
+        for path in found {
             looked_at.push(path.clone());
             match read(&path) {
                 Ok(skill) => _ = skills.insert(skill.name.clone(), skill),
@@ -78,7 +83,7 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found
 
 /// The `SKILL.md` files below a folder, sorted. Links are followed, but no folder is looked into twice; a skill's own folder is not looked into.
 fn files(folder: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
-    if !folder.canonicalize().is_ok_and(|real| known.insert(real)) {
+    if known.len() >= MOST_FOLDERS || !folder.canonicalize().is_ok_and(|real| known.insert(real)) {
         return Vec::new();
     }
     let own = folder.join("SKILL.md");

@@ -511,3 +511,15 @@ fn what_never_ends_is_not_read() {
     let told = place.problems(&place.load("p", &[]));
     assert_eq!((told.lines().count(), told.matches("it is no file but a device or a pipe").count()), (3, 3), "{told}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_the_whole_disk_is_not_followed_to_its_end() {
+    let place = Place::new(&[("p/opencode.json", r#"{"skills": {"paths": ["many"]}}"#)]);
+    let at = |name: &str| place.folder.path().join(name);
+    (0..1100).for_each(|n| fs::create_dir_all(at(&format!("p/many/{n}"))).unwrap());
+    fs::create_dir_all(at("p/.opencode")).unwrap();
+    std::os::unix::fs::symlink(at("p/many"), at("p/.opencode/agent")).unwrap();
+    let told = place.problems(&place.load("p", &[]));
+    assert_eq!((told.lines().count(), told.matches("more than 1000 folders").count()), (2, 2), "{told}");
+}
