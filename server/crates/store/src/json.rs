@@ -23,8 +23,12 @@ pub(crate) enum Column {
 
 impl Column {
     pub(crate) fn of(value: &impl Serialize) -> Result<Self, StoreError> {
-        let text = serde_json::to_string(value)?;
-        Ok(if text.len() < LONG { Self::Text(text) } else { Self::Deflated(deflate(text.as_bytes())) })
+        Ok(Self::text(serde_json::to_string(value)?))
+    }
+
+    /// Of what is JSON already.
+    pub(crate) fn text(text: String) -> Self {
+        if text.len() < LONG { Self::Text(text) } else { Self::Deflated(deflate(text.as_bytes())) }
     }
 }
 
@@ -39,12 +43,17 @@ impl ToSql for Column {
 
 /// Reads a value. None, with a word in the log, for what this version cannot read: one strange row must not cost the session.
 pub(crate) fn read<T: DeserializeOwned>(column: Value) -> Option<T> {
-    let result = match column {
-        Value::Text(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        Value::Blob(bytes) => inflate(&bytes).and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())),
-        _ => Err("neither text nor blob".to_owned()),
-    };
+    let result = text(column).and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
     result.inspect_err(|error| tracing::warn!(error, "a row of the session store cannot be read and is left out")).ok()
+}
+
+/// The JSON that a column holds.
+pub(crate) fn text(column: Value) -> Result<String, String> {
+    match column {
+        Value::Text(text) => Ok(text),
+        Value::Blob(bytes) => inflate(&bytes).and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string())),
+        _ => Err("neither text nor blob".to_owned()),
+    }
 }
 
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {

@@ -11,8 +11,8 @@ use crate::{Store, StoreError, json};
 pub struct Review {
     /// The text in which they stand.
     pub text: String,
-    /// The hunks, as the one who wrote them spells them.
-    pub hunks: serde_json::Value,
+    /// The hunks in JSON, as the one who wrote them spells them.
+    pub hunks: String,
 }
 
 impl Store {
@@ -20,12 +20,12 @@ impl Store {
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn put_review(&self, key: &str, review: Option<&Review>) -> Result<(), StoreError> {
+    pub fn put_review(&self, key: &str, review: Option<Review>) -> Result<(), StoreError> {
         let Some(review) = review else {
             self.write(|tx| Ok(tx.0.prepare_cached("DELETE FROM review WHERE key = ?1")?.execute([key])?))?;
             return Ok(());
         };
-        let hunks = json::Column::of(&review.hunks)?;
+        let hunks = json::Column::text(review.hunks);
         self.write(|tx| {
             let hash = tx.put_content(review.text.as_bytes())?;
             tx.0.prepare_cached("INSERT OR REPLACE INTO review (key, hash, hunks) VALUES (?1, ?2, ?3)")?.execute(params![
@@ -50,7 +50,8 @@ impl Store {
         let Some((data, hunks)) = row else { return Ok(None) };
         let bytes = json::inflate(&data).map_err(StoreError::Corrupt)?;
         let text = String::from_utf8(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(json::read(hunks).map(|hunks| Review { text, hunks }))
+        let hunks = json::text(hunks).map_err(StoreError::Corrupt)?;
+        Ok(Some(Review { text, hunks }))
     }
 
     /// The URIs of the documents with hunks to review, sorted.

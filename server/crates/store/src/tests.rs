@@ -327,11 +327,11 @@ fn long_outputs_leave_a_small_file() {
 #[test]
 fn reviews_are_kept_by_document() {
     let dir = tempfile::tempdir().unwrap();
-    let review = |text: &str| Review { text: text.into(), hunks: serde_json::json!([{"old": text}]) };
+    let review = |text: &str| Review { text: text.into(), hunks: serde_json::json!([{"old": text}]).to_string() };
     let store = open(dir.path());
-    store.put_review("file:///a", Some(&review("one"))).unwrap();
-    store.put_review("file:///b", Some(&review(&"long\n".repeat(5000)))).unwrap();
-    store.put_review("file:///a", Some(&review("two"))).unwrap();
+    store.put_review("file:///a", Some(review("one"))).unwrap();
+    store.put_review("file:///b", Some(review(&"long\n".repeat(5000)))).unwrap();
+    store.put_review("file:///a", Some(review("two"))).unwrap();
     // What a review names is not swept away with a session.
     store.remove_session(&SessionId::new()).unwrap();
     drop(store);

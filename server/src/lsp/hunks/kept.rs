@@ -45,7 +45,7 @@ impl Kept {
         }
         let uri = key.to_uri();
         let review = self.with(move |store| store.review(&uri)).await??;
-        match serde_json::from_value(review.hunks) {
+        match serde_json::from_str(&review.hunks) {
             Ok(hunks) => Some(Hunks::restore(Rope::from(review.text), hunks)),
             Err(error) => {
                 tracing::warn!(%key, %error, "the changes to review cannot be read");
@@ -60,9 +60,10 @@ impl Kept {
         if hunks.all().is_empty() && !keys.contains(key) {
             return;
         }
-        let review = match serde_json::to_value(hunks.all()) {
+        // As they are: each of hundreds of hunks as a tree of values would be many times its size, at each change.
+        let review = match serde_json::to_string(hunks.all()) {
             Ok(_) if hunks.all().is_empty() => None,
-            Ok(value) => Some((hunks.text().clone(), value)),
+            Ok(json) => Some((hunks.text().clone(), json)),
             Err(error) => {
                 tracing::error!(%key, %error, "the changes to review cannot be kept");
                 return;
@@ -77,7 +78,7 @@ impl Kept {
         let uri = key.to_uri();
         let write = move |store: &Store| {
             let review = review.map(|(text, hunks)| Review { text: text.to_string(), hunks });
-            store.put_review(&uri, review.as_ref())
+            store.put_review(&uri, review)
         };
         // A failure is in the log; the marks are there for as long as this process is.
         let _ = self.with(write).await;
