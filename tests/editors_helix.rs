@@ -6,7 +6,7 @@
 
 use interline_tests::{
     editors::{Desk, Editor, Person},
-    main_job,
+    main_job, stories,
 };
 
 #[test]
@@ -30,4 +30,9 @@ fn real_helix_asks_allows_undoes_and_saves() {
 #[test]
 fn real_helix_is_left_in_mid_turn_and_resumes() {
     main_job::leave_and_resume(Editor::Helix);
+}
+
+#[test]
+fn real_helix_knows_a_plain_text() {
+    stories::file_of_no_kind(Editor::Helix, "notes.txt");
 }

@@ -51,5 +51,5 @@ fn real_neovim_plugin_units() {
 
 #[test]
 fn real_neovim_knows_a_file_of_no_kind() {
-    stories::file_of_no_kind(Editor::Neovim);
+    stories::file_of_no_kind(Editor::Neovim, "notes");
 }

@@ -102,5 +102,5 @@ fn real_neovim_plugin_continues_the_undo_history_of_a_file_that_is_not_open() {
 
 #[test]
 fn real_neovim_plugin_knows_a_file_of_no_kind() {
-    stories::file_of_no_kind(Editor::Plugin);
+    stories::file_of_no_kind(Editor::Plugin, "notes");
 }

@@ -168,13 +168,13 @@ pub fn shell_sees_saved(editor: Editor) {
 }
 
 /// A file whose kind the editor does not know is open like any other: its unsaved text is what the agent sees and changes.
-pub fn file_of_no_kind(editor: Editor) {
+pub fn file_of_no_kind(editor: Editor, name: &str) {
     let stage = Stage::new(editor, "allow");
-    stage.desk.write("project/notes", "buy milk\n");
-    stage.model.script([stage.edit("notes", &format!("milk{UNSAVED}"), "bread"), Reply::Text("Done.")]);
-    let person = Person::open(editor, &stage.desk, "notes");
-    person.settle("notes", "buy milk").insert("A", UNSAVED).ask("Change it.").see_last("Done.").back("notes").see("buy bread");
-    assert_eq!(stage.read("notes"), "buy milk\n");
+    stage.desk.write(&format!("project/{name}"), "buy milk\n");
+    stage.model.script([stage.edit(name, &format!("milk{UNSAVED}"), "bread"), Reply::Text("Done.")]);
+    let person = Person::open(editor, &stage.desk, name);
+    person.settle(name, "buy milk").insert("A", UNSAVED).ask("Change it.").see_last("Done.").back(name).see("buy bread");
+    assert_eq!(stage.read(name), "buy milk\n");
     person.leave("qa!");
 }
 

@@ -9,7 +9,7 @@ mod config;
 
 use std::path::Path;
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::{Plan, SetupError, read};
 
@@ -17,6 +17,9 @@ use super::{Plan, SetupError, read};
 const DEFAULTS: &str = include_str!("helix_languages.toml");
 
 const NAME: &str = "interline";
+
+/// Names of files that are plain text: Helix has no language for them, and starts no server where there is none.
+const TEXTS: [&str; 9] = ["AUTHORS", "CHANGELOG", "CHANGES", "COPYING", "INSTALL", "LICENSE", "NOTES", "README", "TODO"];
 
 /// The changes to `file`, and to `config.toml` beside it.
 pub(super) fn plans(file: &Path, command: &str) -> Result<Vec<Plan>, SetupError> {
@@ -28,7 +31,7 @@ fn plan(file: &Path, command: &str) -> Result<Plan, SetupError> {
     let new = edit(old.as_deref().unwrap_or_default(), command)
         .map_err(|message| SetupError::Malformed(format!("{}:{message}", file.display())))?;
     let next = "Restart Helix, then check with `hx --health rust`. Ask Interline with `space a` on a selection.\n\
-        A language that is not in the file gets Interline by an entry like the others there.";
+        A language of your own that is not in the file gets Interline by an entry like the others there.";
     Ok(Plan { file: file.to_owned(), old, new, next })
 }
 
@@ -61,8 +64,10 @@ fn edit(text: &str, command: &str) -> Result<String, String> {
     }
     let languages = document.entry("language").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
     let languages = languages.as_array_of_tables_mut().ok_or("1:1: `language` must be written as [[language]] entries")?;
-    let mut named = Vec::new();
+    let (mut named, mut has_text) = (Vec::new(), false);
     for language in languages.iter_mut() {
+        let endings = language.get("file-types").and_then(Item::as_array);
+        has_text |= endings.is_some_and(|endings| endings.iter().any(|ending| ending.as_str() == Some("txt")));
         let name = language.get("name").and_then(Item::as_str).unwrap_or_default().to_owned();
         let listed = language.entry("language-servers").or_insert_with(|| value(servers_of(&known, &name)));
         let listed = listed.as_array_mut().ok_or_else(|| format!("1:1: `language-servers` of `{name}` must be a list"))?;
@@ -77,7 +82,25 @@ fn edit(text: &str, command: &str) -> Result<String, String> {
         language.insert("language-servers", value(listed));
         languages.push(language);
     }
+    if !has_text && !named.iter().any(|name| name == "text") {
+        languages.push(text_language());
+    }
     Ok(document.to_string())
+}
+
+fn text_language() -> Table {
+    let mut files = Array::from_iter(["txt", "text"]);
+    for name in TEXTS {
+        let mut glob = InlineTable::new();
+        glob.insert("glob", name.into());
+        files.push(glob);
+    }
+    let mut language = Table::new();
+    language.insert("name", value("text"));
+    language.insert("scope", value("text.plain"));
+    language.insert("file-types", value(files));
+    language.insert("language-servers", value(Array::from_iter([NAME])));
+    language
 }
 
 /// The names of the usual languages, and the servers of all known ones.
@@ -156,6 +179,14 @@ mod tests {
             "the chat is Markdown"
         );
         assert!(edited.contains("{ name = \"erlang-ls\", except-features"));
+    }
+
+    #[test]
+    fn plain_text_is_a_language_unless_the_user_has_one_for_it() {
+        let added = |text: &str| edit(text, "interline").unwrap().contains("scope = \"text.plain\"");
+        assert!(added("") && added("[[language]]\nname = \"x\"\nfile-types = [{ glob = \"txt\" }]\n"));
+        assert!(!added("[[language]]\nname = \"plain\"\nfile-types = [\"md\", \"txt\"]\n"));
+        assert!(!added("[[language]]\nname = \"text\"\n"));
     }
 
     #[test]
