@@ -168,12 +168,17 @@ fn shows(editor: &FakeEditor, items: &[Value]) -> i64 {
     editor.begin("textDocument/codeAction", params)
 }
 
-/// An editor with two files that has shown an error in the first one.
-fn shown_before(desk: &Desk) -> (FakeEditor, Value) {
+fn two_files(desk: &Desk) -> FakeEditor {
     desk.write("project/b.txt", "four\n");
     let editor = FakeEditor::start(desk, Mode::Strict);
     editor.open("a.txt", None);
     editor.open("b.txt", None);
+    editor
+}
+
+/// An editor with two files that has shown an error in the first one.
+fn shown_before(desk: &Desk) -> (FakeEditor, Value) {
+    let editor = two_files(desk);
     let old = error("other", 0, "it was there");
     editor.finish(shows(&editor, std::slice::from_ref(&old))).expect("code actions");
     (editor, old)
@@ -181,25 +186,31 @@ fn shown_before(desk: &Desk) -> (FakeEditor, Value) {
 
 #[test]
 fn what_a_code_action_request_shows_is_told_without_any_server() {
-    let model = ScriptedModel::start();
-    let desk = desk(&model, &json!(false));
-    let (editor, old) = shown_before(&desk);
-    let mut edits = 0;
-    let (sender, asked) = std::sync::mpsc::channel();
-    editor.on_apply(move |editor| {
-        edits += 1;
-        if edits == 2 {
-            sender.send(shows(editor, &[old.clone(), error("other", 1, "it may be new")])).expect("sent");
-        }
-    });
-    model.script([edit(&desk, "a.txt", "two", "2"), edit(&desk, "b.txt", "four", "4"), Reply::Text("Done."), Reply::Text("It stays.")]);
-    editor.ask("Change it.");
-    editor.finish(asked.recv().expect("asked")).expect("code actions");
-    // It came too late for the first edit's result: it is told before the turn ends.
-    let told = last(&model, 4);
-    let expect = r"Before you end your turn";
     let now = r"a.txt: now has (whether it had them before your changes is not known)\n  ERROR [2:1] it may be new (other)\n</diagnostics>";
-    assert!(told.contains(expect) && told.contains(now) && !told.contains("it was there"), "{told}");
+    // Whether the editor has shown something of the file before the edit; without that nobody knows before it that there is somebody who may.
+    for before in [true, false] {
+        let model = ScriptedModel::start();
+        let desk = desk(&model, &json!(false));
+        let (editor, old) = if before { shown_before(&desk) } else { (two_files(&desk), Value::Null) };
+        let mut edits = 0;
+        let (sender, asked) = std::sync::mpsc::channel();
+        editor.on_apply(move |editor| {
+            edits += 1;
+            if edits == 2 {
+                let mut items = vec![error("other", 1, "it may be new")];
+                items.extend(before.then(|| old.clone()));
+                sender.send(shows(editor, &items)).expect("sent");
+            }
+        });
+        model.script([edit(&desk, "a.txt", "two", "2"), edit(&desk, "b.txt", "four", "4"), Reply::Text("Done."), Reply::Text("It stays.")]);
+        editor.ask("Change it.");
+        editor.finish(asked.recv().expect("asked")).expect("code actions");
+        // It came too late for the first edit's result: it is told before the turn ends.
+        let told = last(&model, 4);
+        assert!(told.contains("Before you end your turn") && told.contains(now) && !told.contains("it was there"), "{before}: {told}");
+        // Nothing says that they came with the changes.
+        assert!(!told.contains("introduced") && !told.contains("these errors came"), "{told}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //!
 //! `FAKE_SERVER_LOG` names a file to which each body that it reads is added as a line. Requests are answered with their params; these do more: `test/say` prints the
 //! text `bytes` as it is, `test/large` answers with so many letters, `test/hold` is answered after the next `test/release`, `test/die` ends it with that code.
-//! With `FAKE_SERVER_COMPLAINS` it complains about each line of a document that holds that word.
+//! With `FAKE_SERVER_COMPLAINS` it complains about each line of a document that holds that word, by a warning; with `error:` before the word by an error.
 //! `FAKE_SERVER_ANSWERS` is a JSON object of methods and what they are answered in place of that.
 
 use std::io::{BufRead as _, Read as _, Write as _};
@@ -68,12 +68,13 @@ fn main() -> std::io::Result<()> {
 
 /// What is wrong with the document that these params hold.
 fn complaints(params: &Value, word: &str) -> Value {
+    let (severity, word) = word.strip_prefix("error:").map_or((2, word), |word| (1, word));
     let document = &params["textDocument"];
     let text = document["text"].as_str().or_else(|| params["contentChanges"][0]["text"].as_str()).unwrap_or_default();
     let found = text.lines().enumerate().filter_map(|(line, text)| Some((line, text.find(word)?)));
     let complaint = |(line, at): (usize, usize)| {
         let range = json!({ "start": { "line": line, "character": at }, "end": { "line": line, "character": at + word.len() } });
-        json!({ "range": range, "severity": 2, "source": "linter", "message": "this looks wrong" })
+        json!({ "range": range, "severity": severity, "source": "linter", "message": "this looks wrong" })
     };
     let diagnostics: Vec<_> = found.map(complaint).collect();
     let params = json!({ "uri": document["uri"], "version": document["version"], "diagnostics": diagnostics });

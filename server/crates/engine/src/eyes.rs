@@ -133,8 +133,21 @@ struct Work {
     last: HashMap<(Server, DocKey), Seen>,
     /// What this session changed.
     touched: Vec<DocKey>,
+    /// Open documents that it changed, of which nobody was known who might speak: the editor may yet show what others say of them.
+    unwatched: Vec<DocKey>,
     /// Changes that the model was asked to think over.
     refused: HashSet<preflight::Name>,
+}
+
+impl Work {
+    /// Notes which of the changed documents the editor shows, while nobody looks at them.
+    fn leave_unwatched(&mut self, changes: &[Applied]) {
+        for change in changes.iter().filter(|change| change.route == Route::Editor) {
+            if !self.touched.contains(&change.key) && !self.unwatched.contains(&change.key) {
+                self.unwatched.push(change.key.clone());
+            }
+        }
+    }
 }
 
 impl Eyes {
@@ -147,6 +160,9 @@ impl Eyes {
     /// What is still broken by the changes of this turn, in words for the model; none if that is nothing, or nobody looks.
     pub async fn last_look(&self, cancel: &CancellationToken) -> Option<String> {
         let mut work = self.work.lock().await;
+        let spoken_of = |key: &mut DocKey| self.siblings.editor.may_speak_of(key);
+        let late: Vec<DocKey> = work.unwatched.extract_if(.., spoken_of).collect();
+        work.touched.extend(late);
         let touched = work.touched.clone();
         if touched.is_empty() {
             return None;
@@ -186,15 +202,16 @@ impl Eyes {
         (reports, self.ask_editor(documents, &settled, begun.elapsed()).await)
     }
 
-    /// Whether somebody looks at what this turn has changed.
+    /// Whether somebody looks at what this turn has changed, or may before it ends.
     pub async fn are_looking(&self) -> bool {
-        !self.work.lock().await.touched.is_empty()
+        let work = self.work.lock().await;
+        !(work.touched.is_empty() && work.unwatched.is_empty())
     }
 
     /// Whether there may be somebody to look at these changes. Reads nothing.
     #[must_use]
     pub fn may_look(&self, changes: &[Applied]) -> bool {
-        changes.iter().any(|change| self.is_looked_at(&change.key)) || !self.siblings.pool().is_empty()
+        changes.iter().any(|change| change.route == Route::Editor || self.is_looked_at(&change.key)) || !self.siblings.pool().is_empty()
     }
 
     fn is_looked_at(&self, key: &DocKey) -> bool {
@@ -344,6 +361,7 @@ impl Diagnostics for Eyes {
         if looked_at.is_empty() {
             // Such as a manifest: no server opens it, but some watch it.
             pool.disk_changed(&on_disk);
+            self.work.lock().await.leave_unwatched(changes);
             return String::new();
         }
         let begun = Instant::now();
@@ -366,6 +384,7 @@ impl Diagnostics for Eyes {
         }
         let new: Vec<DocKey> = keys.iter().filter(|key| !work.touched.contains(key)).cloned().collect();
         work.touched.extend(new);
+        work.leave_unwatched(changes);
         self.refresh(&mut work, &keys).await;
         let budget = BUDGET.saturating_sub(begun.elapsed()).max(BUDGET / 2);
         let (told, reports) = self.look(&mut work, &keys, begun, budget, cancel).await;

@@ -71,7 +71,8 @@ pub enum Command {
 }
 
 /// What the model is told where it would end its turn.
-const BROKEN: &str = "Before you end your turn: these errors came with your changes and are still there. Mend them, or say why they stay.";
+const BROKEN: &str =
+    "Before you end your turn: these errors are there after your changes. Mend those that came with them, or say why they stay.";
 /// How long cancelled calls may take to end by themselves.
 const GRACE: Duration = Duration::from_secs(3);
 
