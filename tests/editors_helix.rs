@@ -36,3 +36,8 @@ fn real_helix_is_left_in_mid_turn_and_resumes() {
 fn real_helix_knows_a_plain_text() {
     stories::file_of_no_kind(Editor::Helix, "notes.txt");
 }
+
+#[test]
+fn real_helix_tells_what_its_other_servers_found_when_it_asks_for_code_actions() {
+    stories::diagnostics_shown(Editor::Helix);
+}

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     editors::{Desk, Editor, Person},
     scripted_model::{Reply, ScriptedModel},
+    terminal::{ENTER, ESC},
 };
 
 pub mod changes;
@@ -140,6 +141,26 @@ pub fn diagnostics_pushed(editor: Editor) {
     person.ask("Make it exact.").see_last("Indeed.");
     told(&stage.model.request(2), r"WARNING [2:10] this looks wrong (linter)\neditor: fresh");
     diagnostics(editor);
+    person.leave("qa!");
+}
+
+/// What the editor's own servers say of the agent's edit, in an editor that names it only when it asks what can be done there (Helix): it is told
+/// before the turn ends.
+pub fn diagnostics_shown(editor: Editor) {
+    let (stage, barrier) = (Stage::new(editor, "allow"), Arc::new(Barrier::new(2)));
+    stage.desk.add_linter(editor, "error:TAU");
+    let Reply::Call(tool, arguments) = stage.edit(OTHER, "side * side", "side ^ 2") else { unreachable!("it is a call") };
+    let again = Reply::Held(Arc::clone(&barrier), tool, arguments);
+    stage.model.script([stage.edit(FILE, OLD, "TAU / 2 * r * r"), again, Reply::Text("Done."), Reply::Text("It stays.")]);
+    let person = stage.person(editor);
+    person.ask("Make it exact.").back(FILE).see("TAU / 2").see_mark_on("TAU / 2");
+    // The linter's words stand beside what is searched for; the list of what can be done is looked at, and nothing is taken.
+    person.keys(&format!("/TAU{ENTER}")).see("this looks wrong").keys(" a").see("accept this change").keys(ESC).miss("accept this change");
+    barrier.wait();
+    let asked = stage.model.request(4);
+    told(&asked, "Before you end your turn");
+    told(&asked, "this looks wrong (linter)");
+    person.see_ended();
     person.leave("qa!");
 }
 
