@@ -141,7 +141,13 @@ fn lower_permission(object: &mut Object) {
 
 /// The deprecated switches as rules: after a blanket rule that comes first, before everything else, and only where no explicit rule has that name.
 fn lower_tools(object: &mut Object) {
-    let Some(Value::Object(tools)) = object.shift_remove("tools") else { return };
+    let tools = match object.shift_remove("tools") {
+        Some(Value::Object(tools)) => tools,
+        // Claude Code's way: those that are named, and no others.
+        Some(Value::String(names)) => only(names.split(',')),
+        Some(Value::Array(names)) => only(names.iter().filter_map(Value::as_str)),
+        _ => return,
+    };
     let mut rules = Object::new();
     for (tool, on) in tools {
         let permission =
@@ -170,6 +176,20 @@ fn lower_tools(object: &mut Object) {
         _ => rules.into(),
     };
     object.insert("permission".into(), permission);
+}
+
+/// Switches that turn all tools off but these, whose names may be Claude Code's: `Read`, `MultiEdit`, `mcp__server__tool`.
+fn only<'a>(names: impl Iterator<Item = &'a str>) -> Object {
+    let mut tools = Object::from_iter([("*".to_owned(), false.into())]);
+    for name in names.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()) {
+        let name = match name.as_str() {
+            "ls" => "list",
+            "notebookedit" => "edit",
+            name => name.strip_prefix("mcp__").unwrap_or(name),
+        };
+        tools.insert(name.replacen("__", "_", 1), true.into());
+    }
+    tools
 }
 
 /// `{providerID, model, variant}` as `provider/model#variant`. A list stays one only if there may be `many`.
@@ -297,6 +317,13 @@ mod tests {
         };
         check(r#"{"tools":{"bash":false,"write":true}}"#, r#"{"bash":"deny","edit":"allow"}"#);
         check(r#"{"tools":{"webfetch":false},"permission":"allow"}"#, r#"{"*":"allow","webfetch":"deny"}"#);
+        let only = r#"{"*":"deny","read":"allow","edit":"allow","list":"allow","docs_find":"allow"}"#;
+        check(r#"{"tools":"Read, MultiEdit,LS, mcp__docs__find"}"#, only);
+        check(r#"{"tools":["Read","Write","LS","mcp__docs__find"],"permission":"allow"}"#, only);
+        check(
+            r#"{"tools":"Bash(git log:*)","permission":{"webfetch":"ask"}}"#,
+            r#"{"*":"deny","bash(git log:*)":"allow","webfetch":"ask"}"#,
+        );
         check(
             r#"{"tools":{"bash":false,"edit":false},"permission":{"read":"ask","bash":{"ls":"allow"},"*":"ask"}}"#,
             r#"{"bash":{"ls":"allow"},"edit":"deny","read":"ask","*":"ask"}"#,

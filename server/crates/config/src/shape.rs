@@ -101,7 +101,7 @@ pub(crate) const AGENT: Shape = Object(
         ("permission", &PERMISSION),
         ("permissions", &PERMISSIONS),
         ("disable", &FLAG),
-        ("tools", &SWITCHES),
+        ("tools", &Either(&[SWITCHES, Text, List(&TEXT)])),
         ("name", &TEXT),
         ("system", &TEXT),
         ("disabled", &FLAG),
