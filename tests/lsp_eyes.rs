@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use interline_tests::{
@@ -192,19 +193,19 @@ fn what_a_code_action_request_shows_is_told_without_any_server() {
         let model = ScriptedModel::start();
         let desk = desk(&model, &json!(false));
         let (editor, old) = if before { shown_before(&desk) } else { (two_files(&desk), Value::Null) };
-        let mut edits = 0;
-        let (sender, asked) = std::sync::mpsc::channel();
-        editor.on_apply(move |editor| {
-            edits += 1;
-            if edits == 2 {
-                let mut items = vec![error("other", 1, "it may be new")];
-                items.extend(before.then(|| old.clone()));
-                sender.send(shows(editor, &items)).expect("sent");
-            }
-        });
-        model.script([edit(&desk, "a.txt", "two", "2"), edit(&desk, "b.txt", "four", "4"), Reply::Text("Done."), Reply::Text("It stays.")]);
-        editor.ask("Change it.");
-        editor.finish(asked.recv().expect("asked")).expect("code actions");
+        let barrier = Arc::new(Barrier::new(2));
+        let Reply::Call(tool, arguments) = edit(&desk, "b.txt", "four", "4") else { unreachable!("it is a call") };
+        let second = Reply::Held(Arc::clone(&barrier), tool, arguments);
+        model.script([edit(&desk, "a.txt", "two", "2"), second, Reply::Text("Done."), Reply::Text("It stays.")]);
+        let begun = editor.begun();
+        editor.command("interline.ask", json!({ "text": "Change it." })).expect("the question is taken");
+        editor.wait_text("a.txt", "one\n2\nthree\n");
+        // The model has the first edit's result.
+        drop(model.request(2));
+        let items: Vec<Value> = before.then_some(old).into_iter().chain([error("other", 1, "it may be new")]).collect();
+        editor.finish(shows(&editor, &items)).expect("code actions");
+        barrier.wait();
+        editor.idle_after(begun);
         // It came too late for the first edit's result: it is told before the turn ends.
         let told = last(&model, 4);
         assert!(told.contains("Before you end your turn") && told.contains(now) && !told.contains("it was there"), "{before}: {told}");
