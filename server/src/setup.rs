@@ -28,6 +28,9 @@ pub struct SetupArgs {
     /// Write without asking.
     #[arg(long, short, conflicts_with = "dry_run")]
     pub yes: bool,
+    /// Helix: have it save what is changed by itself, in buffers that are not shown, too; a second after the last change.
+    #[arg(long)]
+    pub auto_save: bool,
 }
 
 /// An editor.
@@ -77,8 +80,14 @@ pub struct Plan {
 #[must_use]
 pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
     let command = command(env);
+    if args.auto_save && args.editor != Editor::Helix {
+        output::note(
+            "interline setup: --auto-save is for Helix alone; the other editors save before a shell command when they are asked to",
+        );
+        return ExitCode::from(2);
+    }
     let plans = match (args.editor, file(args.editor, env, dirs)) {
-        (Editor::Helix, Some(file)) => helix::plans(&file, &command),
+        (Editor::Helix, Some(file)) => helix::plans(&file, &command, args.auto_save),
         (Editor::Neovim, Some(file)) => neovim::plan(&file, &command).map(|plan| vec![plan]),
         (Editor::Vscode, _) | (_, None) => {
             output::line(&vscode::steps(env, &command));

@@ -22,8 +22,8 @@ const NAME: &str = "interline";
 const TEXTS: [&str; 9] = ["AUTHORS", "CHANGELOG", "CHANGES", "COPYING", "INSTALL", "LICENSE", "NOTES", "README", "TODO"];
 
 /// The changes to `file`, and to `config.toml` beside it.
-pub(super) fn plans(file: &Path, command: &str) -> Result<Vec<Plan>, SetupError> {
-    Ok(vec![plan(file, command)?, config::plan(&file.with_file_name("config.toml"))?])
+pub(super) fn plans(file: &Path, command: &str, auto_save: bool) -> Result<Vec<Plan>, SetupError> {
+    Ok(vec![plan(file, command)?, config::plan(&file.with_file_name("config.toml"), auto_save)?])
 }
 
 fn plan(file: &Path, command: &str) -> Result<Plan, SetupError> {

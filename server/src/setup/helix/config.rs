@@ -22,22 +22,30 @@ const KEYS: &[(&str, &str)] = &[
     ("o", "interline.session.open"),
 ];
 
+/// After so many milliseconds without a key Helix saves, where the user wants that: sooner than a shell command of the agent is kept waiting for it.
+const AUTO_SAVE: i64 = 1000;
+
 /// The change to `file`.
-pub(in super::super) fn plan(file: &Path) -> Result<Plan, SetupError> {
+pub(in super::super) fn plan(file: &Path, auto_save: bool) -> Result<Plan, SetupError> {
     let old = read(file)?;
-    let new = edit(old.as_deref().unwrap_or_default()).map_err(|message| SetupError::Malformed(format!("{}:{message}", file.display())))?;
-    let next =
-        "`space i i` opens the chat, `space i s` sends what you have written there; the other keys are in the file, and yours to change.";
+    let new = edit(old.as_deref().unwrap_or_default(), auto_save)
+        .map_err(|message| SetupError::Malformed(format!("{}:{message}", file.display())))?;
+    let next = "`space i i` opens the chat, `space i s` sends what you have written there; the other keys are in the file, and yours to change.\n\
+        With `--auto-save` Helix saves by itself what is changed, in buffers that are not shown, too.";
     Ok(Plan { file: file.to_owned(), old, new, next })
 }
 
 /// The error is `line:column: what`.
-fn edit(text: &str) -> Result<String, String> {
+fn edit(text: &str, auto_save: bool) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| malformed(text, &error))?;
     if let Some(lsp) = table(document.as_table_mut(), &["editor", "lsp"]) {
         for name in ["display-messages", "display-progress-messages"] {
             lsp.entry(name).or_insert_with(|| value(true));
         }
+    }
+    if auto_save && let Some(delay) = table(document.as_table_mut(), &["editor", "auto-save", "after-delay"]) {
+        delay.entry("enable").or_insert_with(|| value(true));
+        delay.entry("timeout").or_insert_with(|| value(AUTO_SAVE));
     }
     if let Some(space) = table(document.as_table_mut(), &["keys", "normal", "space"])
         && !space.contains_key("i")
@@ -70,9 +78,25 @@ mod tests {
     use super::*;
 
     fn edited(text: &str) -> String {
-        let new = edit(text).unwrap();
-        assert_eq!(edit(&new).unwrap(), new, "the second run of {text}");
+        let new = edit(text, false).unwrap();
+        assert_eq!(edit(&new, false).unwrap(), new, "the second run of {text}");
         new
+    }
+
+    #[test]
+    fn changes_are_saved_by_helix_only_where_that_is_wanted() {
+        let check = |own: &str, expect: &str| {
+            let new = edit(own, true).unwrap();
+            assert!(new.contains(expect), "{new}");
+            assert_eq!(edit(&new, true).unwrap(), new, "the second run of {own}");
+        };
+        assert!(!edited("").contains("auto-save"));
+        check("", "[editor.auto-save.after-delay]\nenable = true\ntimeout = 1000\n");
+        check(
+            "[editor.auto-save]\nafter-delay.enable = false\n",
+            "[editor.auto-save]\nafter-delay.enable = false\nafter-delay.timeout = 1000\n",
+        );
+        check("[editor]\nauto-save = true\n", "[editor]\nauto-save = true\n");
     }
 
     #[test]
@@ -99,6 +123,6 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_is_left_alone() {
-        assert!(edit("a = 1\n[editor\n").unwrap_err().starts_with("2:8: "), "{:?}", edit("a = 1\n[editor\n"));
+        assert!(edit("a = 1\n[editor\n", false).unwrap_err().starts_with("2:8: "), "{:?}", edit("a = 1\n[editor\n", false));
     }
 }
