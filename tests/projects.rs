@@ -95,7 +95,15 @@ fn only(told: &[String], words: &[&str]) {
 #[test]
 fn a_project_for_the_first_line() {
     let mut project = Project::of("rust_cli");
-    only(&project.told(), &["\"theme\" has no effect", "\"plugin\" has no effect", "github.ts: tools in JavaScript", "notify.ts: plugins"]);
+    let told = [
+        "\"theme\" has no effect",
+        "\"plugin\" has no effect",
+        "github.ts: tools in JavaScript",
+        "notify.ts: plugins",
+        "interline allow lsp.custom",
+        "interline allow formatter.ours",
+    ];
+    only(&project.told(), &told);
 
     let asked = project.run(&["/test the parser"], &[Reply::Text("ok")]);
     has(
