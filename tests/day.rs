@@ -288,8 +288,18 @@ fn undo_everything(desk: &Desk, diaries: &[Diary]) {
             assert!(line.ends_with(" empty"), "doc{seat}.txt: {line} is left of a turn");
         }
     }
-    let noted = std::fs::read_dir(desk.at("home/.local/share/interline/intents")).map_or(0, Iterator::count);
-    assert_eq!(noted, 0, "what became of some edits is not known");
+    let noted: Vec<_> = std::fs::read_dir(desk.at("home/.local/share/interline/intents"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| {
+            (
+                entry.file_name(),
+                std::fs::read(entry.path()).map(|bytes| String::from_utf8_lossy(&bytes).chars().take(400).collect::<String>()),
+            )
+        })
+        .collect();
+    assert!(noted.is_empty(), "what became of some edits is not known: {noted:#?}");
     drop(editor.take_messages());
     assert_eq!(editor.shut_down(), 0);
     drop(editor.take_messages());

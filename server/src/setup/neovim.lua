@@ -12,9 +12,11 @@ if vim.lsp.enable then -- Neovim 0.11 or newer
   vim.lsp.enable('interline')
 end
 
+local group = vim.api.nvim_create_augroup('interline', {})
+
 -- Neovim 0.10 starts no server by itself, and newer ones do not where they do not know a file's type.
 vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
-  group = vim.api.nvim_create_augroup('interline', {}),
+  group = group,
   callback = vim.schedule_wrap(function(event)
     local buffer, config = event.buf, { name = 'interline', cmd = { 'COMMAND' } }
     if not vim.api.nvim_buf_is_loaded(buffer) or vim.bo[buffer].buftype ~= '' then
@@ -32,9 +34,11 @@ vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
 
 -- Neovim's own menu of actions leaves the selection on, and Neovim then shows nothing new for four seconds.
 vim.api.nvim_create_autocmd('LspRequest', {
+  group = group,
   callback = function(event)
-    local request = event.data.request
-    if request.type == 'pending' and request.method == 'workspace/executeCommand' and vim.fn.mode():find('[vV\22]') then
+    local request, client = event.data.request, vim.lsp.get_client_by_id(event.data.client_id)
+    local chosen = request.type == 'pending' and request.method == 'workspace/executeCommand'
+    if chosen and client and client.name == 'interline' and vim.fn.mode():find('[vV\22]') then
       vim.cmd.normal({ '\27', bang = true })
     end
   end,

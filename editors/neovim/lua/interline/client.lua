@@ -99,8 +99,9 @@ function M.enable()
   vim.api.nvim_create_autocmd('LspRequest', {
     group = group,
     callback = function(event)
-      local request = event.data.request
-      if request.type == 'pending' and request.method == 'workspace/executeCommand' and vim.fn.mode():find('[vV\22]') then
+      local request, client = event.data.request, vim.lsp.get_client_by_id(event.data.client_id)
+      local chosen = request.type == 'pending' and request.method == 'workspace/executeCommand'
+      if chosen and client and client.name == NAME and vim.fn.mode():find('[vV\22]') then
         vim.cmd.normal({ '\27', bang = true })
       end
     end,
