@@ -316,15 +316,21 @@ impl FakeEditor {
         let uri = self.uri(path);
         let text = text.map_or_else(|| std::fs::read_to_string(self.root.join(path)).expect("the file"), str::to_owned);
         let doc = Doc { uri: uri.clone(), text: text.clone(), version: 0, hidden, undo: Vec::new() };
-        self.state().docs.insert(uri.clone(), doc);
-        self.notify("textDocument/didOpen", json!({ "textDocument": { "uri": uri, "languageId": "text", "version": 0, "text": text } }));
+        let document = json!({ "uri": uri, "languageId": "text", "version": 0, "text": text });
+        // Told before any other thread can see it open: what that sends must come after it, as from an editor's one thread.
+        let mut state = self.state();
+        state.docs.insert(uri, doc);
+        self.flush_held(&mut state);
+        self.write(json!({ "method": "textDocument/didOpen", "params": { "textDocument": document } }));
     }
 
     /// Closes a document.
     pub fn close(&self, path: &str) {
         let uri = self.uri(path);
-        self.state().docs.remove(&uri);
-        self.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }));
+        let mut state = self.state();
+        state.docs.remove(&uri);
+        self.flush_held(&mut state);
+        self.write(json!({ "method": "textDocument/didClose", "params": { "textDocument": { "uri": uri } } }));
     }
 
     /// Writes a document to the disk.
