@@ -1,8 +1,9 @@
 //! A file's values against the table of keys.
 //!
-//! **Invariant:** only what does not fit is dropped: a key of the wrong type costs that key, an entry of a list that entry.
+//! **Invariant:** only what does not fit is dropped: a key of the wrong type costs that key, an entry of a list that entry; but what is said of a permission
+//! in words that are none asks.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::node::{Entry, Kind, Node};
 use crate::problem::Severity;
@@ -58,10 +59,11 @@ impl Checker<'_> {
                     nodes.into_iter().enumerate().filter_map(|(at, node)| self.below(at.to_string(), |this| this.value(node, inner)));
                 Some(Value::Array(values.collect()))
             }
-            (Shape::Map(inner), Kind::Object(entries)) => Some(self.entries(entries, |_| Some(inner), Rest::Keep)),
+            (Shape::Map(inner), Kind::Object(entries)) => Some(self.entries(entries, |_| None, Rest::Each(inner))),
             (Shape::Object(keys, rest), Kind::Object(entries)) => {
                 Some(self.entries(entries, |key| keys.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape), *rest))
             }
+            (Shape::Switch, Kind::Scalar(Value::String(word))) if word_of_switch(&word).is_some() => word_of_switch(&word).map(Value::Bool),
             (shape, Kind::Scalar(value)) if fits(&value, shape) => Some(value),
             (shape, kind) => self.refuse(&Node { at: node.at, kind }, shape),
         }
@@ -74,7 +76,9 @@ impl Checker<'_> {
                 Some(shape) => self.below(key.clone(), |this| this.value(value, shape)),
                 None => {
                     if let Rest::Each(shape) = rest {
-                        self.below(key.clone(), |this| this.value(value, shape))
+                        // A permission's name with nothing behind it says of it something, and nobody knows what.
+                        let unsaid = matches!(value.kind, Kind::Scalar(Value::Null)) && cautious(shape).is_some();
+                        self.below(key.clone(), |this| if unsaid { this.refuse(&value, shape) } else { this.value(value, shape) })
                     } else {
                         if matches!(rest, Rest::Warn) {
                             let name = self.below(key.clone(), |this| this.path.join("."));
@@ -100,24 +104,34 @@ impl Checker<'_> {
 
     fn refuse(&mut self, node: &Node, shape: &Shape) -> Option<Value> {
         let found = match &node.kind {
-            Kind::Scalar(Value::Null) => return None,
+            Kind::Scalar(Value::Null) => "null",
             Kind::Scalar(Value::Bool(_)) => "a boolean",
             Kind::Scalar(Value::Number(_)) => "a number",
             Kind::Scalar(_) => "other text",
             Kind::Array(_) => "a list",
             Kind::Object(_) => "an object",
         };
-        let found = if matches!(shape, Shape::Word(_) | Shape::Action) || found != "other text" { found } else { "text" };
+        let found = if matches!(shape, Shape::Word(_) | Shape::Action | Shape::Switch) || found != "other text" { found } else { "text" };
         let name = if self.path.is_empty() { "the file".to_owned() } else { format!("\"{}\"", self.path.join(".")) };
-        let cautious = is_action(shape);
-        let instead = if cautious { "it counts as \"ask\"" } else { "it is left out" };
+        let cautious = cautious(shape);
+        let instead = if cautious.is_some() { "it counts as \"ask\"" } else { "it is left out" };
         self.findings.push((node.at, format!("{name}: expected {}, found {found}; {instead}", describe(shape)), Severity::Error));
-        cautious.then(|| "ask".into())
+        cautious
     }
 }
 
-fn is_action(shape: &Shape) -> bool {
-    matches!(shape, Shape::Action) || matches!(shape, Shape::Either(shapes) if shapes.iter().any(is_action))
+/// What counts in the place of something that is none of a shape, if that says what is allowed.
+fn cautious(shape: &Shape) -> Option<Value> {
+    match shape {
+        Shape::Action | Shape::Switch => Some("ask".into()),
+        Shape::Map(Shape::Switch) => Some(json!({"*": "ask"})),
+        Shape::Either(shapes) => shapes.iter().find_map(cautious),
+        _ => None,
+    }
+}
+
+fn word_of_switch(word: &str) -> Option<bool> {
+    [true, false].into_iter().find(|on| word.trim().eq_ignore_ascii_case(&on.to_string()))
 }
 
 fn same_type(node: &Node, shape: &Shape) -> bool {
@@ -126,7 +140,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
         | (Kind::Array(_), Shape::List(_))
         | (Kind::Object(_), Shape::Map(_) | Shape::Object(..))
         | (Kind::Scalar(Value::Null), _)
-        | (Kind::Scalar(Value::String(_)), Shape::Word(_) | Shape::Action) => true,
+        | (Kind::Scalar(Value::String(_)), Shape::Word(_) | Shape::Action | Shape::Switch) => true,
         (_, Shape::Needs(_, inner)) => same_type(node, inner),
         (_, Shape::Unused(idle)) => same_type(node, &idle.shape),
         (Kind::Scalar(value), shape) => fits(value, shape),
@@ -137,7 +151,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
 fn fits(value: &Value, shape: &Shape) -> bool {
     match shape {
         Shape::Text => value.is_string(),
-        Shape::Flag => value.is_boolean(),
+        Shape::Flag | Shape::Switch => value.is_boolean(),
         Shape::Number => value.is_number(),
         Shape::Whole => value.is_u64(),
         Shape::Amount => value.as_f64().is_some_and(|amount| amount >= 0.0),
@@ -151,7 +165,7 @@ fn describe(shape: &Shape) -> String {
     match shape {
         Shape::Any => "anything".into(),
         Shape::Text => "text".into(),
-        Shape::Flag => "true or false".into(),
+        Shape::Flag | Shape::Switch => "true or false".into(),
         Shape::Number => "a number".into(),
         Shape::Whole => "a whole number of 0 or more".into(),
         Shape::Amount => "a number of 0 or more (US dollars)".into(),

@@ -60,7 +60,7 @@ fn of(shape: &Shape) -> Value {
     match shape {
         Shape::Any => json!({}),
         Shape::Text => json!({ "type": "string" }),
-        Shape::Flag => json!({ "type": "boolean" }),
+        Shape::Flag | Shape::Switch => json!({ "type": "boolean" }),
         Shape::Number => json!({ "type": "number" }),
         Shape::Whole => json!({ "type": "integer", "minimum": 0 }),
         Shape::Amount => json!({ "type": "number", "minimum": 0 }),

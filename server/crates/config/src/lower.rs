@@ -152,7 +152,15 @@ fn lower_tools(object: &mut Object) {
     for (tool, on) in tools {
         let permission =
             if matches!(tool.as_str(), "write" | "edit" | "patch" | "multiedit" | "apply_patch") { "edit".into() } else { tool };
-        rules.insert(permission, if on == Value::Bool(true) { "allow".into() } else { "deny".into() });
+        let rule = match on {
+            Value::Bool(true) => "allow",
+            Value::Bool(false) => "deny",
+            _ => "ask",
+        };
+        // Several switches may be of one permission: what is on does not count over one that says nothing known.
+        if rule != "allow" || rules.get(&permission).is_none_or(|known| known != "ask") {
+            rules.insert(permission, rule.into());
+        }
     }
     let permission = match object.shift_remove("permission") {
         Some(Value::Array(written)) => {

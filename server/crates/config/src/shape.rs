@@ -15,6 +15,8 @@ pub(crate) enum Shape {
     /// Of money: not negative.
     Amount,
     Word(&'static [&'static str]),
+    /// Whether a tool is on. `"true"` and `"false"` are taken as meant; what says neither counts as `ask`, for the same reason as below.
+    Switch,
     /// What a rule says of a permission. What is none of its words counts as `ask`: a refusal that is misspelt is no permission.
     Action,
     List(&'static Shape),
@@ -52,7 +54,7 @@ pub(crate) enum Rest {
     Each(&'static Shape),
 }
 
-use Shape::{Action, Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Text, Unused, Whole, Word};
+use Shape::{Action, Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Switch, Text, Unused, Whole, Word};
 
 const fn idle(shape: Shape, instead: &'static str) -> Idle {
     Idle { shape, harmless: &[], instead }
@@ -67,7 +69,7 @@ const AMOUNT: Shape = Amount;
 const TEXTS: Shape = List(&TEXT);
 const MAP: Shape = Map(&ANY);
 const TEXT_MAP: Shape = Map(&TEXT);
-const SWITCHES: Shape = Map(&FLAG);
+const SWITCHES: Shape = Map(&Switch);
 
 const ACTION: Shape = Action;
 /// `permission`.

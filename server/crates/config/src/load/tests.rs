@@ -494,6 +494,59 @@ fn a_rule_that_says_nothing_known_asks() {
     assert!(rules.iter().all(|rule| shown.contains(rule)), "{shown}");
 }
 
+#[test]
+fn a_switch_that_says_nothing_known_asks() {
+    let check = |text: &str, markdown: &str, told: &[&str], config: &[&str], agent: &[&str]| {
+        let place = Place::new(&[("p/opencode.json", text), ("p/.opencode/agent/a.md", markdown)]);
+        let loaded = place.load("p", &[]);
+        let shown = place.problems(&loaded);
+        assert_eq!(shown.lines().count(), told.len(), "{shown}");
+        assert!(told.iter().all(|words| shown.contains(&format!("{words}; it counts as \"ask\"\n"))), "{shown}");
+        let rules = |permission: &Option<crate::PermissionConfig>| -> Vec<String> {
+            let rules = permission.iter().flat_map(|permission| permission_rules(permission, Path::new("/h")));
+            rules.map(|(name, pattern, action)| format!("{name} {pattern} {action:?}").to_lowercase()).collect()
+        };
+        assert_eq!(rules(&loaded.config.permission), config, "{text}");
+        assert_eq!(rules(&loaded.config.agent.get("a").and_then(|agent| agent.permission.clone())), agent, "{markdown}");
+    };
+    check(
+        r#"{"tools": {"bash": "no", "read": null, "list": 0, "glob": ["x"], "grep": {"*": true}, "webfetch": "False", "task": "TRUE"}}"#,
+        "---\ntools:\n  bash: off\n  read:\n  list: 1\n  webfetch: 'false'\n  glob: \" True\"\n---\nX",
+        &[
+            "p/opencode.json:1:20: \"tools.bash\": expected true or false, found other text",
+            "p/opencode.json:1:34: \"tools.read\": expected true or false, found null",
+            "\"tools.list\": expected true or false, found a number",
+            "\"tools.glob\": expected true or false, found a list",
+            "\"tools.grep\": expected true or false, found an object",
+            "p/.opencode/agent/a.md:2:1: \"tools.bash\": expected true or false, found other text",
+            "\"tools.read\": expected true or false, found null",
+            "\"tools.list\": expected true or false, found a number",
+        ],
+        &["bash * ask", "read * ask", "list * ask", "glob * ask", "grep * ask", "webfetch * deny", "task * allow"],
+        &["bash * ask", "read * ask", "list * ask", "webfetch * deny", "glob * allow"],
+    );
+    // What is no list of switches at all.
+    check(
+        r#"{"tools": "bash", "permission": {"edit": "deny"}}"#,
+        "---\ntools: false\npermission: {bash: null}\n---\nX",
+        &[
+            "p/opencode.json:1:11: \"tools\": expected an object, found text",
+            "p/.opencode/agent/a.md:2:1: \"tools\": expected an object, text or a list (text each), found a boolean",
+            "p/.opencode/agent/a.md:3:1: \"permission.bash\": expected \"allow\", \"ask\" or \"deny\" or an object, found null",
+        ],
+        &["* * ask", "edit * deny"],
+        &["* * ask", "bash * ask"],
+    );
+    // Two names of one permission; and a key with nothing behind it, which names nothing.
+    check(
+        r#"{"tools": {"write": "nope", "edit": true}, "permission": null}"#,
+        "---\ntools:\npermission:\n---\nX",
+        &["\"tools.write\": expected true or false, found other text"],
+        &["edit * ask"],
+        &[],
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn what_never_ends_is_not_read() {
