@@ -2,7 +2,7 @@
 //!
 //! Must not know the protocol between the two; screens and files are asserted.
 //!
-//! **Invariant:** Helix is configured with what `interline setup helix` writes and nothing else.
+//! **Invariant:** Helix is configured with what `interline setup helix` writes and nothing else; all but one test without its saving by itself.
 
 use interline_tests::{
     editors::{Desk, Editor, Person},
@@ -40,4 +40,9 @@ fn real_helix_knows_a_plain_text() {
 #[test]
 fn real_helix_tells_what_its_other_servers_found_when_it_asks_for_code_actions() {
     stories::diagnostics_shown(Editor::Helix);
+}
+
+#[test]
+fn real_helix_saves_what_is_changed_in_a_buffer_that_is_not_shown() {
+    stories::hidden_buffer_is_saved();
 }

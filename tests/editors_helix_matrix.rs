@@ -2,7 +2,7 @@
 //!
 //! Must not know how a behaviour is tested: the stories are the same for all editors.
 //!
-//! **Invariant:** Helix is configured with what `interline setup helix` writes, and nothing else.
+//! **Invariant:** Helix is configured with what `interline setup helix --no-auto-save` writes, and nothing else.
 
 use interline_tests::{cells, editors::Editor, stories};
 

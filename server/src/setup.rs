@@ -28,9 +28,9 @@ pub struct SetupArgs {
     /// Write without asking.
     #[arg(long, short, conflicts_with = "dry_run")]
     pub yes: bool,
-    /// Helix: have it save what is changed by itself, in buffers that are not shown, too; a second after the last change.
+    /// Helix: leave out the change that has it save by itself what is changed, in buffers that are not shown, too.
     #[arg(long)]
-    pub auto_save: bool,
+    pub no_auto_save: bool,
 }
 
 /// An editor.
@@ -46,6 +46,9 @@ pub enum Editor {
     #[value(alias = "code")]
     Vscode,
 }
+
+/// Plans a change, from what the files hold then: two may be to one file.
+type Planner = Box<dyn Fn() -> Result<Plan, SetupError>>;
 
 /// Why nothing was set up.
 #[derive(Debug, thiserror::Error)]
@@ -80,21 +83,19 @@ pub struct Plan {
 #[must_use]
 pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
     let command = command(env);
-    if args.auto_save && args.editor != Editor::Helix {
-        output::note(
-            "interline setup: --auto-save is for Helix alone; the other editors save before a shell command when they are asked to",
-        );
+    if args.no_auto_save && args.editor != Editor::Helix {
+        output::note("interline setup: --no-auto-save is for Helix alone; no other editor is told to save by itself");
         return ExitCode::from(2);
     }
-    let plans = match (args.editor, file(args.editor, env, dirs)) {
-        (Editor::Helix, Some(file)) => helix::plans(&file, &command, args.auto_save),
-        (Editor::Neovim, Some(file)) => neovim::plan(&file, &command).map(|plan| vec![plan]),
+    let planners: Vec<Planner> = match (args.editor, file(args.editor, env, dirs)) {
+        (Editor::Helix, Some(file)) => helix::planners(file, command, !args.no_auto_save),
+        (Editor::Neovim, Some(file)) => vec![Box::new(move || neovim::plan(&file, &command))],
         (Editor::Vscode, _) | (_, None) => {
             output::line(&vscode::steps(env, &command));
             return ExitCode::SUCCESS;
         }
     };
-    match plans.and_then(|plans| carry_out_all(&plans, args)) {
+    match carry_out_all(&planners, args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("interline setup: {error}"));
@@ -104,10 +105,13 @@ pub fn setup(args: &SetupArgs, env: &Env, dirs: &Dirs) -> ExitCode {
 }
 
 /// One answer may be all that comes: where somebody has answered, the end of input is a no to what is left.
-fn carry_out_all(plans: &[Plan], args: &SetupArgs) -> Result<(), SetupError> {
+fn carry_out_all(planners: &[Planner], args: &SetupArgs) -> Result<(), SetupError> {
+    // Nothing is written before each file has been understood.
+    planners.iter().try_for_each(|planner| planner().map(drop))?;
     let mut answered = false;
-    for plan in plans {
-        match carry_out(plan, args.yes, args.dry_run) {
+    for planner in planners {
+        let plan = planner()?;
+        match carry_out(&plan, args.yes, args.dry_run) {
             Err(SetupError::NobodyToAsk) if answered => output::note(&format!("Nothing was written to {}.", plan.file.display())),
             done => done?,
         }

@@ -86,19 +86,16 @@ impl Desk {
         fs::read_to_string(self.at(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Sets the editor up as the README tells a user to.
+    /// Sets the editor up as the README tells a user to; Helix without its saving by itself, so that what is in a buffer is told from what is on the disk.
     ///
     /// # Panics
     /// If that fails.
     pub fn setup(&self, editor: Editor) -> &Self {
-        let name = match editor {
-            Editor::Neovim => "neovim",
-            Editor::Helix => "helix",
+        match editor {
+            Editor::Neovim => self.setup_by(&["neovim"]),
+            Editor::Helix => self.setup_by(&["helix", "--no-auto-save"]),
             Editor::Plugin => return self.write("home/.config/nvim/init.lua", &plugin_configuration()),
         };
-        let out =
-            Command::new(binary()).args(["setup", name, "--yes"]).env_clear().envs(self.environment()).output().expect("interline starts");
-        assert!(out.status.success(), "interline setup {name}: {}", String::from_utf8_lossy(&out.stderr));
         if editor == Editor::Neovim {
             // What editors/neovim/README.md has a user add, to see progress.
             let status = "vim.api.nvim_create_autocmd('LspProgress', { callback = function(event)\n\
@@ -109,6 +106,18 @@ impl Desk {
                 vim.o.statusline = '%t %m line %l. %{get(g:, \"progress\", \"\")}'\n";
             self.write("home/.config/nvim/init.lua", status);
         }
+        self
+    }
+
+    /// `interline setup`, whose questions are all answered by yes.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn setup_by(&self, arguments: &[&str]) -> &Self {
+        let mut command = Command::new(binary());
+        let out =
+            command.arg("setup").args(arguments).arg("--yes").env_clear().envs(self.environment()).output().expect("interline starts");
+        assert!(out.status.success(), "interline setup {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
         self
     }
 

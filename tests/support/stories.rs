@@ -5,13 +5,14 @@
 //! **Invariant:** only what a person can see is asserted: screens and files. And what the model was told.
 
 use std::sync::{Arc, Barrier};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::{
     editors::{Desk, Editor, Person},
     scripted_model::{Reply, ScriptedModel},
-    terminal::{ENTER, ESC},
+    terminal::{ENTER, ESC, PATIENCE},
 };
 
 pub mod changes;
@@ -197,6 +198,30 @@ pub fn file_of_no_kind(editor: Editor, name: &str) {
     person.settle(name, "buy milk").insert("A", UNSAVED).ask("Change it.").see_last("Done.").back(name).see("buy bread");
     assert_eq!(stage.read(name), "buy milk\n");
     person.leave("qa!");
+}
+
+/// Set up as a newcomer's, Helix saves what the agent changes in a buffer that is not shown; the change is still taken back by one key.
+pub fn hidden_buffer_is_saved() {
+    let stage = Stage::new(Editor::Helix, "allow");
+    stage.desk.setup_by(&["helix"]);
+    stage.model.script([stage.edit(OTHER, "side * side", "side ^ 2"), Reply::Text("Done.")]);
+    let person = stage.person(Editor::Helix);
+    person.show(OTHER).see("side * side").back(FILE).see(OLD).ask("Make it short.").see_last("Done.");
+    // Helix moves a file away while it writes it.
+    let holds = |text: &str| std::fs::read_to_string(stage.desk.at("project").join(OTHER)).is_ok_and(|now| now == text);
+    until(|| holds("return side ^ 2\n"));
+    person.back(OTHER).see("side ^ 2").keys("u").see("side * side");
+    until(|| holds(OTHER_BEFORE));
+    person.leave("qa!");
+}
+
+/// Looks again and again: a file sends no events.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain for a file");
+        std::thread::yield_now();
+    }
 }
 
 /// Slash commands and names of files are completed in the chat.

@@ -30,8 +30,8 @@ pub const CTRL_R: &str = "\x12";
 
 const ROWS: NonZeroU16 = NonZeroU16::new(30).unwrap();
 const COLUMNS: NonZeroU16 = NonZeroU16::new(100).unwrap();
-/// How long a screen may take, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything is waited for, on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A program in a terminal of 100 columns and 30 rows. Dropping it kills the program.
 pub struct Terminal {

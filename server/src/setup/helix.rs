@@ -7,11 +7,11 @@
 
 mod config;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::{Plan, SetupError, read};
+use super::{Plan, Planner, SetupError, read};
 
 /// Helix's own servers by language.
 const DEFAULTS: &str = include_str!("helix_languages.toml");
@@ -22,8 +22,14 @@ const NAME: &str = "interline";
 const TEXTS: [&str; 9] = ["AUTHORS", "CHANGELOG", "CHANGES", "COPYING", "INSTALL", "LICENSE", "NOTES", "README", "TODO"];
 
 /// The changes to `file`, and to `config.toml` beside it.
-pub(super) fn plans(file: &Path, command: &str, auto_save: bool) -> Result<Vec<Plan>, SetupError> {
-    Ok(vec![plan(file, command)?, config::plan(&file.with_file_name("config.toml"), auto_save)?])
+pub(super) fn planners(file: PathBuf, command: String, auto_save: bool) -> Vec<Planner> {
+    let beside = file.with_file_name("config.toml");
+    let keys = beside.clone();
+    let mut planners: Vec<Planner> = vec![Box::new(move || plan(&file, &command)), Box::new(move || config::plan(&keys))];
+    if auto_save {
+        planners.push(Box::new(move || config::plan_auto_save(&beside)));
+    }
+    planners
 }
 
 fn plan(file: &Path, command: &str) -> Result<Plan, SetupError> {

@@ -22,32 +22,44 @@ const KEYS: &[(&str, &str)] = &[
     ("o", "interline.session.open"),
 ];
 
-/// After so many milliseconds without a key Helix saves, where the user wants that: sooner than a shell command of the agent is kept waiting for it.
+/// After so many milliseconds without a change Helix saves (never while one types in insert mode, and it formats nothing then): sooner than a shell
+/// command of the agent is kept waiting for it.
 const AUTO_SAVE: i64 = 1000;
 
-/// The change to `file`.
-pub(in super::super) fn plan(file: &Path, auto_save: bool) -> Result<Plan, SetupError> {
+/// The change to `file`: what Helix shows, and the keys.
+pub(in super::super) fn plan(file: &Path) -> Result<Plan, SetupError> {
+    let next =
+        "`space i i` opens the chat, `space i s` sends what you have written there; the other keys are in the file, and yours to change.";
+    changed(file, next, keys)
+}
+
+/// The change to `file` that has Helix save by itself: a matter of its own, as it is about more than the agent's changes.
+pub(in super::super) fn plan_auto_save(file: &Path) -> Result<Plan, SetupError> {
+    let next = "Helix saves by itself what is changed, by you and by the agent, in buffers that are not shown, too, a second after the last change.";
+    changed(file, next, auto_save)
+}
+
+fn changed(file: &Path, next: &'static str, edit: fn(&mut Table)) -> Result<Plan, SetupError> {
     let old = read(file)?;
-    let new = edit(old.as_deref().unwrap_or_default(), auto_save)
+    let new = edited(old.as_deref().unwrap_or_default(), edit)
         .map_err(|message| SetupError::Malformed(format!("{}:{message}", file.display())))?;
-    let next = "`space i i` opens the chat, `space i s` sends what you have written there; the other keys are in the file, and yours to change.\n\
-        With `--auto-save` Helix saves by itself what is changed, in buffers that are not shown, too.";
     Ok(Plan { file: file.to_owned(), old, new, next })
 }
 
 /// The error is `line:column: what`.
-fn edit(text: &str, auto_save: bool) -> Result<String, String> {
+fn edited(text: &str, edit: fn(&mut Table)) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| malformed(text, &error))?;
-    if let Some(lsp) = table(document.as_table_mut(), &["editor", "lsp"]) {
+    edit(document.as_table_mut());
+    Ok(document.to_string())
+}
+
+fn keys(root: &mut Table) {
+    if let Some(lsp) = table(root, &["editor", "lsp"]) {
         for name in ["display-messages", "display-progress-messages"] {
             lsp.entry(name).or_insert_with(|| value(true));
         }
     }
-    if auto_save && let Some(delay) = table(document.as_table_mut(), &["editor", "auto-save", "after-delay"]) {
-        delay.entry("enable").or_insert_with(|| value(true));
-        delay.entry("timeout").or_insert_with(|| value(AUTO_SAVE));
-    }
-    if let Some(space) = table(document.as_table_mut(), &["keys", "normal", "space"])
+    if let Some(space) = table(root, &["keys", "normal", "space"])
         && !space.contains_key("i")
     {
         let mut keys = Table::new();
@@ -56,7 +68,13 @@ fn edit(text: &str, auto_save: bool) -> Result<String, String> {
         }
         space.insert("i", Item::Table(keys));
     }
-    Ok(document.to_string())
+}
+
+fn auto_save(root: &mut Table) {
+    if let Some(delay) = table(root, &["editor", "auto-save", "after-delay"]) {
+        delay.entry("enable").or_insert_with(|| value(true));
+        delay.entry("timeout").or_insert_with(|| value(AUTO_SAVE));
+    }
 }
 
 /// The table at a path, made where there is none; none where something else stands there, which is the user's.
@@ -77,31 +95,27 @@ fn table<'a>(root: &'a mut Table, path: &[&str]) -> Option<&'a mut dyn toml_edit
 mod tests {
     use super::*;
 
-    fn edited(text: &str) -> String {
-        let new = edit(text, false).unwrap();
-        assert_eq!(edit(&new, false).unwrap(), new, "the second run of {text}");
+    fn twice(text: &str, edit: fn(&mut Table)) -> String {
+        let new = edited(text, edit).unwrap();
+        assert_eq!(edited(&new, edit).unwrap(), new, "the second run of {text}");
         new
     }
 
     #[test]
-    fn changes_are_saved_by_helix_only_where_that_is_wanted() {
-        let check = |own: &str, expect: &str| {
-            let new = edit(own, true).unwrap();
-            assert!(new.contains(expect), "{new}");
-            assert_eq!(edit(&new, true).unwrap(), new, "the second run of {own}");
-        };
-        assert!(!edited("").contains("auto-save"));
+    fn helix_saves_by_itself_unless_the_user_has_said_otherwise() {
+        let check = |own: &str, expect: &str| assert_eq!(twice(own, auto_save), expect);
         check("", "[editor.auto-save.after-delay]\nenable = true\ntimeout = 1000\n");
         check(
             "[editor.auto-save]\nafter-delay.enable = false\n",
             "[editor.auto-save]\nafter-delay.enable = false\nafter-delay.timeout = 1000\n",
         );
         check("[editor]\nauto-save = true\n", "[editor]\nauto-save = true\n");
+        assert!(!twice("", keys).contains("auto-save"));
     }
 
     #[test]
     fn messages_are_shown_and_keys_are_there() {
-        let new = edited("");
+        let new = twice("", keys);
         assert!(new.starts_with("[editor.lsp]\ndisplay-messages = true\ndisplay-progress-messages = true\n"), "{new}");
         assert!(new.contains("[keys.normal.space.i]\ni = \":lsp-workspace-command interline.chat\"\n"), "{new}");
     }
@@ -109,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_there_stays() {
         let own = "theme = \"mine\" # dark\n\n[editor]\nlsp = { display-messages = false }\n\n[keys.normal]\nspace = { i = \":w\", q = \":q\" }\n";
-        let new = edited(own);
+        let new = twice(own, keys);
         assert!(
             new.contains("theme = \"mine\" # dark")
                 && new.contains("lsp = { display-messages = false")
@@ -118,11 +132,11 @@ mod tests {
         );
         assert!(new.contains("space = { i = \":w\", q = \":q\" }"), "{new}");
         let taken = "[keys.normal]\nspace = \"command_mode\"\n";
-        assert!(edited(taken).contains(taken) && !edited(taken).contains("interline"), "{}", edited(taken));
+        assert!(twice(taken, keys).contains(taken) && !twice(taken, keys).contains("interline"), "{}", twice(taken, keys));
     }
 
     #[test]
     fn a_file_that_cannot_be_read_is_left_alone() {
-        assert!(edit("a = 1\n[editor\n", false).unwrap_err().starts_with("2:8: "), "{:?}", edit("a = 1\n[editor\n", false));
+        assert!(edited("a = 1\n[editor\n", keys).unwrap_err().starts_with("2:8: "), "{:?}", edited("a = 1\n[editor\n", keys));
     }
 }
