@@ -22,7 +22,7 @@ const KEYS: &[(&str, &str)] = &[
     ("o", "interline.session.open"),
 ];
 
-/// After so many milliseconds without a change Helix saves (never while one types in insert mode, and it formats nothing then): sooner than a shell
+/// After so many milliseconds without a change Helix saves (never in insert mode): sooner than a shell
 /// command of the agent is kept waiting for it.
 const AUTO_SAVE: i64 = 1000;
 
