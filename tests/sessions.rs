@@ -71,8 +71,11 @@ fn sessions_are_found_renamed_forked_and_deleted() {
     }
     let unknown = interline(&desk, &["sessions", "delete", "--yes", &parser, "ses_none"], "");
     assert!(!unknown.status.success() && ids(&desk).len() == 2, "all are found, or none is removed");
+    // The texts of an edit whose end nobody saw.
+    let edit = format!("home/.local/share/interline/intents/msg_1-1-000000.{parser}");
+    desk.write(&edit, "{}\n");
     assert!(interline(&desk, &["sessions", "delete", "--yes", &parser, fork.trim()], "").status.success());
-    assert!(ids(&desk).is_empty());
+    assert!(ids(&desk).is_empty() && !desk.at(&edit).exists());
 
     // What was exported comes back, and is asked on.
     desk.write("saved.json", &exported.to_string());

@@ -268,6 +268,7 @@ fn delete(dirs: &Dirs, ids: &[String], yes: bool) -> Result<(), Failed> {
     }
     for session in &sessions {
         store.remove_session(&session.id).map_err(words)?;
+        engine::forget_edits(&dirs.data, &session.id);
     }
     output::note(&format!(
         "{} removed.",

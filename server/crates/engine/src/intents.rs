@@ -2,7 +2,8 @@
 //!
 //! Owns the files in `intents`. Must not know how a change is made.
 //!
-//! **Invariant:** a file stays until its change is stored, or is known not to have been made; a change is stored once.
+//! **Invariant:** a file stays until its change is stored, or is known not to have been made, or the user was told that nobody knows; a change is stored once.
+//! A file that is there is whole, and says by its name whose it is.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,19 @@ use tokio_util::sync::CancellationToken;
 use workspace::{Applied, ApplyError, Change, DocKey, Fate, Foretold, ReadError, Route, ShellRun, Snapshot, Workspace, fate};
 
 use crate::KeptText;
-use crate::running;
+use crate::running::{self, file_name};
 use crate::shared::{Shared, applied, record};
 
 /// More of a change that is told is cut, in characters.
 const TOLD: usize = 2000;
 /// Lines around a change that is told.
 const CONTEXT: usize = 1;
+/// So many of a session's wait for a text that decides; of older ones it is told that nobody knows.
+const WAIT: usize = 20;
+/// Below the data folder.
+const FOLDER: &str = "intents";
+/// How the name of a file ends that is being written.
+const PART: &str = ".part";
 
 /// The files of this process.
 pub struct Intents {
@@ -38,7 +45,7 @@ impl Intents {
     /// In Interline's data folder. Nothing is made there yet.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { folder: data.join("intents"), next: AtomicU64::new(0), made: Mutex::default() }
+        Self { folder: data.join(FOLDER), next: AtomicU64::new(0), made: Mutex::default() }
     }
 
     /// These changes are given to the store: what was noted of them goes when they are there.
@@ -94,17 +101,11 @@ impl Foretold for Note {
             Some((_, file)) => file,
             None => {
                 let number = self.intents.next.fetch_add(1, Ordering::Relaxed);
-                self.intents.folder.join(format!("{}-{}-{number}", self.turn, std::process::id()))
+                self.intents.folder.join(name(&self.session, &self.turn, number))
             }
-        };
-        let written = match fs::write(&file, written(&self.session, &self.turn, &coming)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&self.intents.folder).and_then(|()| fs::write(&file, self::written(&self.session, &self.turn, &coming)))
-            }
-            written => written,
         };
         // The change is made all the same: only a process that is killed now would not know of it.
-        if let Err(error) = written {
+        if let Err(error) = put(&self.intents.folder, &file, &written(&self.session, &self.turn, &coming)) {
             tracing::warn!("{}: {error}", file.display());
         }
         files.insert(coming.key.clone(), (hash(&coming), file));
@@ -179,14 +180,22 @@ pub enum Which<'a> {
 }
 
 /// Finds out what became of changes whose process is gone: those that were made are stored as any other. `last`: this is the time to be told, and a document
-/// that no editor shows is as the disk has it. Returns those of which it cannot be told.
+/// that no editor shows is as the disk has it; for the oldest of too many it is that in any case. Returns those of which it cannot be told.
 pub async fn settle(shared: &Arc<Shared>, which: &Which<'_>, last: bool) -> Vec<KeptText> {
     let mut unknown = Vec::new();
-    // Most often there is no such folder.
-    let Ok(entries) = fs::read_dir(&shared.intents.folder) else { return unknown };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    for file in files {
+    let files = of(&shared.intents.folder, which);
+    let late = files.len().saturating_sub(WAIT);
+    for (at, (file, session)) in files.into_iter().enumerate() {
+        let last = last || at < late;
+        let _held = match which {
+            Which::Session(_) => None,
+            Which::Turn(_) => match running::claim(&shared.places.data, &session) {
+                Ok(claim) => Some(claim),
+                // It runs, here or elsewhere, unless it is the one that is held for this.
+                Err(held) if held.process == Some(std::process::id()) && !shared.is_busy(&session) => None,
+                Err(_) => continue,
+            },
+        };
         let read = match fs::read(&file) {
             Ok(bytes) => read(&bytes),
             // Another process has settled it.
@@ -196,17 +205,10 @@ pub async fn settle(shared: &Arc<Shared>, which: &Which<'_>, last: bool) -> Vec<
                 continue;
             }
         };
-        // A file that is not whole was being written: nothing had been asked for.
-        let Some((session, turn, coming)) = read else { continue };
-        let _held = match which {
-            Which::Session(ours) if **ours == session => None,
-            Which::Turn(wanted) if **wanted == turn => match running::claim(&shared.places.data, &session) {
-                Ok(claim) => Some(claim),
-                // It runs, here or elsewhere, unless it is the one that is held for this.
-                Err(held) if held.process == Some(std::process::id()) && !shared.is_busy(&session) => None,
-                Err(_) => continue,
-            },
-            _ => continue,
+        // Its process was killed before it had asked for anything; or the machine has lost what was written.
+        let Some((session, turn, coming)) = read.filter(|_| !is_part(&file)) else {
+            remove(&file);
+            continue;
         };
         if shared.intents.is_made(&turn, &file) {
             continue;
@@ -283,6 +285,49 @@ fn hash(change: &Applied) -> blake3::Hash {
     hasher.finalize()
 }
 
+/// The name of a change's file: that of its turn, which sorts by time, and behind the point that of its session.
+fn name(session: &SessionId, turn: &TurnId, number: u64) -> String {
+    format!("{}-{}-{number:06}.{}", file_name(turn.as_str()), std::process::id(), file_name(session.as_str()))
+}
+
+fn is_part(file: &Path) -> bool {
+    file.to_string_lossy().ends_with(PART)
+}
+
+/// Those that may be meant, the oldest first, each with its session as its lock is called.
+fn of(folder: &Path, which: &Which<'_>) -> Vec<(PathBuf, SessionId)> {
+    // Most often there is no such folder.
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let meant = |name: &str| {
+        let (about, session) = name.strip_suffix(PART).unwrap_or(name).split_once('.')?;
+        let meant = match which {
+            Which::Session(wanted) => file_name(wanted.as_str()) == session,
+            Which::Turn(wanted) => about.split('-').next() == Some(&file_name(wanted.as_str())),
+        };
+        meant.then(|| SessionId::from(session))
+    };
+    let mut files: Vec<_> = entries.flatten().filter_map(|entry| Some((entry.path(), meant(entry.file_name().to_str()?)?))).collect();
+    files.sort();
+    files
+}
+
+/// Writes a file that is there whole, or as it was.
+fn put(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(PART);
+    let write = || fs::write(&part, bytes).and_then(|()| fs::rename(&part, file));
+    let written = match write() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| write()),
+        written => written,
+    };
+    written.inspect_err(|_| remove(Path::new(&part)))
+}
+
+/// Removes what is noted of a session that is gone: the texts of its files are in it.
+pub fn forget(data: &Path, session: &SessionId) {
+    of(&data.join(FOLDER), &Which::Session(session)).iter().for_each(|(file, _)| remove(file));
+}
+
 fn remove(file: &Path) {
     if let Err(error) = fs::remove_file(file)
         && error.kind() != io::ErrorKind::NotFound
@@ -348,5 +393,36 @@ mod tests {
             assert!(read(&bytes[..head]).is_none());
         }
         assert!(read(b"{}\n").is_none() && read(b"").is_none() && read(b"\xff\n").is_none());
+    }
+
+    #[test]
+    fn a_file_is_there_whole_and_says_whose_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(FOLDER);
+        let (session, turn) = (SessionId::from("../ses_1"), TurnId::new());
+        let file = folder.join(name(&session, &turn, 7));
+        for text in ["first", "then"] {
+            put(&folder, &file, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        let part = file.with_file_name(format!("{}{PART}", file.file_name().unwrap().display()));
+        fs::write(&part, "th").unwrap();
+        assert!(is_part(&part) && !is_part(&file));
+        fs::write(folder.join("of somebody else"), "").unwrap();
+        let (other, later) = (SessionId::from("ses_2"), TurnId::new());
+        for (which, found) in
+            [(Which::Session(&session), 2), (Which::Turn(&turn), 2), (Which::Session(&other), 0), (Which::Turn(&later), 0)]
+        {
+            assert_eq!(of(&folder, &which).len(), found);
+        }
+        forget(dir.path(), &other);
+        assert!(file.exists() && part.exists());
+        forget(dir.path(), &session);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        // Where it cannot be put, no part of it stays.
+        let taken = folder.join("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(put(&folder, &taken, b"text").is_err());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
     }
 }

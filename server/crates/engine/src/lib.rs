@@ -57,6 +57,7 @@ pub use foreign::{
     Named as Foreign, NamedProvider as ForeignProvider, named as foreign_servers, programs as foreign_programs,
     providers as foreign_providers,
 };
+pub use intents::forget as forget_edits;
 pub use questions::WaitingQuestion;
 pub use shared::{Instruction, InstructionsNow};
 pub use toolbox::{reserved as reserved_names, servers as mcp_servers};

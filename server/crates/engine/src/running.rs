@@ -73,9 +73,12 @@ pub fn holder(data: &Path, session: &SessionId) -> Option<Held> {
 }
 
 fn file_of(data: &Path, session: &SessionId) -> PathBuf {
-    // An id from outside must not lead elsewhere.
-    let name: String = session.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    data.join("running").join(name)
+    data.join("running").join(file_name(session.as_str()))
+}
+
+/// An id in a file's name: one from outside must not lead elsewhere.
+pub(crate) fn file_name(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// The locked file; none if there can be none, or there is none and none is to be made. The holder's number if it is locked.

@@ -19,7 +19,9 @@ impl Worker {
                 tx.remove_prompts(&session)?;
                 ours.iter().try_for_each(|prompt| tx.add_prompt(prompt))
             });
-            intents::settle(&self.shared, &Which::Session(self.state.id()), false).await;
+            for lost in intents::settle(&self.shared, &Which::Session(self.state.id()), false).await {
+                self.notice(format!("{}: {}", lost.key, lost.why));
+            }
         }
         match self.state.catch_up().await {
             // What cannot be read now is told where it is written; the turn runs all the same.

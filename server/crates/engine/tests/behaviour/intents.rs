@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use proto::Event;
 use serde_json::json;
 
 use crate::model::{Reply, call};
@@ -98,6 +99,57 @@ async fn one_of_which_it_cannot_be_told_is_listed_with_its_text() {
     let error = error.to_string();
     assert!(error.contains("a.txt") && error.contains("-two\n+TWO"), "{error}");
     assert_eq!(world.files.get("a.txt").as_deref(), Some("one\nsomething else\nthree\n"));
+}
+
+#[tokio::test]
+async fn what_a_killed_process_had_half_written_goes_with_the_next_message_or_undo() {
+    let mut world = World::new().await;
+    let turn = interrupted(&mut world).await;
+    let session = world.store().last_session(world.project().to_str().unwrap()).unwrap().unwrap().id;
+    let folder = world.dir.path().join("data/intents");
+    let whole = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let halves = |turn: &str| {
+        let bytes = std::fs::read(&whole).unwrap();
+        // Killed while it was written; killed before it had its name; and what a machine leaves that lost its power.
+        std::fs::write(folder.join(format!("{turn}-1-000001.{session}.part")), &bytes[..bytes.len() / 2]).unwrap();
+        std::fs::write(folder.join(format!("{turn}-1-000002.{session}.part")), &bytes).unwrap();
+        std::fs::write(folder.join(format!("{turn}-1-000003.{session}")), "").unwrap();
+    };
+    halves(turn.as_str());
+    assert_eq!(noted(&world), 4);
+    world.engine.undo(Some(turn)).await.unwrap().carry_out().await.unwrap();
+    assert_eq!((world.files.get("a.txt").as_deref(), noted(&world)), (Some(OLD), 0));
+    std::fs::write(&whole, "cut").unwrap();
+    halves("msg_1");
+    world.engine.open_session(&session).await.unwrap();
+    world.model.script([Reply::Text("ok")]);
+    assert_eq!(world.turn("again").await, "done");
+    assert_eq!(noted(&world), 0);
+}
+
+#[tokio::test]
+async fn those_that_nobody_will_ever_know_of_are_told_once_and_do_not_pile_up() {
+    const TURNS: usize = 6;
+    const EDITS: usize = 4;
+    const WAIT: usize = 20;
+    let mut world = World::new().await;
+    world.files.set("doubt.txt", "");
+    for turn in 0..TURNS {
+        let name = |n: usize| format!("{turn}-{n}.txt");
+        let edit = |n: usize| call("edit", json!({"filePath": name(n), "oldString": "two", "newString": "TWO"}));
+        (0..EDITS).for_each(|n| world.files.open(&name(n), OLD));
+        world.model.script((0..EDITS).map(edit).chain([Reply::Text("ok")]));
+        assert_eq!(world.turn("go").await, "done");
+        (0..EDITS).for_each(|n| world.files.set(&name(n), "one\nsomething else\nthree\n"));
+    }
+    assert_eq!(noted(&world), TURNS * EDITS);
+    for _ in 0..2 {
+        world.model.script([Reply::Text("ok")]);
+        assert_eq!(world.turn("again").await, "done");
+        assert_eq!(noted(&world), WAIT);
+    }
+    let tells = |event: &Event| matches!(event, Event::SessionNotice { message, .. } if message.contains("-two\n+TWO"));
+    assert_eq!(world.seen.iter().filter(|event| tells(&event.event)).count(), TURNS * EDITS - WAIT);
 }
 
 #[tokio::test]
