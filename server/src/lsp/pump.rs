@@ -39,8 +39,9 @@ pub fn start(face: Face, started: Arc<Started>) {
     let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
-    let (memory, relayed) = (GiveBack::default(), false);
-    let pump = Pump { face: face.clone(), started, turns, texts, shown, user, answered, told, parents, stale, waits, memory, relayed };
+    let (memory, heard, relayed) = (GiveBack::default(), HashMap::new(), false);
+    let pump =
+        Pump { face: face.clone(), started, turns, texts, heard, shown, user, answered, told, parents, stale, waits, memory, relayed };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -59,6 +60,8 @@ struct Pump {
     turns: HashMap<SessionId, TurnProgress>,
     /// Text parts of the model that are being streamed.
     texts: HashSet<PartId>,
+    /// Text parts of another process, each with how much of it was shown: they come as they are stored, a few times a second.
+    heard: HashMap<PartId, usize>,
     /// Tool parts that stand in the chat.
     shown: HashSet<PartId>,
     /// Messages of the user: their parts are not the model's words.
@@ -142,7 +145,10 @@ impl Pump {
                 self.answered = Some(info.parent_id.clone());
                 self.started.chat.answers_newest();
             }
-            Event::MessageRemoved { .. } => self.started.chat.take_back(),
+            Event::MessageRemoved { .. } => {
+                self.heard.clear();
+                self.started.chat.take_back();
+            }
             Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
             Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
             Event::PartUpdated { part } if self.relayed => {
@@ -246,11 +252,12 @@ impl Pump {
     fn part(&mut self, part: &Part) {
         match &part.kind {
             PartKind::Text { text, synthetic: None, time: Some(time) } => {
-                if time.end.is_some() {
-                    // What another process said comes whole.
-                    if !self.texts.remove(&part.id) && self.relayed {
-                        self.started.chat.words(format!("\n\n{text}"));
-                    }
+                if self.relayed {
+                    let known = self.heard.insert(part.id.clone(), text.len());
+                    let new = text.get(known.unwrap_or_default()..).unwrap_or_default();
+                    self.started.chat.words(if known.is_none() { format!("\n\n{new}") } else { new.to_owned() });
+                } else if time.end.is_some() {
+                    self.texts.remove(&part.id);
                 } else if text.is_empty() && self.texts.insert(part.id.clone()) {
                     self.started.chat.words("\n\n".into());
                 }

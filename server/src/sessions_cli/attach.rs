@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use config::{Dirs, Env};
 use engine::{AskRequest, Engine, EngineError, running, watch};
-use proto::{Event, Message, MessageId, Part, PartKind, PermissionReply, Session, ToolState};
+use proto::{Event, Message, MessageId, MessageWithParts, Part, PartKind, PermissionReply, Session, ToolState};
 use store::{Prompt, PromptReply, PromptRequest, Store};
 use tokio::sync::mpsc;
 
@@ -109,13 +109,18 @@ impl Desk {
 
     /// The user's newest message and what followed.
     fn print_newest_turn(&mut self) -> Result<(), Failed> {
-        let messages = self.store.recent_messages(&self.session.id).map_err(words)?;
-        let from = messages.iter().rposition(|message| matches!(message.info, Message::User(_))).unwrap_or(messages.len());
-        for message in messages.into_iter().skip(from) {
+        let goes_on = running::holder(&self.dirs.data, &self.session.id).is_some();
+        for message in self.newest_turn()? {
             self.message(&message.info);
-            message.parts.iter().for_each(|part| self.part(part));
+            message.parts.iter().for_each(|part| self.part(part, goes_on));
         }
         Ok(())
+    }
+
+    fn newest_turn(&self) -> Result<Vec<MessageWithParts>, Failed> {
+        let mut messages = self.store.recent_messages(&self.session.id).map_err(words)?;
+        let from = messages.iter().rposition(|message| matches!(message.info, Message::User(_))).unwrap_or(messages.len());
+        Ok(messages.split_off(from))
     }
 
     /// Prints what is new. Whether a turn runs.
@@ -126,7 +131,7 @@ impl Desk {
             self.seq = self.seq.max(event.seq);
             match &event.event {
                 Event::MessageUpdated { info } => self.message(info),
-                Event::PartUpdated { part } => self.part(part),
+                Event::PartUpdated { part } => self.part(part, true),
                 _ => {}
             }
         }
@@ -143,6 +148,10 @@ impl Desk {
                 output::note(&format!("— a turn runs{place}"));
             }
             (None, true) => {
+                // Where the process was killed, the answer has no end.
+                for message in self.newest_turn()? {
+                    message.parts.iter().for_each(|part| self.part(part, false));
+                }
                 let cost = self.store.session(&self.session.id).map_err(words)?.map_or(0.0, |session| session.cost);
                 output::note(&format!("— the turn has ended · session {}", engine::dollars(cost)));
             }
@@ -206,10 +215,11 @@ impl Desk {
         }
     }
 
-    fn part(&mut self, part: &Part) {
+    /// `goes_on`: a text without an end is still being written.
+    fn part(&mut self, part: &Part, goes_on: bool) {
         let of_user = self.user.contains(&part.message_id);
         let said = match &part.kind {
-            PartKind::Text { text, synthetic: None, time } if of_user || time.is_none_or(|time| time.end.is_some()) => {
+            PartKind::Text { text, synthetic: None, time } if of_user || !goes_on || time.is_none_or(|time| time.end.is_some()) => {
                 let mark = if of_user { "> " } else { "" };
                 text.lines().map(|line| format!("{mark}{}\n", plain(line))).collect::<String>()
             }

@@ -233,8 +233,12 @@ fn assistant(message: &MessageWithParts, same_model: bool, out: &mut Vec<ChatMes
             _ => {}
         }
     }
-    // Thoughts alone, with neither a word nor a call, are refused by every provider.
-    if !said.iter().any(|p| matches!(p, ChatPart::Text(_) | ChatPart::ToolCall { .. })) {
+    // Thoughts alone, with neither a word nor a call, are refused by every provider; and so are blanks, which is all that some answers came to.
+    let says = |part: &ChatPart| match part {
+        ChatPart::Text(text) => !text.trim().is_empty(),
+        part => matches!(part, ChatPart::ToolCall { .. }),
+    };
+    if !said.iter().any(says) {
         return;
     }
     out.push(ChatMessage::Assistant(said));

@@ -1,19 +1,23 @@
 //! One session as its worker holds it: the conversation, and how each piece of an answer becomes a part that is shown and stored.
 //!
-//! Owns the history in memory and the step that is being written. Must not know models' wire formats, nor decide anything about the turn.
+//! Owns the history in memory and the step that is being written; what of it streams is in `session/streaming.rs`. Must not know models' wire formats, nor
+//! decide anything about the turn.
 //!
 //! **Invariant:** what is published is what is stored: a part or message is never changed without both.
+
+mod streaming;
 
 use std::sync::{Arc, PoisonError};
 
 use proto::{
-    AssistantMessage, Event, Message, MessageError, MessageId, MessagePath, MessageTime, MessageWithParts, ModelRef, Part, PartId,
-    PartKind, PartTime, Session, SessionId, SessionTime, Tokens, ToolState, ToolTime, TurnId, TurnUsage, UserMessage,
+    AssistantMessage, ErrorData, Event, Message, MessageError, MessageId, MessagePath, MessageTime, MessageWithParts, ModelRef, Part,
+    PartId, PartKind, Session, SessionId, SessionTime, Tokens, ToolState, ToolTime, TurnId, TurnUsage, UserMessage,
 };
 use serde_json::{Value, json};
 use store::StoreError;
 use tools::{SeenFiles, ToolOutput};
 
+use self::streaming::Kept;
 use crate::events::Bus;
 use crate::files::Media;
 use crate::saver::Saver;
@@ -65,6 +69,8 @@ struct Step {
     at: usize,
     text: Option<usize>,
     reasoning: Option<usize>,
+    /// What is stored of the one that streams.
+    kept: Kept,
     calls: Vec<usize>,
 }
 
@@ -149,6 +155,20 @@ impl SessionState {
         self.seen.told_only(history::told(&self.history));
         self.bus.resume(self.id(), last);
         Ok(())
+    }
+
+    /// Notes at each answer that no process finished that it broke off: whoever wrote it was killed.
+    pub fn note_cut_off(&mut self) {
+        for at in 0..self.history.len() {
+            let Message::Assistant(info) = &mut self.history[at].info else { continue };
+            if info.time.completed.is_some() {
+                continue;
+            }
+            let message = "Interline was ended before the answer was whole.".to_owned();
+            info.error.get_or_insert(MessageError::MessageAbortedError(ErrorData { message, ..ErrorData::default() }));
+            info.time.completed = Some(now());
+            self.put_message(at);
+        }
     }
 
     /// Stores and publishes the record.
@@ -303,80 +323,6 @@ impl SessionState {
         self.step.as_ref().and_then(|step| self.history.get(step.at)).map(history::words).unwrap_or_default()
     }
 
-    /// Adds words to the answer.
-    pub fn text(&mut self, delta: String) {
-        self.close_reasoning(Value::Null);
-        let Some(step) = &self.step else { return };
-        let at = step.at;
-        let part = match step.text {
-            Some(part) => part,
-            None => {
-                let part = self.open_part(
-                    at,
-                    PartKind::Text { text: String::new(), synthetic: None, time: Some(PartTime { start: now(), end: None }) },
-                );
-                if let Some(step) = &mut self.step {
-                    step.text = Some(part);
-                }
-                part
-            }
-        };
-        if let PartKind::Text { text, .. } = &mut self.history[at].parts[part].kind {
-            text.push_str(&delta);
-        }
-        self.publish_delta(at, part, delta);
-    }
-
-    /// Adds thoughts to the answer.
-    pub fn reasoning(&mut self, delta: String) {
-        self.close_text();
-        let Some(step) = &self.step else { return };
-        let at = step.at;
-        let part = match step.reasoning {
-            Some(part) => part,
-            None => {
-                let part = self.open_part(
-                    at,
-                    PartKind::Reasoning { text: String::new(), metadata: Value::Null, time: PartTime { start: now(), end: None } },
-                );
-                if let Some(step) = &mut self.step {
-                    step.reasoning = Some(part);
-                }
-                part
-            }
-        };
-        if let PartKind::Reasoning { text, .. } = &mut self.history[at].parts[part].kind {
-            text.push_str(&delta);
-        }
-        self.publish_delta(at, part, delta);
-    }
-
-    /// The thoughts are whole.
-    pub fn reasoning_end(&mut self, metadata: Value) {
-        if self.step.as_ref().is_some_and(|s| s.reasoning.is_none()) && !metadata.is_null() {
-            // Thoughts that are only a signature or encrypted.
-            self.reasoning(String::new());
-        }
-        self.close_reasoning(metadata);
-    }
-
-    fn close_text(&mut self) {
-        let Some((at, part)) = self.step.as_mut().and_then(|s| Some((s.at, s.text.take()?))) else { return };
-        if let PartKind::Text { time: Some(time), .. } = &mut self.history[at].parts[part].kind {
-            time.end = Some(now());
-        }
-        self.put_part(at, part);
-    }
-
-    fn close_reasoning(&mut self, data: Value) {
-        let Some((at, part)) = self.step.as_mut().and_then(|s| Some((s.at, s.reasoning.take()?))) else { return };
-        if let PartKind::Reasoning { time, metadata, .. } = &mut self.history[at].parts[part].kind {
-            time.end = Some(now());
-            *metadata = data;
-        }
-        self.put_part(at, part);
-    }
-
     /// A call is being written.
     pub fn call_begun(&mut self, id: &str, tool: &str) {
         self.close_text();
@@ -489,15 +435,6 @@ impl SessionState {
         self.saver.write(move |tx| tx.put_message(&info, seq));
     }
 
-    /// A part that is published now and stored when it is closed.
-    fn open_part(&mut self, at: usize, kind: PartKind) -> usize {
-        let message_id = self.history[at].info.id().clone();
-        let part = Part { id: PartId::new(), session_id: self.info.id.clone(), message_id, kind };
-        self.history[at].parts.push(part.clone());
-        self.publish(Event::PartUpdated { part });
-        self.history[at].parts.len() - 1
-    }
-
     fn add_part(&mut self, at: usize, kind: PartKind) -> usize {
         let message_id = self.history[at].info.id().clone();
         self.history[at].parts.push(Part { id: PartId::new(), session_id: self.info.id.clone(), message_id, kind });
@@ -511,16 +448,5 @@ impl SessionState {
         let part = self.history[at].parts[part].clone();
         let seq = self.bus.publish(Event::PartUpdated { part: part.clone() });
         self.saver.write(move |tx| tx.put_part(&part, seq, position));
-    }
-
-    fn publish_delta(&self, at: usize, part: usize, delta: String) {
-        let part = &self.history[at].parts[part];
-        self.bus.publish(Event::PartDelta {
-            session_id: part.session_id.clone(),
-            message_id: part.message_id.clone(),
-            part_id: part.id.clone(),
-            field: "text".into(),
-            delta,
-        });
     }
 }

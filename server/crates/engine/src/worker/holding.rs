@@ -9,7 +9,8 @@ use crate::{EngineError, running, shown};
 impl Worker {
     /// Takes the session for this process, and takes over what others did in it since.
     pub(super) async fn take_hold(&mut self) -> Result<(), EngineError> {
-        if self.claim.is_none() {
+        let new = self.claim.is_none();
+        if new {
             self.claim = Some(running::claim_soon(&self.shared.places.data, self.state.id()).await?);
             // A process that was killed may have asked. What waits here beside the turns stays.
             let session = self.state.id().clone();
@@ -30,6 +31,7 @@ impl Worker {
                 self.claim = None;
                 return Err(gone);
             }
+            Ok(()) if new => self.state.note_cut_off(),
             Ok(()) => {}
         }
         Ok(())

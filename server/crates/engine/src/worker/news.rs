@@ -48,6 +48,7 @@ impl Worker {
                 }
                 Some((call, news)) = run.news.1.recv() => self.news(run, call, news),
                 title = named(&mut self.title), if self.title.is_some() => self.keep_title(title, true),
+                () = self.state.due() => self.state.keep(),
                 event = next_event(&mut run.answer), if run.answer.is_some() => match event {
                     Some(Ok(event)) => {
                         self.begin_title(&run.setup);

@@ -30,6 +30,7 @@ mod sessions;
 mod siblings;
 mod spending;
 mod steering;
+mod streamed;
 mod subagents;
 mod summaries;
 mod titles;

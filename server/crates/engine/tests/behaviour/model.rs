@@ -31,6 +31,10 @@ pub enum Reply {
     Cut(&'static str, &'static str, String),
     /// Half of a tool call, and the connection breaks.
     CutCall(&'static str),
+    /// Words; when the gate opens the connection breaks.
+    Broken(&'static str, Arc<Notify>),
+    /// Thoughts, and then nothing: the connection stays open until the other side closes it.
+    Thinking(&'static str),
     /// An answer without any word.
     Empty,
     /// Words that the output limit cut.
@@ -176,8 +180,9 @@ async fn answer(stream: TcpStream, state: &Mutex<State>, changed: &watch::Sender
             say(&mut stream, json!({"content": text}), Value::Null).await?;
             gate.notified().await;
         }
-        Reply::Hang(text) => {
-            say(&mut stream, json!({"content": text}), Value::Null).await?;
+        Reply::Hang(text) | Reply::Thinking(text) => {
+            let field = if matches!(reply, Reply::Hang(_)) { "content" } else { "reasoning_content" };
+            say(&mut stream, json!({field: text}), Value::Null).await?;
             let mut rest = Vec::new();
             drop(stream.read_to_end(&mut rest).await);
             state.lock().unwrap().closed += 1;
@@ -187,6 +192,11 @@ async fn answer(stream: TcpStream, state: &Mutex<State>, changed: &watch::Sender
         Reply::Cut(text, name, arguments) => {
             say(&mut stream, json!({"content": text}), Value::Null).await?;
             return call_delta(&mut stream, 0, name, &arguments).await;
+        }
+        Reply::Broken(text, gate) => {
+            say(&mut stream, json!({"content": text}), Value::Null).await?;
+            gate.notified().await;
+            return Ok(());
         }
         Reply::CutCall(name) => return call_delta(&mut stream, 0, name, "{\"comm").await,
         Reply::Empty => {}
