@@ -46,7 +46,19 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
         let message = format!("\"lsp.{}\": {}; it is left out", unusable.id, unusable.why);
         loaded.problems.push(Problem { file, line, column, message, severity: Severity::Error });
     }
+    let servers = server_problems(&loaded);
+    loaded.problems.extend(servers);
     loaded
+}
+
+/// The MCP servers that cannot be used.
+pub fn server_problems(loaded: &Loaded) -> Vec<Problem> {
+    let told = |unusable: mcp::Unusable| {
+        let (file, line, column) = placed(loaded, &format!("mcp.{}", unusable.name));
+        let message = format!("\"mcp.{}\": {}; it is left out", unusable.name, unusable.why);
+        Problem { file, line, column, message, severity: Severity::Error }
+    };
+    mcp::configured(loaded.config.other.get("mcp"), None).1.into_iter().map(told).collect()
 }
 
 fn placed(loaded: &Loaded, key: &str) -> (PathBuf, usize, usize) {
@@ -96,6 +108,17 @@ mod tests {
             "{\n  \"lsp\": {\n    \"rust\": { \"command\": \"x\" },\n    \"mine\": { \"extensions\": [\".m\"] },\n    \"gopls\": { \"extension\": [] }\n  }\n}\n",
         )
         .unwrap();
+        let mcp = r#"{"mcp": {
+  "away": {"type": "remote"},
+  "here": {"type": "local", "command": []},
+  "words": {"command": "npx x"},
+  "file": {"url": "file:///x?key=SECRET"},
+  "none": {"headers": {}}, "off": {"enabled": false},
+  "servers": {
+    "newer": {"type": "remote", "url": 5}
+  }
+}}"#;
+        std::fs::write(temp.path().join("interline.jsonc"), mcp).unwrap();
         let env = Env::from_pairs([("HOME", home.as_str())]);
         let loaded = load(&env, &Dirs { managed: Vec::new(), ..Dirs::from_env(&env) }, temp.path());
         let problems: Vec<String> = loaded.problems.iter().map(|problem| problem.to_string().replace(&format!("{home}/"), "")).collect();
@@ -104,7 +127,15 @@ mod tests {
             [
                 "interline.json:3:26: \"lsp.rust.command\": expected a list (text each), found text; it is left out",
                 "interline.json:5:16: warning: unknown key \"lsp.gopls.extension\": it is ignored",
+                "interline.jsonc:4:24: \"mcp.words.command\": expected a list (text each), found text; it is left out",
+                "interline.jsonc:8:40: \"mcp.servers.newer.url\": expected text, found a number; it is left out",
                 "interline.json:4:5: \"lsp.mine\": no built-in server has this name, so `command` is needed; it is left out",
+                "interline.jsonc:2:3: \"mcp.away\": a server of the type \"remote\" needs a `url`; it is left out",
+                "interline.jsonc:3:3: \"mcp.here\": `command` must be a list: the program and its arguments; it is left out",
+                "interline.jsonc:4:3: \"mcp.words\": there is neither a `command` nor a `url` that can be used; it is left out",
+                "interline.jsonc:5:3: \"mcp.file\": `url` must begin with http:// or https://; it is left out",
+                "interline.jsonc:6:3: \"mcp.none\": there is neither a `command` nor a `url` that can be used; it is left out",
+                "interline.jsonc:8:5: \"mcp.newer\": a server of the type \"remote\" needs a `url`; it is left out",
             ]
         );
     }

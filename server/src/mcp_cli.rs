@@ -14,7 +14,7 @@ use std::time::Duration;
 use config::{Dirs, Env, Loaded};
 use mcp::{Logins, Reach, ServerConfig, Servers, State, Status};
 
-use crate::{consent, output};
+use crate::{configuration, consent, output};
 
 /// How long servers may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub async fn mcp(command: McpCommand, env: Env, dirs: Dirs, cwd: &Path) -> ExitC
         return serve::serve(&env, &dirs, cwd).await;
     }
     let loaded = config::load(&env, &dirs, cwd);
-    for problem in &loaded.problems {
+    for problem in loaded.problems.iter().chain(&configuration::server_problems(&loaded)) {
         output::note(&format!("interline: {problem}"));
     }
     let done = match command {
@@ -83,9 +83,7 @@ fn servers(loaded: &Loaded, dirs: &Dirs, cwd: &Path) -> Servers {
     let places = mcp::Places { directory: cwd.to_owned(), roots };
     let foreign = consent::servers(loaded, dirs, cwd);
     let held: Vec<&str> = foreign.iter().filter(|(_, standing)| !standing.may_run()).map(|(server, _)| &*server.name).collect();
-    let (servers, problems) = engine::mcp_servers(&loaded.config, &held, places, &[&dirs.opencode_data, &dirs.data]);
-    problems.iter().for_each(|problem| output::note(&format!("interline: {problem}")));
-    servers
+    engine::mcp_servers(&loaded.config, &held, places, &[&dirs.opencode_data, &dirs.data])
 }
 
 fn configured(loaded: &Loaded) -> Vec<ServerConfig> {

@@ -344,7 +344,7 @@ fn doctor_tells_what_folders_bring() {
         "PROBLEM: it is not offered: there is another one of that name",
         "session: your own; /bin/sh -c true\n",
         "tool.before: not allowed yet; ./gone.py: PROBLEM: ",
-        "PROBLEM: mcp.odd: `command` must be a list",
+        "interline.json:1:66: \"mcp.odd\": `command` must be a list",
     ] {
         assert!(out.contains(says), "{says}: {out}{err}");
     }

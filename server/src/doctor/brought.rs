@@ -83,7 +83,7 @@ fn hooks(place: &Place, consents: &Consents, report: &mut Report) {
 }
 
 fn servers(place: &Place, consents: &Consents, report: &mut Report) {
-    let (servers, problems) = mcp::configured(place.loaded.config.other.get("mcp"), None);
+    let (servers, _) = mcp::configured(place.loaded.config.other.get("mcp"), None);
     let foreign = engine::foreign_servers(place.loaded, place.cwd);
     let logins = Logins::new([&place.dirs.opencode_data, &place.dirs.data].map(|folder| folder.join("mcp-auth.json")).into());
     for server in &servers {
@@ -109,9 +109,6 @@ fn servers(place: &Place, consents: &Consents, report: &mut Report) {
             _ => format!("{login} (`interline mcp debug {}` starts it)", server.name),
         };
         row("mcp", &server.name, standing, &format!("{about}{hint}"), wrong, report);
-    }
-    for problem in problems {
-        report.row("mcp", format!("PROBLEM: {problem}"));
     }
 }
 

@@ -78,7 +78,7 @@ fn entry(args: &AddArgs) -> Result<Value, String> {
     }
     // What would be refused later is refused now.
     let (_, problems) = mcp::configured(Some(&json!({ &args.name: entry })), None);
-    problems.first().map_or(Ok(entry), |problem| Err(problem.clone()))
+    problems.first().map_or(Ok(entry), |problem| Err(problem.to_string()))
 }
 
 fn pairs(given: &[String]) -> Result<Map<String, Value>, String> {

@@ -66,7 +66,7 @@ pub struct Loaded {
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
     pub command_files: IndexMap<String, PathBuf>,
-    /// Where each entry of `lsp` and `formatter` stands, such as `lsp.rust`, and `shell`: file, line and column. Where several files have one, in the last.
+    /// Where each entry of `lsp`, `formatter` and `mcp` stands, such as `lsp.rust`, and `shell`: file, line and column. Where several files have one, in the last.
     pub places: IndexMap<String, (PathBuf, usize, usize)>,
 }
 
@@ -304,8 +304,11 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let programs = ["lsp", "formatter"].into_iter();
-        let programs = programs.flat_map(|section| node.names_in(section).map(move |(name, at)| (format!("{section}.{name}"), at)));
+        let sections: [&[&str]; 4] = [&["lsp"], &["formatter"], &["mcp", "servers"], &["mcp"]];
+        let programs = sections.into_iter().flat_map(|path| {
+            let named = |(name, at)| (format!("{}.{name}", path[0]), at);
+            node.names_in(path).into_iter().map(named).collect::<Vec<_>>()
+        });
         for (key, at) in programs.chain(node.key_at("shell").map(|at| ("shell".to_owned(), at))) {
             let (line, column) = place(text, substituted.original(at));
             self.loaded.places.insert(key, (label.to_path_buf(), line, column));

@@ -70,14 +70,13 @@ impl Node {
         }
     }
 
-    /// The keys of the object at a key, and where they start.
-    pub(crate) fn names_in<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
-        let entries = |node: &'a Self| if let Kind::Object(entries) = &node.kind { entries.as_slice() } else { &[] };
-        entries(self)
-            .iter()
-            .filter(move |entry| entry.key == key)
-            .flat_map(move |entry| entries(&entry.value))
-            .map(|entry| (entry.key.as_str(), entry.at))
+    /// The keys of the object below these keys, and where they start.
+    pub(crate) fn names_in(&self, path: &[&str]) -> Vec<(&str, usize)> {
+        let Kind::Object(entries) = &self.kind else { return Vec::new() };
+        match path.split_first() {
+            Some((key, rest)) => entries.iter().filter(|entry| entry.key == *key).flat_map(|entry| entry.value.names_in(rest)).collect(),
+            None => entries.iter().map(|entry| (entry.key.as_str(), entry.at)).collect(),
+        }
     }
 
     /// Where a key of an object stands; the last, of several.

@@ -145,8 +145,8 @@ impl Engine {
             let places = mcp::Places { directory: deps.places.directory.clone(), roots: deps.workspace.roots() };
             let theirs = Dirs::from_env(&deps.env).opencode_data;
             let held: Vec<&str> = deps.brought.servers.iter().map(|server| &*server.name).collect();
-            let (servers, problems) = toolbox::servers(&deps.config, &held, places, &[&theirs, &deps.places.data]);
-            Toolbox::new(tools, servers, problems)
+            let servers = toolbox::servers(&deps.config, &held, places, &[&theirs, &deps.places.data]);
+            Toolbox::new(tools, servers)
         };
         let instructions = (deps.instructions)();
         let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);

@@ -27,8 +27,6 @@ pub struct Toolbox {
     servers: Arc<Servers>,
     current: Mutex<Option<Current>>,
     started: OnceLock<Instant>,
-    /// What is wrong with their section of the configuration.
-    problems: Vec<String>,
 }
 
 /// All tools, as they were after so many news of servers.
@@ -40,8 +38,8 @@ struct Current {
 impl Toolbox {
     /// Starts nothing.
     #[must_use]
-    pub fn new(own: Vec<Arc<dyn Tool>>, servers: Servers, problems: Vec<String>) -> Self {
-        Self { own, brought: Mutex::default(), servers: Arc::new(servers), current: Mutex::default(), started: OnceLock::new(), problems }
+    pub fn new(own: Vec<Arc<dyn Tool>>, servers: Servers) -> Self {
+        Self { own, brought: Mutex::default(), servers: Arc::new(servers), current: Mutex::default(), started: OnceLock::new() }
     }
 
     /// Ours alone.
@@ -112,7 +110,7 @@ impl Toolbox {
         };
         let clashing =
             self.clashing().into_iter().map(|name| format!("The MCP tool `{name}` is not offered: there is another one of that name"));
-        self.problems.iter().cloned().chain(self.servers.status().into_iter().filter_map(words)).chain(clashing).collect()
+        self.servers.status().into_iter().filter_map(words).chain(clashing).collect()
     }
 
     /// The names of servers' tools that tools of folders have already.
@@ -123,15 +121,16 @@ impl Toolbox {
     }
 }
 
-/// The MCP servers of a configuration, and what is wrong with it. None is started, and those in `held` not before they are allowed. `folders` hold logins,
-/// the last of them is our own.
+/// The MCP servers of a configuration that can be used; faces tell of the others. None is started, and those in `held` not before they are allowed. `folders`
+/// hold logins, the last of them is our own.
 #[must_use]
-pub fn servers(config: &Config, held: &[&str], places: mcp::Places, folders: &[&Path]) -> (Servers, Vec<String>) {
+pub fn servers(config: &Config, held: &[&str], places: mcp::Places, folders: &[&Path]) -> Servers {
     let timeout = config.other.get("experimental").and_then(|experimental| experimental["mcp_timeout"].as_u64());
     let (mut servers, problems) = mcp::configured(config.other.get("mcp"), timeout);
+    problems.iter().for_each(|problem| tracing::warn!("{problem}"));
     servers.iter_mut().for_each(|server| server.held = held.contains(&&*server.name));
     let files = folders.iter().map(|folder| folder.join("mcp-auth.json")).collect();
-    (Servers::new(servers, places, files, reserved()), problems)
+    Servers::new(servers, places, files, reserved())
 }
 
 /// Names of our own, which no tool of a server may have: those of tools, and of permissions.

@@ -28,6 +28,6 @@ pub use login::Logins;
 pub use oauth::{LoginError, log_in};
 pub use rpc::RpcError;
 pub use servers::{CallError, Servers, State, Status};
-pub use settings::{Local, OauthConfig, Reach, Remote, ServerConfig, configured};
+pub use settings::{Local, OauthConfig, Reach, Remote, ServerConfig, Unusable, configured};
 pub use tame::{Prompt, Resource, Tool};
 pub use tokens::TokensError;

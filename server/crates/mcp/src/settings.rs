@@ -99,16 +99,26 @@ pub(crate) fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
+/// An entry of the configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("mcp.{name}: {why}")]
+pub struct Unusable {
+    /// The server's name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
 /// The servers of a configuration, and what is wrong with it. `fallback`: OpenCode's `experimental.mcp_timeout`, in milliseconds.
 #[must_use]
-pub fn configured(section: Option<&Value>, fallback: Option<u64>) -> (Vec<ServerConfig>, Vec<String>) {
+pub fn configured(section: Option<&Value>, fallback: Option<u64>) -> (Vec<ServerConfig>, Vec<Unusable>) {
     let (mut servers, mut problems) = (Vec::new(), Vec::new());
     // OpenCode's way to switch off what another file brings; where none does, nothing is meant.
     let switch = |entry: &Value| *entry == serde_json::json!({ "enabled": false });
     for (name, entry) in section.and_then(Value::as_object).into_iter().flatten().filter(|(_, entry)| !switch(entry)) {
         match server(name, entry, fallback) {
             Ok(server) => servers.push(server),
-            Err(why) => problems.push(format!("mcp.{name}: {why}")),
+            Err(why) => problems.push(Unusable { name: name.clone(), why }),
         }
     }
     (servers, problems)
@@ -123,7 +133,7 @@ fn server(name: &str, entry: &Value, fallback: Option<u64>) -> Result<ServerConf
         None if has("command") => local(entry)?,
         None if has("url") => remote(entry)?,
         Some(other) => return Err(format!("`{other}` is no type: \"local\" or \"remote\" is expected")),
-        None => return Err("it has neither a `command` nor a `url`".to_owned()),
+        None => return Err("there is neither a `command` nor a `url` that can be used".to_owned()),
     };
     let of = |key: &str| entry["timeout"].as_u64().or_else(|| entry["timeout"][key].as_u64());
     let start = of("startup").or_else(|| of("catalog")).map_or(START, Duration::from_millis);
@@ -140,7 +150,7 @@ fn local(entry: &Value) -> Result<Reach, String> {
 }
 
 fn remote(entry: &Value) -> Result<Reach, String> {
-    let text = entry["url"].as_str().ok_or("`url` is missing")?;
+    let text = entry["url"].as_str().ok_or("a server of the type \"remote\" needs a `url`")?;
     let url = Url::parse(text).map_err(|error| format!("`url` is no address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err("`url` must begin with http:// or https://".to_owned());
@@ -198,6 +208,6 @@ mod tests {
         let shown = format!("{servers:?}");
         assert!(!shown.contains("SECRET") && shown.contains("https://a.example/mcp"), "{shown}");
         assert_eq!(problems.len(), 4, "{problems:?}");
-        assert!(problems[1].starts_with("mcp.words: `command` must be a list"), "{problems:?}");
+        assert!(problems[1].to_string().starts_with("mcp.words: `command` must be a list"), "{problems:?}");
     }
 }
