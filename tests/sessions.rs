@@ -11,6 +11,7 @@ use std::{
 
 use interline_tests::{
     editors::{Desk, binary},
+    fake_editor::{FakeEditor, Mode},
     scripted_model::{Reply, ScriptedModel},
 };
 use serde_json::{Value, json};
@@ -166,6 +167,25 @@ fn a_run_in_the_background_waits_for_somebody_who_answers() {
     let log = std::path::PathBuf::from(log.expect("a log"));
     let told = wait_for(|| std::fs::read_to_string(&log).ok().filter(|told| told.contains("done · 2 calls")));
     assert!(told.contains("All done.") && told.contains(&session), "{told}");
+}
+
+#[test]
+fn who_is_attached_reads_what_a_killed_process_left_of_its_answer() {
+    let model = ScriptedModel::start();
+    let desk = Desk::with_model(&model, &json!({}));
+    model.script([Reply::Hang("It is the area of")]);
+    let editor = FakeEditor::start(&desk, Mode::Plugin);
+    let asked = editor.command("interline.ask", json!({ "text": "What is this?" })).expect("ask");
+    let session = asked["session"].as_str().expect("a session");
+    wait_for(|| said(&desk, &["sessions", "search", "area"]).contains("It is the area of").then_some(()));
+    let mut follower = Follower::attach(&desk, session);
+    follower.see("a turn runs");
+    editor.kill();
+    follower.see("the turn has ended");
+    let conversation = follower.leave();
+    assert_eq!(conversation, "> What is this?\nIt is the area of\n");
+    // Who comes later reads the same.
+    assert_eq!(Follower::attach(&desk, session).leave(), conversation);
 }
 
 #[test]
