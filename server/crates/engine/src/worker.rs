@@ -208,7 +208,7 @@ impl Worker {
     pub async fn once(mut self, request: AskRequest, setup: Setup) -> (SessionState, StopReason) {
         let answer = async {
             let (reply, _) = oneshot::channel();
-            self.take(Box::new(request), (Prelude::default(), Vec::new()), setup, reply).await;
+            self.take(Box::new(request), (Prelude::default(), Vec::new()), setup, reply);
             while let Some(setup) = self.waiting.take() {
                 self.turn(setup).await;
             }
@@ -245,7 +245,7 @@ impl Worker {
             };
             match command {
                 Some(Command::Ask { request, prelude, media, setup, reply }) => match self.take_hold().await {
-                    Ok(()) => self.take(request, (prelude, media), setup, reply).await,
+                    Ok(()) => self.take(request, (prelude, media), setup, reply),
                     Err(why) => {
                         let is_gone = matches!(why, EngineError::UnknownSession(_));
                         // The face may be gone.
@@ -284,29 +284,33 @@ impl Worker {
         self.summarise = None;
     }
 
-    /// Stores what the user said, and says so.
-    async fn take(
+    /// Takes what the user said, and says so once it is stored. The turn does not wait for that: what it asks the model is built meanwhile.
+    fn take(
         &mut self,
         request: Box<AskRequest>,
         (prelude, media): (Prelude, Vec<Media>),
         setup: Setup,
         reply: oneshot::Sender<Result<Asked, EngineError>>,
     ) {
+        let together = self.shared.saver.together();
         let turn = self.state.add_user(&request.text, &setup.author);
         let names = media.iter().map(|media| media.name.clone()).collect();
         media.into_iter().for_each(|media| self.state.add_file(&turn, media));
         self.state.touch();
-        let stored = self.shared.saver.flush().await;
-        if let Err(why) = stored {
-            // The turn runs all the same: the user's words are in memory, and the failure is told.
-            tracing::error!("{why}");
-        }
+        drop(together);
         self.fresh.push_back(Fresh { turn: turn.clone(), request, prelude, media: names });
         self.waiting = Some(setup);
         // What is acknowledged can be cancelled.
         self.shared.turn_began(self.state.id());
-        // The face may be gone.
-        let _ = reply.send(Ok(Asked { session: self.state.id().clone(), turn }));
+        let (shared, asked) = (Arc::clone(&self.shared), Asked { session: self.state.id().clone(), turn });
+        tokio::spawn(async move {
+            if let Err(why) = shared.saver.flush().await {
+                // The turn runs all the same: the user's words are in memory, and the failure is told.
+                tracing::error!("{why}");
+            }
+            // The face may be gone.
+            let _ = reply.send(Ok(asked));
+        });
     }
 
     async fn turn(&mut self, setup: Setup) {
@@ -379,7 +383,7 @@ impl Worker {
                 Some(Input::Cancel)
             }
             Some(Command::Ask { request, prelude, media, setup, reply }) => {
-                self.take(request, (prelude, media), setup, reply).await;
+                self.take(request, (prelude, media), setup, reply);
                 Some(Input::Message)
             }
             Some(Command::Compact { setup, reply }) => {
