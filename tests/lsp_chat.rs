@@ -32,8 +32,8 @@ fn send(editor: &FakeEditor) {
 
 /// Types at the end, and sends.
 fn send_next(editor: &FakeEditor, words: &str) {
-    let text = editor.text(CHAT);
-    editor.replace(CHAT, &text, &format!("{text}{words}\n"));
+    // In one step: the chat may be written to at the same time.
+    editor.type_at_end(CHAT, &format!("{words}\n"));
     send(editor);
 }
 
@@ -337,8 +337,7 @@ fn a_second_editor_sees_what_the_first_one_is_told_and_goes_on_afterwards() {
     second.open(CHAT, Some("## You\n\n"));
     second.command("interline.session.open", Value::Null).expect("the session is opened");
     second.wait_holds(CHAT, "> This session runs in another process");
-    let text = second.text(CHAT);
-    second.replace(CHAT, &text, &format!("{text}Me too.\n"));
+    second.type_at_end(CHAT, "Me too.\n");
     let refused = second.command("interline.send", Value::Null).expect_err("it runs elsewhere");
     assert!(refused.to_string().contains("another process"), "{refused}");
     barrier.wait();

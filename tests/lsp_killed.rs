@@ -29,8 +29,7 @@ fn interline(desk: &Desk, arguments: &[&str]) -> String {
 }
 
 fn send(editor: &FakeEditor, words: &str) {
-    let text = editor.text(CHAT);
-    editor.replace(CHAT, &text, &format!("{text}{words}\n"));
+    editor.type_at_end(CHAT, &format!("{words}\n"));
     editor.command("interline.send", Value::Null).expect("sends");
 }
 

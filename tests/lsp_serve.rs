@@ -115,6 +115,8 @@ fn a_promised_giant_takes_no_memory() {
     let desk = Desk::new();
     let editor = FakeEditor::start(&desk, Mode::Strict);
     editor.raw(b"Content-Length: 500000000\r\n\r\n{");
+    // More than a pipe holds: when that is written, the promise was read.
+    editor.raw(&[b' '; 1 << 20]);
     let status = std::fs::read_to_string(format!("/proc/{}/status", editor.process_id())).unwrap_or_default();
     let resident = status.split("VmRSS:").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     assert!(resident.is_none_or(|kib| kib < 100_000), "{resident:?} KiB");

@@ -312,7 +312,12 @@ impl Person {
     pub fn type_text(&self, text: &str) -> &Self {
         for (at, letter) in text.char_indices() {
             let end = at + letter.len_utf8();
+            let before = self.terminal.look(helix_place);
             self.keys(&text[at..end]).see(text[..end].trim_end());
+            // A blank is not seen, and a letter may have stood there before.
+            if self.editor == Editor::Helix {
+                self.terminal.wait_for("the cursor to move", |screen| helix_place(screen) != before);
+            }
         }
         self
     }
@@ -404,6 +409,12 @@ impl Person {
         }
         self.keys(ENTER)
     }
+}
+
+/// The line and column of the cursor, as Helix tells them at the end of its status line while text is inserted.
+fn helix_place(screen: &Screen<'_>) -> Option<String> {
+    let status = screen.lines().filter(|line| line.contains(" INS ")).last()?;
+    status.split_whitespace().next_back().map(str::to_owned)
 }
 
 /// What the plugin's README has a user write, and keys of their choice. What Neovim shows of it has to have room in a small terminal.

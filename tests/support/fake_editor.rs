@@ -24,7 +24,7 @@ mod answers;
 mod text;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which real editor it is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,9 +338,13 @@ impl FakeEditor {
     /// # Panics
     /// If that fails.
     pub fn save(&self, path: &str) {
-        let doc = self.doc(path);
+        let uri = self.uri(path);
+        // No edit comes between the text that is written and the word that it was.
+        let mut state = self.state();
+        let doc = state.docs.get(&uri).unwrap_or_else(|| panic!("{path} is not open"));
         std::fs::write(self.root.join(path), &doc.text).expect("the file is written");
-        self.notify("textDocument/didSave", json!({ "textDocument": { "uri": doc.uri } }));
+        self.flush_held(&mut state);
+        self.write(json!({ "method": "textDocument/didSave", "params": { "textDocument": { "uri": uri } } }));
     }
 
     /// Whether a document is open.
