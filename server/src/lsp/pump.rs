@@ -145,10 +145,7 @@ impl Pump {
                 self.answered = Some(info.parent_id.clone());
                 self.started.chat.answers_newest();
             }
-            Event::MessageRemoved { .. } => {
-                self.heard.clear();
-                self.started.chat.take_back();
-            }
+            Event::MessageRemoved { .. } => self.started.chat.take_back(),
             Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
             Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
             Event::PartUpdated { part } if self.relayed => {
@@ -253,7 +250,10 @@ impl Pump {
         match &part.kind {
             PartKind::Text { text, synthetic: None, time: Some(time) } => {
                 if self.relayed {
-                    let known = self.heard.insert(part.id.clone(), text.len());
+                    let known = match time.end {
+                        Some(_) => self.heard.remove(&part.id),
+                        None => self.heard.insert(part.id.clone(), text.len()),
+                    };
                     let new = text.get(known.unwrap_or_default()..).unwrap_or_default();
                     self.started.chat.words(if known.is_none() { format!("\n\n{new}") } else { new.to_owned() });
                 } else if time.end.is_some() {
