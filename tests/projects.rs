@@ -182,3 +182,46 @@ fn a_project_for_the_second_line() {
     has(&asked[2], &["permission denied"]);
     assert!(!project.desk.at("project/made").exists());
 }
+
+/// Everything that a project says to the model, with words in it that nobody sees.
+#[test]
+fn a_project_that_hides_words() {
+    const HIDDEN: [char; 4] = ['\u{200B}', '\u{202E}', '\u{E0041}', '\u{2063}'];
+    let mut project = Project::of("web_shop");
+    let hide = |text: &str| text.replace('^', &String::from_iter(HIDDEN));
+    for (name, text) in [
+        ("CLAUDE.md", "RULE^-ROOT 🧑\u{200D}💻"),
+        ("sub/AGENTS.md", "RULE-^SUB"),
+        (".opencode/skills/x/SKILL.md", "---\nname: br^ew\ndescription: Makes^ tea\n---\nSKILL-^BODY"),
+        (".opencode/agent/sc^out.md", "---\ndescription: Looks^ around\nmode: subagent\n---\nx"),
+        (".opencode/agent/chief.md", "---\nmode: primary\n---\nPERSONA^ speaks"),
+        (".opencode/command/go.md", "---\ndescription: Goes^\n---\nSay^ it."),
+        ("opencode.jsonc", r#"{"command": {"js^on": {"template": "From^ JSON."}}}"#),
+        ("sub/a.txt", "x"),
+    ] {
+        let path = project.desk.at("project").join(hide(name));
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, hide(text)).expect("a file");
+    }
+    let (skill, read) = (Reply::Call("skill", json!({ "name": "brew" })), Reply::Call("read", json!({ "filePath": "sub/a.txt" })));
+    let asked = project.run(&["--agent", "chief", "/go"], &[skill, read, Reply::Text("ok")]);
+    has(&asked[0], &["RULE-ROOT 🧑\u{200D}💻", "- brew: Makes tea", "- scout: Looks around", "PERSONA speaks", "Say it."]);
+    has(&asked[2], &["SKILL-BODY", "RULE-SUB"]);
+    let json = project.run(&["/json"], &[Reply::Text("ok")]);
+    has(&json[0], &["From JSON."]);
+    let brew = project.run(&["/brew"], &[Reply::Text("ok")]);
+    has(&brew[0], &["SKILL-BODY"]);
+    for request in asked.iter().chain(&json).chain(&brew) {
+        assert!(!request.to_string().contains(HIDDEN), "{request:#}");
+    }
+    let told = project.told();
+    for place in [
+        "SKILL.md:1:1: warning: its name or description",
+        "/agent/chief.md:4:8: warning: the text",
+        "/command/go.md:2:1: warning: \"description\"",
+        "/command/go.md:4:4: warning: the text",
+        "opencode.jsonc:1:39: warning: \"command.",
+    ] {
+        assert!(told.iter().any(|line| line.contains(place)), "{place:?} is not in {told:#?}");
+    }
+}

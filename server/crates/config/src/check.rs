@@ -3,11 +3,15 @@
 //! **Invariant:** only what does not fit is dropped: a key of the wrong type costs that key, an entry of a list that entry; but what is said of a permission
 //! in words that are none asks.
 
+use proto::{first_hidden, visible};
 use serde_json::{Map, Value, json};
 
 use crate::node::{Entry, Kind, Node};
 use crate::problem::Severity;
 use crate::shape::{ACTIONS, Rest, Shape};
+
+/// What is said of texts that hide something.
+pub(crate) const UNSEEN: &str = "holds characters that nobody sees and a model reads; they are left out";
 
 /// What was found wrong: the offset, what, and how bad.
 pub(crate) type Finding = (usize, String, Severity);
@@ -64,6 +68,10 @@ impl Checker<'_> {
                 Some(self.entries(entries, |key| keys.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape), *rest))
             }
             (Shape::Switch, Kind::Scalar(Value::String(word))) if word_of_switch(&word).is_some() => word_of_switch(&word).map(Value::Bool),
+            (Shape::Words, Kind::Scalar(Value::String(text))) if first_hidden(&text).is_some() => {
+                self.findings.push((node.at, format!("\"{}\" {UNSEEN}", self.path.join(".")), Severity::Warning));
+                Some(visible(&text).into())
+            }
             (shape, Kind::Scalar(value)) if fits(&value, shape) => Some(value),
             (shape, kind) => self.refuse(&Node { at: node.at, kind }, shape),
         }
@@ -150,7 +158,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
 
 fn fits(value: &Value, shape: &Shape) -> bool {
     match shape {
-        Shape::Text => value.is_string(),
+        Shape::Text | Shape::Words => value.is_string(),
         Shape::Flag | Shape::Switch => value.is_boolean(),
         Shape::Number => value.is_number(),
         Shape::Whole => value.is_u64(),
@@ -164,7 +172,7 @@ fn fits(value: &Value, shape: &Shape) -> bool {
 fn describe(shape: &Shape) -> String {
     match shape {
         Shape::Any => "anything".into(),
-        Shape::Text => "text".into(),
+        Shape::Text | Shape::Words => "text".into(),
         Shape::Flag | Shape::Switch => "true or false".into(),
         Shape::Number => "a number".into(),
         Shape::Whole => "a whole number of 0 or more".into(),

@@ -92,7 +92,8 @@ impl Found {
         if let Ok(bytes) = beginning(&path)
             && self.seen.insert(path.clone())
         {
-            let mut text = String::from_utf8_lossy(&bytes).into_owned();
+            // What nobody sees in it is for nobody.
+            let mut text = proto::visible(&String::from_utf8_lossy(&bytes)).into_owned();
             if text.trim().is_empty() {
                 return;
             }

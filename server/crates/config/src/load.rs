@@ -13,10 +13,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use proto::Action;
+use proto::{Action, first_hidden, visible};
 use serde_json::{Map, Value};
 
-use crate::check::{Finding, check};
+use crate::check::{Finding, UNSEEN, check};
 use crate::executables::{self, ToolFile};
 use crate::foreign::{self, ForeignProgram, ForeignProvider, ForeignServer};
 use crate::hooks::{self, Hook};
@@ -108,6 +108,8 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     let loader = read(env, dirs, cwd, None);
     let mut loaded = loader.loaded;
     loaded.config = decode(loader.merged, &mut loaded.problems);
+    seen_names(&mut loaded.config.agent);
+    seen_names(&mut loaded.config.command);
     let skills::Found { skills, problems, looked_at } = skills::find(&loaded, env, dirs, cwd);
     loaded.skills = skills;
     loaded.looked_at.extend(looked_at);
@@ -393,9 +395,15 @@ impl Loader<'_> {
         let relative = path.strip_prefix(base).unwrap_or(path).with_extension("");
         let named = data.shift_remove("name").and_then(|name| name.as_str().map(str::to_owned));
         let name = named.filter(|name| !name.is_empty()).unwrap_or_else(|| relative.to_string_lossy().replace('\\', "/"));
+        let name = visible(&name).into_owned();
         let (section, body) = if kind == Markdown::Command { ("command", "template") } else { ("agent", "prompt") };
         if !file.body.is_empty() || kind == Markdown::Command {
-            data.insert(body.into(), file.body.into());
+            data.insert(body.into(), visible(&file.body).into());
+            if first_hidden(&file.body).is_some() {
+                let start = text.find(&file.body).unwrap_or_default();
+                let at = place(&text, start + first_hidden(&file.body).unwrap_or_default());
+                self.problem(path, at, format!("the text {UNSEEN}"), Severity::Warning);
+            }
         }
         let mut wrapped = Map::new();
         match kind {
@@ -474,6 +482,15 @@ fn decode(merged: Map<String, Value>, problems: &mut Vec<Problem>) -> Config {
     }
     config.command.values_mut().for_each(|command| [&mut command.model, &mut command.agent].into_iter().for_each(empty));
     config
+}
+
+/// Names as a person sees them: the model is told of them, and calls by them. Of two that look the same the first counts.
+fn seen_names<T>(named: &mut IndexMap<String, T>) {
+    if named.keys().any(|name| first_hidden(name).is_some()) {
+        for (name, value) in std::mem::take(named) {
+            named.entry(visible(&name).into_owned()).or_insert(value);
+        }
+    }
 }
 
 /// A file's text. What is no file, and may never end or keep its reader waiting, is not read; the empty device is.

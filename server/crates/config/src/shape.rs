@@ -8,6 +8,8 @@
 pub(crate) enum Shape {
     Any,
     Text,
+    /// For people or models: what nobody sees of it is left out.
+    Words,
     Flag,
     Number,
     /// Not negative.
@@ -54,7 +56,7 @@ pub(crate) enum Rest {
     Each(&'static Shape),
 }
 
-use Shape::{Action, Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Switch, Text, Unused, Whole, Word};
+use Shape::{Action, Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Switch, Text, Unused, Whole, Word, Words};
 
 const fn idle(shape: Shape, instead: &'static str) -> Idle {
     Idle { shape, harmless: &[], instead }
@@ -62,6 +64,7 @@ const fn idle(shape: Shape, instead: &'static str) -> Idle {
 
 const ANY: Shape = Any;
 const TEXT: Shape = Text;
+const WORDS: Shape = Words;
 const FLAG: Shape = Flag;
 const NUMBER: Shape = Number;
 const WHOLE: Shape = Whole;
@@ -92,8 +95,8 @@ pub(crate) const AGENT: Shape = Object(
         ("variant", &TEXT),
         ("temperature", &NUMBER),
         ("top_p", &NUMBER),
-        ("prompt", &TEXT),
-        ("description", &TEXT),
+        ("prompt", &WORDS),
+        ("description", &WORDS),
         ("mode", &Word(&["primary", "subagent", "all"])),
         ("hidden", &FLAG),
         ("color", &TEXT),
@@ -105,7 +108,7 @@ pub(crate) const AGENT: Shape = Object(
         ("disable", &FLAG),
         ("tools", &Either(&[SWITCHES, Text, List(&TEXT)])),
         ("name", &TEXT),
-        ("system", &TEXT),
+        ("system", &WORDS),
         ("disabled", &FLAG),
         ("request", &Object(&[("headers", &Unused(&REQUEST_HEADERS)), ("body", &MAP)], Rest::Warn)),
     ],
@@ -152,8 +155,8 @@ const MCP: Shape =
 /// `command.<name>`, and a command's front matter.
 pub(crate) const COMMAND: Shape = Object(
     &[
-        ("template", &TEXT),
-        ("description", &TEXT),
+        ("template", &WORDS),
+        ("description", &WORDS),
         ("agent", &TEXT),
         ("model", &MODEL),
         ("variant", &TEXT),

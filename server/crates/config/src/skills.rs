@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proto::{first_hidden, visible};
 use serde_json::Value;
 
+use crate::check::UNSEEN;
 use crate::load::{MOST_FOLDERS, read_text, too_many_folders, upwards};
 use crate::{Dirs, Env, Loaded, Problem, Severity, parse_markdown};
 
@@ -70,7 +72,13 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found
         for path in found {
             looked_at.push(path.clone());
             match read(&path) {
-                Ok(skill) => _ = skills.insert(skill.name.clone(), skill),
+                Ok((skill, hides)) => {
+                    skills.insert(skill.name.clone(), skill);
+                    if hides {
+                        let message = format!("its name or description {UNSEEN}");
+                        problems.push(Problem { file: path, line: 1, column: 1, message, severity: Severity::Warning });
+                    }
+                }
                 Err((line, column, why)) => {
                     let message = format!("{why}; the skill is left out");
                     problems.push(Problem { file: path, line, column, message, severity: Severity::Warning });
@@ -96,17 +104,21 @@ fn files(folder: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathB
     folders.iter().flat_map(|folder| files(folder, depth - 1, known)).collect()
 }
 
-fn read(path: &Path) -> Result<Skill, (usize, usize, String)> {
+/// The skill, and whether what is told of it hid something.
+fn read(path: &Path) -> Result<(Skill, bool), (usize, usize, String)> {
     let text = read_text(path).map_err(|error| (1, 1, format!("cannot be read: {error}")))?;
     let file = parse_markdown(&text).map_err(|error| (error.line, error.column, error.message))?;
     let word = |key: &str| file.data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = word("name").or_else(folder).ok_or((1, 1, "it has no `name:`".to_owned()))?;
-    let description = word("description").map(|text| match text.char_indices().nth(LONGEST) {
+    let description = word("description");
+    let hides = [Some(&name), description.as_ref()].into_iter().flatten().any(|text| first_hidden(text).is_some());
+    let name = visible(&name).into_owned();
+    let description = description.map(|text| visible(&text).into_owned()).map(|text| match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     });
-    Ok(Skill { name, description, path: path.to_path_buf() })
+    Ok((Skill { name, description, path: path.to_path_buf() }, hides))
 }
 
 #[cfg(test)]
@@ -167,7 +179,7 @@ mod tests {
         check(&[(outer, &long)], &[], &[("a", outer)]);
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("SKILL.md"), long).unwrap();
-        let described = read(&place.path().join("SKILL.md")).unwrap().description.unwrap();
+        let described = read(&place.path().join("SKILL.md")).unwrap().0.description.unwrap();
         assert!(described.ends_with("ä…") && described.chars().count() == LONGEST + 1, "{described}");
         check(&[("p/.opencode/skill/plain/SKILL.md", "no front matter")], &[], &[("plain", "p/.opencode/skill/plain/SKILL.md")]);
         let problems = check(&[(inner, "---\nname: [1\n---\n")], &[], &[]);

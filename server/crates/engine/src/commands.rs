@@ -86,7 +86,7 @@ async fn server_prompt(shared: &Shared, name: &str, arguments: &str) -> Result<O
     let Some((server, prompt)) = name.split_once(':').filter(|(server, _)| servers.knows(server)) else { return Ok(None) };
     shared.foreign.release(shared);
     let said = servers.prompt(server, prompt, &config::split_arguments(arguments), &CancellationToken::new()).await;
-    said.map(|content| Some(content.text)).map_err(|why| EngineError::Nothing(why.to_string()))
+    said.map(|content| Some(proto::visible(&content.text).into_owned())).map_err(|why| EngineError::Nothing(why.to_string()))
 }
 
 /// A skill that the user asks for by its name; none if there is no such skill. Nothing in it is run or put in: it is for the model to read.
@@ -96,6 +96,7 @@ async fn skill(shared: &Shared, name: &str, arguments: &str) -> Result<Option<St
     let snapshot = read.map_err(|error| EngineError::Nothing(format!("the skill {name} cannot be read: {error}")))?;
     let text = snapshot.text.to_string();
     let body = config::parse_markdown(&text).map_or(text.clone(), |file| file.body);
+    let body = proto::visible(&body);
     let folder = skill.path.parent().unwrap_or(&skill.path).display();
     Ok(Some(format!("<skill_content name=\"{name}\" folder=\"{folder}\">\n{body}\n</skill_content>\n\n{arguments}").trim_end().to_owned()))
 }

@@ -2,12 +2,14 @@
 //!
 //! **Invariant:** two requests of one session differ only behind what both have in common, so that the provider's cache serves the rest.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use permission::Action;
-use proto::{Message, MessageWithParts, Tokens};
+use proto::{Message, MessageWithParts, Tokens, first_hidden, visible};
 use providers::{ChatMessage, ChatPart, FinishReason, ModelRequest, ToolDefinition};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tools::{Offer, SeenFiles, Tool};
 use workspace::{Applied, Content, DocKey, Place};
@@ -43,7 +45,7 @@ pub fn limits(config: &config::Config, setup: &Setup) -> Limits {
         usable: usable.filter(|usable| *usable > 0 && config.compaction.auto),
         compact: config.compaction.auto,
         next: setup.has_next(),
-        continue_on_deny: experimental.and_then(|e| e.get("continue_loop_on_deny")).and_then(serde_json::Value::as_bool) == Some(true),
+        continue_on_deny: experimental.and_then(|e| e.get("continue_loop_on_deny")).and_then(Value::as_bool) == Some(true),
     }
 }
 
@@ -94,15 +96,17 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
     if last {
         messages.push(ChatMessage::User(vec![ChatPart::Text(prompt::LAST_STEP.to_owned())]));
     }
+    let system = prompt::system(
+        persona,
+        &setup.author.model.to_string(),
+        &shared.environment(),
+        &shared.instructions(),
+        &skills(shared, setup),
+        &server_words(shared, setup),
+    );
     ModelRequest {
-        system: prompt::system(
-            persona,
-            &setup.author.model.to_string(),
-            &shared.environment(),
-            &shared.instructions(),
-            &skills(shared, setup),
-            &server_words(shared, setup),
-        ),
+        // Whoever wrote a part of it: what the user cannot see instructs nobody.
+        system: system.into_iter().map(seen_text).collect(),
         messages,
         tools: tools(shared, setup),
         max_output: None,
@@ -157,11 +161,34 @@ fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
             if tool.id() == "task" {
                 description.push_str(&subagents(shared, setup)?);
             }
-            Some(ToolDefinition { name: tool.id().to_owned(), description, parameters: tool.parameters() })
+            let mut parameters = tool.parameters();
+            seen(&mut parameters);
+            Some(ToolDefinition { name: tool.id().to_owned(), description: seen_text(description), parameters })
         })
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out
+}
+
+/// What a person sees of a text.
+fn seen_text(text: String) -> String {
+    match visible(&text) {
+        Cow::Owned(seen) => seen,
+        Cow::Borrowed(_) => text,
+    }
+}
+
+/// Of a schema what a person sees, too. An argument whose name hides something is no argument.
+fn seen(schema: &mut Value) {
+    match schema {
+        Value::String(text) => *text = seen_text(std::mem::take(text)),
+        Value::Array(values) => values.iter_mut().for_each(seen),
+        Value::Object(map) => {
+            map.retain(|name, _| first_hidden(name).is_none());
+            map.values_mut().for_each(seen);
+        }
+        _ => {}
+    }
 }
 
 /// The subagents that the agent may start, as they are advertised; none if there is none.

@@ -112,7 +112,8 @@ fn description(tool: &Value) -> String {
 
 /// A server's words without characters that nobody sees, cut where they are too long.
 pub(crate) fn words(text: &str, most: usize) -> String {
-    let mut seen = text.trim().chars().filter(|&c| !is_hidden(c));
+    let visible = proto::visible(text.trim());
+    let mut seen = visible.chars();
     let mut out: String = seen.by_ref().take(most).collect();
     if seen.next().is_some() {
         out.push('…');
@@ -120,10 +121,9 @@ pub(crate) fn words(text: &str, most: usize) -> String {
     out
 }
 
-/// Characters that a person does not see and a model reads: controls, directions, tags, joiners.
-fn is_hidden(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\n' | '\t'))
-        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+/// Names that a server is told again must stay as they are: those with something hidden in them are none.
+fn is_seen(name: &str) -> bool {
+    proto::first_hidden(name).is_none()
 }
 
 /// A prompt, which is a command of the user's.
@@ -162,7 +162,7 @@ pub(crate) fn prompts(server: &str, listed: &[Value]) -> Vec<Prompt> {
     let prompt = |prompt: &Value| {
         Some(Prompt {
             server: server.to_owned(),
-            name: prompt["name"].as_str().filter(|name| !name.is_empty() && name.len() <= 512)?.to_owned(),
+            name: prompt["name"].as_str().filter(|name| !name.is_empty() && name.len() <= 512 && is_seen(name))?.to_owned(),
             description: words(prompt["description"].as_str().unwrap_or_default(), 200),
             arguments: prompt["arguments"].as_array().into_iter().flatten().filter_map(argument).take(MOST).collect(),
         })
@@ -174,7 +174,7 @@ pub(crate) fn prompts(server: &str, listed: &[Value]) -> Vec<Prompt> {
 pub(crate) fn resources(server: &str, listed: &[Value], template: bool) -> Vec<Resource> {
     let key = if template { "uriTemplate" } else { "uri" };
     let resource = |resource: &Value| {
-        let uri = resource[key].as_str().filter(|uri| !uri.is_empty() && uri.len() <= 2048)?.to_owned();
+        let uri = resource[key].as_str().filter(|uri| !uri.is_empty() && uri.len() <= 2048 && is_seen(uri))?.to_owned();
         Some(Resource {
             server: server.to_owned(),
             name: words(resource["name"].as_str().unwrap_or(&uri), 200),

@@ -13,6 +13,7 @@ mod part;
 mod permission;
 mod question;
 mod session;
+mod visible;
 
 pub use event::{Event, NumberedEvent, SessionStatus, TurnUsage};
 pub use ids::{CallId, MessageId, PartId, PermissionId, QuestionId, SessionId, TurnId};
@@ -24,3 +25,4 @@ pub use part::{FileSource, Part, PartKind, PartTime, TextRange, ToolState, ToolT
 pub use permission::{Action, PermissionReply, PermissionRequest, ToolRef};
 pub use question::{Question, QuestionOption, QuestionRequest};
 pub use session::{Session, SessionTime, Todo};
+pub use visible::{first_hidden, visible};

@@ -64,6 +64,7 @@ impl Tool for UseSkill {
         let fault = |error: &dyn std::fmt::Display| ToolError::model(format!("the skill {name} cannot be read: {error}"));
         let snapshot = context.workspace.read(&DocKey::file(&skill.path)).await.map_err(|error| fault(&error))?;
         let text = config::parse_markdown(&snapshot.text.to_string()).map_err(|error| fault(&error))?.body;
+        let text = proto::visible(&text);
         let mut output = format!("<skill_content name=\"{name}\">\n{text}\n");
         if let Some(folder) = skill.path.parent() {
             let _ = write!(output, "\nRelative paths count from {}", folder.display());

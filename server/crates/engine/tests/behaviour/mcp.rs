@@ -40,7 +40,7 @@ fn in_disguise() {
             "tools/list" => {
                 let tool = |name: &str, reads: bool| {
                     json!({ "name": name, "description": "Does it.", "annotations": { "readOnlyHint": reads },
-                    "inputSchema": { "type": "object", "properties": { "text": { "type": "string" } }, "anyOf": [{}] } })
+                    "inputSchema": { "type": "object", "properties": { "text": { "type": "string", "description": "Wo\u{200B}rds\u{E0041}." } }, "anyOf": [{}] } })
                 };
                 json!({ "tools": [tool("say", true), tool("die", false), tool("fail", false)] })
             }
@@ -100,6 +100,8 @@ async fn tools_are_named_and_called() {
     let request = world.model.request(1).await;
     let all = names(&request);
     assert!(all.is_sorted() && theirs(&request) == ["notes_die", "notes_fail", "notes_say"], "{all:?}");
+    let tools = request["tools"].to_string();
+    assert!(tools.contains("Words.") && !tools.contains(['\u{200B}', '\u{E0041}']), "what nobody sees instructs nobody: {tools}");
     let system = request["messages"][0]["content"].to_string();
     assert!(system.contains("Search before you write.") && system.contains("mcp_instructions"), "{system}");
     well_formed(&world.model.request(2).await);
