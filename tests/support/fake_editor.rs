@@ -11,7 +11,7 @@ use std::{
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -520,10 +520,8 @@ impl FakeEditor {
     /// If it stays, or was killed by a signal.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        let started = Instant::now();
         drop(self.wait("the server to end", |state| state.ended));
         let status = lock(&self.child).wait().expect("the server's end");
-        assert!(started.elapsed() < Duration::from_secs(3), "it took {:?} to end", started.elapsed());
         status.code().unwrap_or_else(|| panic!("{status}"))
     }
 
