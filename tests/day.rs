@@ -63,7 +63,7 @@ struct Diary {
     text: String,
     kills: usize,
     refused: usize,
-    /// Resident memory after each turn, in KiB.
+    /// The server's own memory after each turn, in KiB.
     memory: Vec<u64>,
 }
 
@@ -98,7 +98,7 @@ fn at_the_end_of_a_day_everything_agrees() {
                 // Killed: the user starts the editor's server again, with the buffer as it is.
                 drop(std::mem::replace(&mut editor, sit_down(&desk, seat, &diary.text)));
             }
-            diary.memory.push(resident(editor.process_id()));
+            diary.memory.push(editor.memory());
             if turn % 100 == 99 {
                 eprintln!("seat {seat}, turn {turn}: {} KiB, {:.0} s", diary.memory[turn], started.elapsed().as_secs_f32());
             }
@@ -130,6 +130,8 @@ fn at_the_end_of_a_day_everything_agrees() {
     if turns >= 600 {
         let (first, second) = (middle - start, end.saturating_sub(middle));
         assert!(second * 10 <= first * 12, "the store grows: {first} bytes in the first half, {second} in the second");
+        // It goes up until a conversation is summarised, and down when the heap is trimmed, at most every ten seconds: so the most of many turns is looked
+        // at, once each conversation has grown to its full length.
         let memory = &diaries[SEATS - 1].memory;
         let most = |part: &[u64]| part.iter().copied().max().unwrap_or(0);
         let (warm, last) = (most(&memory[memory.len() / 8..memory.len() / 4]), most(&memory[memory.len() * 7 / 8..]));
@@ -303,11 +305,4 @@ fn undo_everything(desk: &Desk, diaries: &[Diary]) {
     drop(editor.take_messages());
     assert_eq!(editor.shut_down(), 0);
     drop(editor.take_messages());
-}
-
-/// A process' own memory in KiB, without its program's pages; 0 where the system does not tell.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

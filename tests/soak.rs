@@ -68,7 +68,7 @@ fn every_turn_is_answered_or_stopped_with_a_true_reason() {
         if sessions.last() != Some(&session) {
             sessions.push(session);
         }
-        memory.push(resident(editor.process_id()));
+        memory.push(editor.memory());
         if turn % 100 == 0 {
             eprintln!("turn {turn}: {} KiB, {:.0} s", memory[turn - 1], started.elapsed().as_secs_f32());
         }
@@ -178,11 +178,4 @@ fn words_stand_once(marks: &BTreeMap<String, Fate>, desk: &Desk, sessions: &[Str
     let whole = marks.iter().filter(|(mark, fate)| !mark.contains(".c") && **fate == Fate::Whole);
     let lost: Vec<_> = whole.map(|(mark, _)| mark).filter(|mark| !seen.contains(*mark)).collect();
     assert!(lost.is_empty(), "said, and not stored: {lost:?}");
-}
-
-/// A process' own memory in KiB, without its program's pages; 0 where the system does not tell.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

@@ -111,6 +111,8 @@ impl FakeEditor {
             .current_dir(&root)
             .env_clear()
             .envs(desk.environment())
+            // Else how many heaps the C library makes, and which of them a thread takes, is chance, and each stays as large as it once was.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -549,6 +551,14 @@ impl FakeEditor {
     #[must_use]
     pub fn process_id(&self) -> u32 {
         lock(&self.child).id()
+    }
+
+    /// The server's own memory in KiB, without its program's pages; 0 where the system does not tell.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 
     /// What it has said on stderr.

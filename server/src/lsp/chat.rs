@@ -32,7 +32,7 @@ const PACE: Duration = Duration::from_millis(280);
 /// How long the user's hands must be still, where they type into the answer itself.
 const STILL: Duration = Duration::from_millis(600);
 /// Most bytes of questions and answers that wait for a chat that is not open: of more, the oldest are in the session alone.
-const MOST_WAITING: usize = 1 << 20;
+const MOST_WAITING: usize = 1 << 18;
 
 /// A handle to the chat. Cheap to clone.
 #[derive(Clone)]

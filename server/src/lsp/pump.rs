@@ -4,13 +4,13 @@
 //!
 //! **Invariant:** events are shown in their order; an error of a turn is always told.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lsp_types::MessageType;
 use proto::{
-    Event, Message, MessageId, NumberedEvent, Part, PartId, PartKind, PermissionReply, PermissionRequest, QuestionRequest, SessionId,
+    Event, Message, MessageId, NumberedEvent, Part, PartKind, PermissionReply, PermissionRequest, QuestionRequest, SessionId,
     SessionStatus, ToolState, TurnUsage,
 };
 use providers::Catalogue;
@@ -25,6 +25,9 @@ use crate::lsp::progress::TurnProgress;
 use crate::memory::GiveBack;
 use crate::models_cli::refresh;
 use crate::usage;
+use said::Said;
+
+mod said;
 
 /// A prompt of the plugin, or a message with buttons, may stay open for ever.
 const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -36,12 +39,11 @@ const SHORT: Duration = Duration::from_millis(1500);
 pub fn start(face: Face, started: Arc<Started>) {
     let events = started.engine.events();
     let failures = started.engine.failures();
-    let (texts, shown, user) = (HashSet::new(), HashSet::new(), HashSet::new());
-    let (turns, parents, stale) = (HashMap::new(), HashMap::new(), Some(face.catalogue()));
+    let (said, turns, parents, stale) = (Said::default(), HashMap::new(), HashMap::new(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
-    let (memory, heard, relayed) = (GiveBack::default(), HashMap::new(), false);
+    let (memory, relayed) = (GiveBack::default(), false);
     let pump =
-        Pump { face: face.clone(), started, turns, texts, heard, shown, user, answered, told, parents, stale, waits, memory, relayed };
+        Pump { face: face.clone(), started, turns, said, answered, told, parents, stale, waits, memory, relayed };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));
@@ -58,14 +60,7 @@ struct Pump {
     face: Face,
     started: Arc<Started>,
     turns: HashMap<SessionId, TurnProgress>,
-    /// Text parts of the model that are being streamed.
-    texts: HashSet<PartId>,
-    /// Text parts of another process, each with how much of it was shown: they come as they are stored, a few times a second.
-    heard: HashMap<PartId, usize>,
-    /// Tool parts that stand in the chat.
-    shown: HashSet<PartId>,
-    /// Messages of the user: their parts are not the model's words.
-    user: HashSet<MessageId>,
+    said: Said,
     /// The message of the user that is being answered.
     answered: Option<MessageId>,
     /// The error of the turn that was shown to the user.
@@ -135,9 +130,7 @@ impl Pump {
                     one_line(message)
                 ));
             }
-            Event::MessageUpdated { info: Message::User(info) } => {
-                self.user.insert(info.id.clone());
-            }
+            Event::MessageUpdated { info: Message::User(info) } => self.said.by_user(info),
             Event::MessageUpdated { info: Message::Assistant(info) } if info.finish.is_some() || info.error.is_some() => {
                 self.started.chat.step_end()
             }
@@ -146,8 +139,8 @@ impl Pump {
                 self.started.chat.answers_newest();
             }
             Event::MessageRemoved { .. } => self.started.chat.take_back(),
-            Event::PartDelta { part_id, delta, .. } if self.texts.contains(part_id) => self.started.chat.words(delta.clone()),
-            Event::PartUpdated { part } if !self.user.contains(&part.message_id) => self.part(part),
+            Event::PartDelta { part_id, delta, .. } if self.said.streams(part_id) => self.started.chat.words(delta.clone()),
+            Event::PartUpdated { part } if !self.said.is_users(part) => self.part(part),
             Event::PartUpdated { part } if self.relayed => {
                 if let PartKind::Text { text, synthetic: None, .. } = &part.kind {
                     self.started.chat.question(text.clone(), false);
@@ -239,6 +232,7 @@ impl Pump {
             turn.end(used.map_or_else(|| why.to_owned(), |used| format!("{why} · {used}")));
         }
         if self.turns.is_empty() {
+            self.said.rest();
             self.memory.turn_ended();
         }
         if let Some(catalogue) = self.stale.take() {
@@ -250,15 +244,12 @@ impl Pump {
         match &part.kind {
             PartKind::Text { text, synthetic: None, time: Some(time) } => {
                 if self.relayed {
-                    let known = match time.end {
-                        Some(_) => self.heard.remove(&part.id),
-                        None => self.heard.insert(part.id.clone(), text.len()),
-                    };
+                    let known = self.said.hears(&part.id, text.len(), time.end.is_some());
                     let new = text.get(known.unwrap_or_default()..).unwrap_or_default();
                     self.started.chat.words(if known.is_none() { format!("\n\n{new}") } else { new.to_owned() });
                 } else if time.end.is_some() {
-                    self.texts.remove(&part.id);
-                } else if text.is_empty() && self.texts.insert(part.id.clone()) {
+                    self.said.ends(&part.id);
+                } else if text.is_empty() && self.said.begins(&part.id) {
                     self.started.chat.words("\n\n".into());
                 }
             }
@@ -280,7 +271,8 @@ impl Pump {
                     });
                 }
             }
-            ToolState::Completed { title, metadata, .. } if self.shown.insert(part.id.clone()) => {
+            // That an old output is left out of requests from now on is no news.
+            ToolState::Completed { title, metadata, time, .. } if time.compacted.is_none() && self.said.called(&part.id) => {
                 let mut words = format!("\n\n- `{tool}` {}", one_line(title));
                 if tool == "todowrite" {
                     words.push_str(&checklist(&metadata["todos"]));
@@ -295,7 +287,7 @@ impl Pump {
                 }
                 self.started.chat.words(words);
             }
-            ToolState::Error { input, error, .. } if self.shown.insert(part.id.clone()) => {
+            ToolState::Error { input, error, .. } if self.said.called(&part.id) => {
                 let what = ["filePath", "command", "pattern", "path", "description"]
                     .iter()
                     .find_map(|key| input[key].as_str())
