@@ -11,12 +11,12 @@ use std::time::Duration;
 use lsp_types::notification::{LogMessage, Notification, Progress, PublishDiagnostics, ShowMessage};
 use lsp_types::request::{CodeLensRefresh, Request, ShowDocument, ShowMessageRequest, WorkDoneProgressCreate};
 use lsp_types::{
-    Diagnostic, LogMessageParams, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
-    PublishDiagnosticsParams, ShowDocumentParams, ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress,
-    WorkDoneProgressCreateParams,
+    LogMessageParams, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue, ShowDocumentParams,
+    ShowMessageParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressCreateParams,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tower_lsp::jsonrpc;
 
 pub use caps::ClientCaps;
@@ -70,6 +70,19 @@ impl Request for ApplyEdit {
     type Params = Value;
     type Result = ApplyReply;
     const METHOD: &'static str = "workspace/applyEdit";
+}
+
+/// `textDocument/publishDiagnostics` of such that are written already.
+struct WrittenDiagnostics;
+impl Notification for WrittenDiagnostics {
+    type Params = WrittenParams;
+    const METHOD: &'static str = PublishDiagnostics::METHOD;
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenParams {
+    uri: Url,
+    diagnostics: Vec<Box<RawValue>>,
 }
 
 impl Client {
@@ -160,9 +173,9 @@ impl Client {
         self.notify::<Progress>(ProgressParams { token, value: ProgressParamsValue::WorkDone(value) }).await;
     }
 
-    /// All our diagnostics of a document.
-    pub async fn publish_diagnostics(&self, uri: Url, diagnostics: Vec<Diagnostic>, version: Option<i32>) {
-        self.notify::<PublishDiagnostics>(PublishDiagnosticsParams { uri, diagnostics, version }).await;
+    /// All our diagnostics of a document, each as it is written, for whichever version the editor has.
+    pub async fn publish_diagnostics(&self, uri: Url, diagnostics: Vec<Box<RawValue>>) {
+        self.notify::<WrittenDiagnostics>(WrittenParams { uri, diagnostics }).await;
     }
 
     /// What code lenses show has changed. Nothing is waited for.

@@ -14,7 +14,7 @@ use ropey::Rope;
 use tokio::sync::{mpsc, oneshot};
 use workspace::{Applied, Change, ChangeKind, DocKey, Hunk, Stamp, TextEdit, hash_rope};
 
-use crate::lsp::board::{Board, Source};
+use crate::lsp::board::{Board, List, Source};
 use crate::lsp::documents::{DocEvent, Documents};
 use crate::lsp::folders::Folders;
 use crate::lsp::marks::SOURCE;
@@ -438,11 +438,10 @@ impl Reviewer {
 
     async fn show(&mut self) {
         for key in std::mem::take(&mut self.moved) {
-            let diagnostics = self
-                .docs
-                .get(&key)
-                .map_or_else(Vec::new, |doc| doc.hunks.shown().map(|hunk| diagnostic(doc, hunk, self.encoding, self.plugin)).collect());
-            self.board.put(Source::Hunks, &key, diagnostics).await;
+            let list = self.docs.get(&key).map_or_else(List::default, |doc| {
+                List::of(doc.hunks.shown().map(|hunk| diagnostic(doc, hunk, self.encoding, self.plugin)))
+            });
+            self.board.put(Source::Hunks, &key, list).await;
         }
     }
 }

@@ -13,7 +13,7 @@ use proto::{PermissionId, PermissionRequest, QuestionId};
 use tokio::sync::{mpsc, oneshot};
 use workspace::{DocKey, TextEdit};
 
-use crate::lsp::board::{Board, Source};
+use crate::lsp::board::{Board, List, Source};
 use crate::lsp::chat::text;
 use crate::lsp::client::Client;
 use crate::lsp::documents::{DocEvent, Documents};
@@ -244,10 +244,10 @@ impl Publisher {
         }
         let before = std::mem::replace(&mut self.published, now.keys().cloned().collect());
         for key in before.into_iter().filter(|key| !now.contains_key(key)) {
-            self.board.put(Source::Prompts, &key, Vec::new()).await;
+            self.board.put(Source::Prompts, &key, List::default()).await;
         }
         for (key, diagnostics) in now {
-            self.board.put(Source::Prompts, &key, diagnostics).await;
+            self.board.put(Source::Prompts, &key, List::of(diagnostics)).await;
         }
     }
 }

@@ -173,6 +173,21 @@ fn a_hunk_that_the_user_takes_out_is_not_shown() {
 }
 
 #[test]
+fn a_hunk_that_nobody_reviews_takes_its_own_lines() {
+    const TURNS: usize = 800;
+    let mut doc = Doc::new("first\nthe end\n");
+    for turn in 0..TURNS {
+        // By turns at the end of a text that grows, and in its first line.
+        doc.agent("the end\n", &format!("turn {turn}\nthe end\n"));
+        let first = doc.now().lines().next().unwrap().to_owned();
+        doc.agent(&first, &format!("turn {turn} was here"));
+    }
+    let held: usize = doc.0.all().iter().map(|hunk| size_of::<Hunk>() + hunk.turn.len() + hunk.old.len() + hunk.new.len()).sum();
+    assert!(doc.0.all().len() <= TURNS + 1 && held < TURNS * 256, "{} hunks, {held} bytes", doc.0.all().len());
+    assert!(doc.0.earlier.is_none(), "what was before is not kept behind the record");
+}
+
+#[test]
 fn kept_hunks_come_back_over_a_changed_text() {
     let mut doc = Doc::new(TEXT);
     doc.agent("two", "TWO").agent("five", "FIVE");
