@@ -42,8 +42,7 @@ pub fn start(face: Face, started: Arc<Started>) {
     let (said, turns, parents, stale) = (Said::default(), HashMap::new(), HashMap::new(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
     let (memory, relayed) = (GiveBack::default(), false);
-    let pump =
-        Pump { face: face.clone(), started, turns, said, answered, told, parents, stale, waits, memory, relayed };
+    let pump = Pump { face: face.clone(), started, turns, said, answered, told, parents, stale, waits, memory, relayed };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face, failures));

@@ -311,6 +311,14 @@ fn of(folder: &Path, which: &Which<'_>) -> Vec<(PathBuf, SessionId)> {
     files
 }
 
+/// The turns of a session of which something is noted, the newest first.
+pub fn turns(intents: &Intents, session: &SessionId) -> Vec<TurnId> {
+    let about = |(file, _): &(PathBuf, SessionId)| Some(TurnId::from(file.file_name()?.to_str()?.split('-').next()?));
+    let mut turns: Vec<_> = of(&intents.folder, &Which::Session(session)).iter().rev().filter_map(about).collect();
+    turns.dedup();
+    turns
+}
+
 /// Writes a file that is there whole, or as it was.
 fn put(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut part = file.as_os_str().to_owned();

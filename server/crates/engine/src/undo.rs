@@ -69,8 +69,32 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
         None => None,
     };
     let mut lost = Vec::new();
-    for which in session.iter().map(Which::Session).chain(turn.iter().map(Which::Turn)) {
-        lost.extend(intents::settle(shared, &which, true).await);
+    if let Some(session) = &session {
+        lost.extend(intents::settle(shared, &Which::Session(session), false).await);
+    }
+    // The newest one that stands, to undo; of those that were undone, the oldest of the newest run, to redo.
+    let newest = || -> Result<Option<TurnId>, EngineError> {
+        let turns = session.as_ref().map_or_else(|| Ok(Vec::new()), |s| store.turns(s)).map_err(failed)?;
+        let found = if again { turns.iter().take_while(|t| t.undone).last() } else { turns.iter().find(|t| !t.undone) };
+        Ok(found.map(|t| t.turn.clone()))
+    };
+    let turn = match (turn, &session) {
+        (None, Some(session)) if !again => {
+            // What is newer than all that is known comes first, and now or never.
+            for noted in intents::turns(&shared.intents, session) {
+                if newest()?.is_some_and(|turn| turn >= noted) {
+                    break;
+                }
+                lost.extend(intents::settle(shared, &Which::Turn(&noted), true).await);
+            }
+            newest()?
+        }
+        (None, _) => newest()?,
+        (turn, _) => turn,
+    };
+    // Of older turns a text may still come that decides: where newer ones are undone before.
+    if let Some(turn) = &turn {
+        lost.extend(intents::settle(shared, &Which::Turn(turn), true).await);
     }
     let blind = match (&session, shared.workspace.blind_to_commands()) {
         (Some(session), Some(why)) => Some((store.messages(session).map_err(failed)?, why)),
@@ -86,15 +110,7 @@ pub async fn plan(shared: &Arc<Shared>, session: Option<&SessionId>, turn: Optio
         let lost: String = lost.iter().map(|lost| format!(" {}: {}", lost.key, lost.why)).collect();
         EngineError::Nothing(format!("There is nothing to {word}{why}.{unknown}{lost}"))
     };
-    let turn = match turn {
-        Some(turn) => turn,
-        None => {
-            let turns = session.map_or_else(|| Ok(Vec::new()), |s| store.turns(&s)).map_err(failed)?;
-            // The newest one that stands, to undo; of those that were undone, the oldest of the newest run, to redo.
-            let found = if again { turns.iter().take_while(|t| t.undone).last() } else { turns.iter().find(|t| !t.undone) };
-            found.map(|t| t.turn.clone()).ok_or_else(|| nothing(""))?
-        }
-    };
+    let turn = turn.ok_or_else(|| nothing(""))?;
     if store.is_undone(&turn).map_err(failed)? != again {
         return Err(nothing(if again { ": the turn was not undone" } else { ": the turn is undone already" }));
     }

@@ -153,6 +153,44 @@ async fn those_that_nobody_will_ever_know_of_are_told_once_and_do_not_pile_up() 
 }
 
 #[tokio::test]
+async fn one_that_another_turns_undo_cannot_decide_waits_for_its_own() {
+    let mut world = World::new().await;
+    world.files.open("b.txt", OLD);
+    world.model.script([call("edit", json!({"filePath": "b.txt", "oldString": "two", "newString": "2"})), Reply::Text("ok")]);
+    let other = world.ask("go").await.turn;
+    assert_eq!(world.idle().await, "done");
+    world.flush().await;
+    while noted(&world) > 0 {
+        tokio::task::yield_now().await;
+    }
+    let turn = interrupted(&mut world).await;
+    // Somebody has changed the same place since, and takes that back later.
+    world.files.set("a.txt", "one\nsomething else\nthree\n");
+    let undo = world.engine.undo(Some(other)).await.unwrap();
+    assert!(undo.report().kept.is_empty(), "{:?}", undo.report());
+    undo.carry_out().await.unwrap();
+    assert_eq!((world.files.get("b.txt").as_deref(), noted(&world)), (Some(OLD), 1));
+    world.files.set("a.txt", NEW);
+    world.engine.undo(Some(turn)).await.unwrap().carry_out().await.unwrap();
+    assert_eq!((world.files.get("a.txt").as_deref(), noted(&world)), (Some(OLD), 0));
+}
+
+#[tokio::test]
+async fn the_last_undo_tells_of_one_that_is_newer_than_all_that_is_known() {
+    for now in [NEW, "one\nsomething else\nthree\n"] {
+        let mut world = World::new().await;
+        interrupted(&mut world).await;
+        world.files.set("a.txt", now);
+        match world.engine.undo(None).await {
+            Ok(undo) if now == NEW => undo.carry_out().await.unwrap(),
+            Ok(_) => panic!("it cannot be undone"),
+            Err(error) => assert!(now != NEW && error.to_string().contains("-two\n+TWO"), "{error}"),
+        }
+        assert_eq!(noted(&world), 0);
+    }
+}
+
+#[tokio::test]
 async fn what_is_stored_is_noted_no_more_and_counts_once() {
     let mut world = World::new().await;
     world.files.open("a.txt", OLD);
