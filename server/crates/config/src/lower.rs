@@ -68,6 +68,7 @@ pub(crate) fn lower_agent(agent: &mut Object) {
     lower_model(agent, "model", true);
     lower_permission(agent);
     lower_tools(agent);
+    lower_forbidden(agent);
     let mut options = Object::new();
     if let Some(Value::Object(mut request)) = agent.shift_remove("request")
         && let Some(Value::Object(body)) = request.shift_remove("body")
@@ -150,8 +151,7 @@ fn lower_tools(object: &mut Object) {
     };
     let mut rules = Object::new();
     for (tool, on) in tools {
-        let permission =
-            if matches!(tool.as_str(), "write" | "edit" | "patch" | "multiedit" | "apply_patch") { "edit".into() } else { tool };
+        let permission = permission_of(tool);
         let rule = match on {
             Value::Bool(true) => "allow",
             Value::Bool(false) => "deny",
@@ -189,15 +189,52 @@ fn lower_tools(object: &mut Object) {
 /// Switches that turn all tools off but these, whose names may be Claude Code's: `Read`, `MultiEdit`, `mcp__server__tool`.
 fn only<'a>(names: impl Iterator<Item = &'a str>) -> Object {
     let mut tools = Object::from_iter([("*".to_owned(), false.into())]);
-    for name in names.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()) {
-        let name = match name.as_str() {
-            "ls" => "list",
-            "notebookedit" => "edit",
-            name => name.strip_prefix("mcp__").unwrap_or(name),
-        };
-        tools.insert(name.replacen("__", "_", 1), true.into());
+    for name in names.filter_map(own_name) {
+        tools.insert(name, true.into());
     }
     tools
+}
+
+/// Claude Code's `disallowedTools`: they are denied, whatever else is said of them; a pattern of a tool's arguments is not kept, the whole tool is denied.
+fn lower_forbidden(agent: &mut Object) {
+    let (names, effect) = match agent.shift_remove("disallowedTools") {
+        None | Some(Value::Null) => return,
+        Some(Value::String(names)) => (names.split(',').map(str::to_owned).collect(), "deny"),
+        Some(Value::Array(names)) if names.iter().all(Value::is_string) => {
+            (names.iter().filter_map(Value::as_str).map(str::to_owned).collect(), "deny")
+        }
+        // What was meant cannot be told.
+        Some(_) => (vec!["*".to_owned()], "ask"),
+    };
+    for name in names.iter().filter_map(|name| own_name(name.split('(').next()?)) {
+        let permission = permission_of(name);
+        match agent.entry("permission").or_insert_with(|| Object::new().into()) {
+            Value::Array(rules) => rules.push(json!({"action": permission, "resource": "*", "effect": effect})),
+            Value::Object(rules) => {
+                rules.shift_remove(&permission);
+                rules.insert(permission, effect.into());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Claude Code's name of a tool as ours.
+fn own_name(name: &str) -> Option<String> {
+    let name = name.trim().to_lowercase();
+    Some(match (name.as_str(), name.strip_prefix("mcp__")) {
+        ("", _) => return None,
+        ("ls", _) => "list".to_owned(),
+        ("notebookedit", _) => "edit".to_owned(),
+        // A server without a tool is all of its tools.
+        (_, Some(tool)) => tool.split_once("__").map_or_else(|| format!("{tool}_*"), |(server, tool)| format!("{server}_{tool}")),
+        _ => name,
+    })
+}
+
+/// The permission that a tool needs.
+fn permission_of(tool: String) -> String {
+    if matches!(tool.as_str(), "write" | "edit" | "patch" | "multiedit" | "apply_patch") { "edit".to_owned() } else { tool }
 }
 
 /// `{providerID, model, variant}` as `provider/model#variant`. A list stays one only if there may be `many`.
@@ -313,6 +350,25 @@ mod tests {
             r#"{"permission":{"bash":"allow"},"permissions":[{"action":"shell","resource":"ls","effect":"ask"}]}"#,
             r#"{"permission":[{"action":"bash","resource":"*","effect":"ask"},{"action":"edit","resource":"*","effect":"ask"},{"action":"webfetch","resource":"*","effect":"ask"},{"action":"bash","resource":"ls","effect":"ask"}]}"#,
         );
+    }
+
+    #[test]
+    fn tools_that_an_agent_is_denied_in_claude_codes_way_are_denied() {
+        let check = |agent: &str, expect: &str| {
+            let mut lowered: Object = serde_json::from_str(agent).unwrap();
+            lower_agent(&mut lowered);
+            assert_eq!(serde_json::to_string(&lowered["permission"]).unwrap(), expect, "{agent}");
+            assert!(lowered.get("disallowedTools").is_none() && lowered.get("options").is_none(), "{agent}: {lowered:?}");
+        };
+        check(r#"{"disallowedTools":"Bash, MultiEdit"}"#, r#"{"bash":"deny","edit":"deny"}"#);
+        check(r#"{"disallowedTools":["Bash(rm:*)","mcp__docs__find","mcp__web"]}"#, r#"{"bash":"deny","docs_find":"deny","web_*":"deny"}"#);
+        check(r#"{"tools":"Write, Edit, Read","disallowedTools":"Write"}"#, r#"{"*":"deny","read":"allow","edit":"deny"}"#);
+        check(r#"{"permission":{"bash":{"ls":"allow"},"*":"allow"},"disallowedTools":"Bash"}"#, r#"{"*":"allow","bash":"deny"}"#);
+        check(
+            r#"{"permissions":[{"action":"shell","resource":"ls","effect":"allow"}],"disallowedTools":"Bash"}"#,
+            r#"[{"action":"bash","resource":"ls","effect":"allow"},{"action":"bash","resource":"*","effect":"deny"}]"#,
+        );
+        check(r#"{"permission":"allow","disallowedTools":{"bash":true}}"#, r#"{"*":"ask"}"#);
     }
 
     #[test]
