@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a session's numbers grow by one with each event, over restarts too; only where another process had it in between some are left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::{Event, NumberedEvent, SessionId};
@@ -15,7 +15,6 @@ pub struct Bus(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     last: HashMap<SessionId, u64>,
-    foreign: HashSet<SessionId>,
     faces: Vec<UnboundedSender<Arc<NumberedEvent>>>,
 }
 
@@ -39,17 +38,10 @@ impl Bus {
         event.relayed = true;
         let mut inner = self.lock();
         let session = event.event.session_id().clone();
-        let last = inner.last.entry(session.clone()).or_default();
+        let last = inner.last.entry(session).or_default();
         *last = (*last).max(event.seq);
-        inner.foreign.insert(session);
         let event = Arc::new(event);
         inner.faces.retain(|face| face.send(Arc::clone(&event)).is_ok());
-    }
-
-    /// Whether events of another process were relayed for a session since that was asked last.
-    #[must_use]
-    pub fn take_foreign(&self, session: &SessionId) -> bool {
-        self.lock().foreign.remove(session)
     }
 
     /// The number of a session's last event.

@@ -14,7 +14,7 @@ use proto::{
     PartId, PartKind, Session, SessionId, SessionTime, Tokens, ToolState, ToolTime, TurnId, TurnUsage, UserMessage,
 };
 use serde_json::{Value, json};
-use store::StoreError;
+use store::{Store, StoreError};
 use tools::{SeenFiles, ToolOutput};
 
 use self::streaming::Kept;
@@ -61,6 +61,8 @@ pub struct SessionState {
     bus: Arc<Bus>,
     saver: Arc<Saver>,
     step: Option<Step>,
+    /// The last number that was stored of it when this process knew all of it; 0 if nothing was.
+    known: u64,
 }
 
 /// Where the pieces of the answer that is being written go: its message, and indices into that message's parts.
@@ -78,7 +80,7 @@ impl SessionState {
     /// A session with what was said before.
     #[must_use]
     pub fn new(info: Session, history: Vec<MessageWithParts>, bus: Arc<Bus>, saver: Arc<Saver>) -> Self {
-        let state = Self { info, history, seen: Arc::default(), bus, saver, step: None };
+        let state = Self { info, history, seen: Arc::default(), bus, saver, step: None, known: 0 };
         state.seen.told_only(history::told(&state.history));
         state
     }
@@ -109,11 +111,13 @@ impl SessionState {
     pub fn load(shared: &Shared, info: Session) -> Result<Self, EngineError> {
         let failed = |error: StoreError| EngineError::Store(error.to_string());
         let store = shared.saver.store().map_err(EngineError::Store)?;
+        // The number first: what another process stores meanwhile is then seen to be new.
+        let known = last(&store, &info.id).map_err(failed)?;
         let history = store.recent_messages(&info.id).map_err(failed)?;
         let todos = store.todos(&info.id).map_err(failed)?;
         shared.todos.lock().unwrap_or_else(PoisonError::into_inner).insert(info.id.clone(), todos);
-        shared.bus.resume(&info.id, store.next_seq(&info.id).map_err(failed)?.saturating_sub(1));
-        Ok(Self::new(info, history, Arc::clone(&shared.bus), Arc::clone(&shared.saver)))
+        shared.bus.resume(&info.id, known);
+        Ok(Self { known, ..Self::new(info, history, Arc::clone(&shared.bus), Arc::clone(&shared.saver)) })
     }
 
     /// Its id.
@@ -146,15 +150,27 @@ impl SessionState {
         let store = self.saver.store().map_err(EngineError::Store)?;
         let words = |error: StoreError| EngineError::Store(error.to_string());
         let info = store.session(self.id()).map_err(words)?.ok_or_else(|| EngineError::UnknownSession(self.id().to_string()))?;
-        let last = store.next_seq(self.id()).map_err(words)?.saturating_sub(1);
+        let last = last(&store, self.id()).map_err(words)?;
         self.info = info;
-        if !self.bus.take_foreign(self.id()) && last <= self.bus.last(self.id()) {
+        // Not the number of the last event: events that are not stored, or that were relayed, have numbers too.
+        if last == self.known {
             return Ok(());
         }
         self.history = store.recent_messages(self.id()).map_err(words)?;
+        self.known = last;
         self.seen.told_only(history::told(&self.history));
         self.bus.resume(self.id(), last);
         Ok(())
+    }
+
+    /// All that was done here is stored, and another process may go on with it.
+    pub fn left(&mut self) {
+        let stored = self.saver.store().and_then(|store| last(&store, self.id()).map_err(|error| error.to_string()));
+        self.known = stored.unwrap_or_else(|why| {
+            tracing::warn!("{why}");
+            // It is read again.
+            u64::MAX
+        });
     }
 
     /// Notes at each answer that no process finished that it broke off: whoever wrote it was killed.
@@ -164,8 +180,10 @@ impl SessionState {
             if info.time.completed.is_some() {
                 continue;
             }
-            let message = "Interline was ended before the answer was whole.".to_owned();
-            info.error.get_or_insert(MessageError::MessageAbortedError(ErrorData { message, ..ErrorData::default() }));
+            if info.finish.is_none() {
+                let message = "Interline was ended before the answer was whole.".to_owned();
+                info.error.get_or_insert(MessageError::MessageAbortedError(ErrorData { message, ..ErrorData::default() }));
+            }
             info.time.completed = Some(now());
             self.put_message(at);
         }
@@ -449,4 +467,9 @@ impl SessionState {
         let seq = self.bus.publish(Event::PartUpdated { part: part.clone() });
         self.saver.write(move |tx| tx.put_part(&part, seq, position));
     }
+}
+
+/// The last number that was stored of a session; 0 if none was.
+fn last(store: &Store, session: &SessionId) -> Result<u64, StoreError> {
+    Ok(store.next_seq(session)?.saturating_sub(1))
 }

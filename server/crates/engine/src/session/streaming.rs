@@ -327,4 +327,30 @@ mod tests {
         assert_eq!(pause(0), PAUSE);
         assert!(pause(usize::MAX) > Duration::from_secs(60));
     }
+
+    #[tokio::test]
+    async fn what_another_process_finished_meanwhile_is_not_noted_as_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut first = state(&dir);
+        first.touch();
+        first.text("one".into());
+        stored(&first).await;
+        // Another process has read it, and was told of events that it has not read.
+        let (failures, _) = mpsc::unbounded_channel();
+        let saver = Arc::new(Saver::new(dir.path().join("db"), failures));
+        let (info, history) = (first.info.clone(), saver.store().unwrap().messages(first.id()).unwrap());
+        assert_eq!(history.len(), 1);
+        let bus = Arc::new(Bus::default());
+        bus.resume(first.id(), 1000);
+        let mut second = SessionState::new(info, history, bus, saver);
+        first.finish_step("stop", Tokens::default(), 0.0);
+        first.end_step();
+        stored(&first).await;
+        second.catch_up().await.unwrap();
+        second.note_cut_off();
+        stored(&second).await;
+        let messages = first.saver.store().unwrap().messages(first.id()).unwrap();
+        let proto::Message::Assistant(answer) = &messages[0].info else { panic!("{messages:?}") };
+        assert!(answer.error.is_none() && answer.finish.is_some(), "{answer:?}");
+    }
 }

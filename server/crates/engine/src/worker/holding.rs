@@ -42,8 +42,9 @@ impl Worker {
         if self.claim.is_none() {
             return;
         }
-        if let Err(why) = self.shared.saver.flush().await {
-            tracing::error!("{why}");
+        match self.shared.saver.flush().await {
+            Ok(()) => self.state.left(),
+            Err(why) => tracing::error!("{why}"),
         }
         self.claim = None;
     }
