@@ -243,7 +243,7 @@ impl Pump {
         match &part.kind {
             PartKind::Text { text, synthetic: None, time: Some(time) } => {
                 if self.relayed {
-                    let known = self.said.hears(&part.id, text.len(), time.end.is_some());
+                    let known = self.said.hears(part, text.len(), time.end.is_some());
                     let new = text.get(known.unwrap_or_default()..).unwrap_or_default();
                     self.started.chat.words(if known.is_none() { format!("\n\n{new}") } else { new.to_owned() });
                 } else if time.end.is_some() {

@@ -399,9 +399,9 @@ impl Loader<'_> {
         let (section, body) = if kind == Markdown::Command { ("command", "template") } else { ("agent", "prompt") };
         if !file.body.is_empty() || kind == Markdown::Command {
             data.insert(body.into(), visible(&file.body).into());
-            if first_hidden(&file.body).is_some() {
+            if let Some(hidden) = first_hidden(&file.body) {
                 let start = text.find(&file.body).unwrap_or_default();
-                let at = place(&text, start + first_hidden(&file.body).unwrap_or_default());
+                let at = place(&text, start + hidden);
                 self.problem(path, at, format!("the text {UNSEEN}"), Severity::Warning);
             }
         }

@@ -197,22 +197,21 @@ fn only<'a>(names: impl Iterator<Item = &'a str>) -> Object {
 
 /// Claude Code's `disallowedTools`: they are denied, whatever else is said of them; a pattern of a tool's arguments is not kept, the whole tool is denied.
 fn lower_forbidden(agent: &mut Object) {
-    let (names, effect) = match agent.shift_remove("disallowedTools") {
+    let listed = agent.shift_remove("disallowedTools");
+    let names: Vec<&str> = match &listed {
         None | Some(Value::Null) => return,
-        Some(Value::String(names)) => (names.split(',').map(str::to_owned).collect(), "deny"),
-        Some(Value::Array(names)) if names.iter().all(Value::is_string) => {
-            (names.iter().filter_map(Value::as_str).map(str::to_owned).collect(), "deny")
-        }
-        // What was meant cannot be told.
-        Some(_) => (vec!["*".to_owned()], "ask"),
+        Some(Value::String(names)) => names.split(',').collect(),
+        // Where it cannot be told what was meant, it is all: a question behind the agent's other rules would loosen those that deny.
+        Some(Value::Array(names)) => names.iter().map(|name| name.as_str().unwrap_or("*")).collect(),
+        Some(_) => vec!["*"],
     };
-    for name in names.iter().filter_map(|name| own_name(name.split('(').next()?)) {
+    for name in names.into_iter().filter_map(|name| own_name(name.split('(').next()?)) {
         let permission = permission_of(name);
         match agent.entry("permission").or_insert_with(|| Object::new().into()) {
-            Value::Array(rules) => rules.push(json!({"action": permission, "resource": "*", "effect": effect})),
+            Value::Array(rules) => rules.push(json!({"action": permission, "resource": "*", "effect": "deny"})),
             Value::Object(rules) => {
                 rules.shift_remove(&permission);
-                rules.insert(permission, effect.into());
+                rules.insert(permission, "deny".into());
             }
             _ => {}
         }
@@ -368,7 +367,8 @@ mod tests {
             r#"{"permissions":[{"action":"shell","resource":"ls","effect":"allow"}],"disallowedTools":"Bash"}"#,
             r#"[{"action":"bash","resource":"ls","effect":"allow"},{"action":"bash","resource":"*","effect":"deny"}]"#,
         );
-        check(r#"{"permission":"allow","disallowedTools":{"bash":true}}"#, r#"{"*":"ask"}"#);
+        check(r#"{"permission":"allow","disallowedTools":{"bash":true}}"#, r#"{"*":"deny"}"#);
+        check(r#"{"permission":{"bash":"allow"},"disallowedTools":["Read",5]}"#, r#"{"bash":"allow","read":"deny","*":"deny"}"#);
     }
 
     #[test]

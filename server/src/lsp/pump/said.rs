@@ -2,7 +2,7 @@
 //!
 //! Must not know how anything is shown.
 //!
-//! **Invariant:** what is kept is of turns that run, and one message a session: a day of turns takes no more than the longest of them.
+//! **Invariant:** what is kept is of turns that run, and one message and one text a session: a day of turns takes no more than the longest of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,8 +13,9 @@ use proto::{MessageId, Part, PartId, SessionId, UserMessage};
 pub(super) struct Said {
     /// Text parts of the model that are being streamed.
     texts: HashSet<PartId>,
-    /// Text parts of another process, each with how much of it was shown: they come as they are stored, a few times a second.
-    heard: HashMap<PartId, usize>,
+    /// Each session's text part that another process writes, and how much of it was shown: it comes as it is stored, a few times a second. Its end never
+    /// comes where that process is killed.
+    heard: HashMap<SessionId, (PartId, usize)>,
     /// Calls that stand in the chat.
     calls: HashSet<PartId>,
     /// Each session's newest message of the user's. Its parts come right behind it, and are not the model's words.
@@ -48,8 +49,12 @@ impl Said {
     }
 
     /// Another process' text is `len` bytes long now, and `whole` or not. How long it was before, if it is known.
-    pub(super) fn hears(&mut self, part: &PartId, len: usize, whole: bool) -> Option<usize> {
-        if whole { self.heard.remove(part) } else { self.heard.insert(part.clone(), len) }
+    pub(super) fn hears(&mut self, part: &Part, len: usize, whole: bool) -> Option<usize> {
+        let before = self.heard.remove(&part.session_id);
+        if !whole {
+            self.heard.insert(part.session_id.clone(), (part.id.clone(), len));
+        }
+        before.filter(|(id, _)| *id == part.id).map(|(_, len)| len)
     }
 
     /// A call has ended. False if it stands in the chat already.
@@ -90,10 +95,13 @@ mod tests {
             assert!(said.begins(&whole) && said.streams(&whole));
             said.ends(&whole);
             assert!(!said.streams(&whole));
-            assert_eq!([(3, false), (5, false), (7, true)].map(|(len, is)| said.hears(&whole, len, is)), [None, Some(3), Some(5)]);
+            let (heard, broken) = (part(&id), part(&id));
+            assert_eq!([(3, false), (5, false), (7, true)].map(|(len, is)| said.hears(&heard, len, is)), [None, Some(3), Some(5)]);
+            // Nor does that of a text of a process that is killed.
+            assert_eq!(said.hears(&broken, 3, false), None);
             said.rest();
         }
-        assert_eq!((said.texts.len(), said.calls.len(), said.heard.len(), said.users.len()), (0, 0, 0, 1));
+        assert_eq!((said.texts.len(), said.calls.len(), said.heard.len(), said.users.len()), (0, 0, 1, 1));
         assert_eq!((said.texts.capacity(), said.calls.capacity()), (0, 0));
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use store::{StoreError, Tx};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{SessionState, now};
+use super::{SessionState, Step, now};
 
 /// Between two writes of a part that is short.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -89,46 +89,26 @@ impl SessionState {
     /// Adds words to the answer.
     pub fn text(&mut self, delta: String) {
         self.close_reasoning(Value::Null);
-        let Some(step) = &self.step else { return };
-        let at = step.at;
-        let part = match step.text {
-            Some(part) => part,
-            None => {
-                let part = self.open_part(
-                    at,
-                    PartKind::Text { text: String::new(), synthetic: None, time: Some(PartTime { start: now(), end: None }) },
-                );
-                if let Some(step) = &mut self.step {
-                    step.text = Some(part);
-                }
-                part
-            }
-        };
-        if let PartKind::Text { text, .. } = &mut self.history[at].parts[part].kind {
-            text.push_str(&delta);
-        }
-        self.stream(at, part, delta);
+        let empty = || PartKind::Text { text: String::new(), synthetic: None, time: Some(PartTime { start: now(), end: None }) };
+        self.grow(|step| &mut step.text, empty, delta);
     }
 
     /// Adds thoughts to the answer.
     pub fn reasoning(&mut self, delta: String) {
         self.close_text();
-        let Some(step) = &self.step else { return };
-        let at = step.at;
-        let part = match step.reasoning {
-            Some(part) => part,
-            None => {
-                let part = self.open_part(
-                    at,
-                    PartKind::Reasoning { text: String::new(), metadata: Value::Null, time: PartTime { start: now(), end: None } },
-                );
-                if let Some(step) = &mut self.step {
-                    step.reasoning = Some(part);
-                }
-                part
-            }
-        };
-        if let PartKind::Reasoning { text, .. } = &mut self.history[at].parts[part].kind {
+        let empty = || PartKind::Reasoning { text: String::new(), metadata: Value::Null, time: PartTime { start: now(), end: None } };
+        self.grow(|step| &mut step.reasoning, empty, delta);
+    }
+
+    /// Adds to the part that is `open` in the step; it is begun `empty`.
+    fn grow(&mut self, open: fn(&mut Step) -> &mut Option<usize>, empty: fn() -> PartKind, delta: String) {
+        let Some(step) = &mut self.step else { return };
+        let (at, known) = (step.at, *open(step));
+        let part = known.unwrap_or_else(|| self.open_part(at, empty()));
+        if let Some(step) = &mut self.step {
+            *open(step) = Some(part);
+        }
+        if let PartKind::Text { text, .. } | PartKind::Reasoning { text, .. } = &mut self.history[at].parts[part].kind {
             text.push_str(&delta);
         }
         self.stream(at, part, delta);

@@ -288,29 +288,6 @@ async fn what_cannot_be_sent_is_a_matter_of_configuration() {
     check(&|model| model.key = crate::Secret::new("a\nb"), "authorization").await;
 }
 
-/// `cargo nextest run -p interline-providers --release --run-ignored only --no-capture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn speed() {
-    let began = std::time::Instant::now();
-    let (listener, model) = local().await;
-    let client = Client::new();
-    let stream = client.stream(&model, &conversation());
-    println!("request built, with its client: {:?}", began.elapsed());
-    let answer = format!("{HEAD}{}{}0\r\n\r\n", said("some words ").repeat(20_000), ended());
-    let serve = async {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        take_request(&mut socket).await;
-        socket.write_all(answer.as_bytes()).await.unwrap();
-    };
-    let began = std::time::Instant::now();
-    let ((text, ..), ()) = tokio::join!(collect(stream), serve);
-    println!("20,000 deltas, {} bytes of text: {:?}", text.len(), began.elapsed());
-    let began = std::time::Instant::now();
-    let _ = Clients::default().get(&"https://example.com".parse().unwrap());
-    println!("a client with certificates: {:?}", began.elapsed());
-}
-
 #[tokio::test]
 async fn a_header_of_its_own_holds_the_bare_key() {
     let server = MockServer::start().await;
