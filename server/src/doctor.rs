@@ -9,7 +9,7 @@ mod editors;
 mod net;
 mod siblings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -105,8 +105,15 @@ fn configuration(loaded: &Loaded, report: &mut Report) {
     for source in &loaded.sources {
         report.row("configuration", source.display().to_string());
     }
+    let mut folders: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
     for file in loaded.agent_files.values().chain(loaded.command_files.values()) {
-        report.row("configuration", file.display().to_string());
+        folders.entry(file.parent().unwrap_or(file)).or_default().push(file);
+    }
+    for (folder, files) in folders {
+        match files[..] {
+            [file] => report.row("configuration", file.display().to_string()),
+            _ => report.row("configuration", format!("{}: {} files", folder.display(), files.len())),
+        }
     }
     if report.last != "configuration" {
         report.row("configuration", "no interline.json or opencode.json; the defaults count");

@@ -83,7 +83,7 @@ async fn commands(face: &Face) -> Vec<Offered> {
     let started = face.started().await;
     let offered = |name: &str, what: Option<String>| Offered::new(name, CompletionItemKind::FUNCTION, what);
     let own = SLASH.iter().map(|(name, what)| offered(name, Some((*what).to_owned())));
-    let users = started.loaded.config.command.iter().map(|(name, c)| offered(name, c.description.clone()));
+    let users = started.loaded.config.command.iter().map(|(name, c)| offered(name, c.shown()));
     let servers = started.engine.server_prompts();
     let servers = servers.iter().map(|(name, what)| offered(name, Some(what.clone())));
     let builtin = BUILTIN.iter().map(|(name, what, _)| offered(name, Some((*what).to_owned())));

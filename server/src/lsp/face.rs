@@ -29,6 +29,9 @@ use crate::lsp::positions;
 use crate::lsp::progress::Tokens;
 use crate::models_cli;
 
+/// How many warnings are shown when the configuration is read: editors show each line.
+const MOST_WARNINGS: usize = 12;
+
 /// The face. Cheap to clone.
 #[derive(Clone)]
 pub struct Face(Arc<Inner>);
@@ -240,7 +243,10 @@ impl Face {
             self.client().show_message(MessageType::ERROR, format!("Interline: {problem}")).await;
         }
         if !warnings.is_empty() {
-            let lines: Vec<String> = warnings.into_iter().map(ToString::to_string).collect();
+            let mut lines: Vec<String> = warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect();
+            if warnings.len() > MOST_WARNINGS {
+                lines.push(format!("and {} more: `interline config` shows them", warnings.len() - MOST_WARNINGS));
+            }
             self.client().show_message(MessageType::WARNING, format!("Interline: {}", lines.join("\n"))).await;
         }
         let chat = Chat::start(self.chat_path(), self.documents().clone(), workspace);

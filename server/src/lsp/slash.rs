@@ -127,7 +127,7 @@ fn holding(names: Option<Value>, word: &str) -> Option<Value> {
 fn help(started: &Started) -> String {
     let own = SLASH.iter().map(|(name, what)| format!("- `/{name}` {what}"));
     let users = started.loaded.config.command.iter().map(|(name, command)| {
-        let what = command.description.as_deref().unwrap_or("your own command");
+        let what = command.shown().unwrap_or_else(|| "your own command".to_owned());
         format!("- `/{name}` {}", what.split_whitespace().collect::<Vec<_>>().join(" "))
     });
     let builtin = BUILTIN.iter().map(|(name, what, _)| format!("- `/{name}` {what}"));

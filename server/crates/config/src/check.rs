@@ -88,9 +88,14 @@ impl Checker<'_> {
                         let unsaid = matches!(value.kind, Kind::Scalar(Value::Null)) && cautious(shape).is_some();
                         self.below(key.clone(), |this| if unsaid { this.refuse(&value, shape) } else { this.value(value, shape) })
                     } else {
-                        if matches!(rest, Rest::Warn) {
+                        let instead = match rest {
+                            Rest::Warn => Some("it is ignored"),
+                            Rest::Known(names, instead) => (!names.iter().any(|names| names.contains(&key.as_str()))).then_some(instead),
+                            Rest::Keep | Rest::Each(_) => None,
+                        };
+                        if let Some(instead) = instead {
                             let name = self.below(key.clone(), |this| this.path.join("."));
-                            self.findings.push((at, format!("unknown key \"{name}\": it is ignored"), Severity::Warning));
+                            self.findings.push((at, format!("unknown key \"{name}\": {instead}"), Severity::Warning));
                         }
                         Some(value.into_value())
                     }

@@ -38,6 +38,7 @@ const WORDS: &[(&str, &str)] = &[
     ("temperature", "0 to 2."),
     ("template", "With `$ARGUMENTS`, `$1`, `` !`command` `` and `@file`."),
     ("subtask", "Run as a subagent."),
+    ("argument-hint", "What is to be written behind the command's name, for people."),
     ("steps", "Most steps of a turn."),
     ("prompt", "Replaces the system prompt."),
 ];
@@ -72,7 +73,7 @@ fn of(shape: &Shape) -> Value {
             let properties: Map<String, Value> = keys.iter().map(|(key, shape)| ((*key).to_owned(), described(key, of(shape)))).collect();
             let more = match rest {
                 Rest::Warn => json!(false),
-                Rest::Keep => json!(true),
+                Rest::Keep | Rest::Known(..) => json!(true),
                 Rest::Each(shape) => of(shape),
             };
             json!({ "type": "object", "properties": properties, "additionalProperties": more })

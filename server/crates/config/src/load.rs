@@ -26,7 +26,7 @@ use crate::markdown::{offset_of, parse_markdown};
 use crate::merge::{merge, merge_file};
 use crate::node::{Entry, Kind, Node};
 use crate::origins::{Origins, Spot};
-use crate::problem::place;
+use crate::problem::{joined, place};
 use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
 use crate::substitute::{reason, substitute};
 use crate::{Config, Dirs, Env, FormatterConfig, OneOrMany, Problem, Severity, Skill, permission_rules, skills};
@@ -114,6 +114,7 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     loaded.skills = skills;
     loaded.looked_at.extend(looked_at);
     loaded.problems.extend(problems);
+    loaded.problems = joined(loaded.problems);
     loaded
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Env;
 use crate::merge::{merge, permission_list};
-use crate::shape::{AGENT, Shape};
+use crate::shape::{ABOUT, AGENT, OPTIONS, Shape};
 
 type Object = Map<String, Value>;
 
@@ -55,36 +55,55 @@ pub(crate) fn lower_file(file: &mut Object) {
     if let Some(Value::Object(agents)) = file.shift_remove("agents") {
         merge(object(file, "agent"), agents);
     }
-    each(file, "command", |command| lower_model(command, "model", false));
+    each(file, "command", lower_command);
     each(file, "provider", |provider| each(provider, "models", |model| rename(model, "modelID", "id")));
 }
 
-/// Brings an agent to OpenCode 1's form: `tools` become rules before its own, and keys that are not known become options for the provider.
+/// Brings an agent to OpenCode 1's form: `tools` become rules before its own, and keys that are options for providers become such. OpenCode makes all that
+/// it does not know options, and its providers leave out what they do not know.
 pub(crate) fn lower_agent(agent: &mut Object) {
     rename(agent, "system", "prompt");
     rename(agent, "disabled", "disable");
     rename(agent, "maxSteps", "steps");
+    rename(agent, "maxTurns", "steps");
     agent.shift_remove("name");
     lower_model(agent, "model", true);
     lower_permission(agent);
     lower_tools(agent);
     lower_forbidden(agent);
-    let mut options = Object::new();
+    let (mut options, mut unknown) = (Object::new(), Object::new());
     if let Some(Value::Object(mut request)) = agent.shift_remove("request")
         && let Some(Value::Object(body)) = request.shift_remove("body")
     {
         options = body;
     }
-    let unknown: Vec<String> = agent.keys().filter(|key| !knows(&AGENT, key)).cloned().collect();
-    for key in unknown {
-        if let Some(value) = agent.shift_remove(&key) {
-            options.insert(key, value);
+    let others: Vec<String> = agent.keys().filter(|key| !knows(&AGENT, key)).cloned().collect();
+    for key in others {
+        match agent.shift_remove(&key) {
+            Some(value) if OPTIONS.contains(&key.as_str()) => _ = options.insert(key, value),
+            Some(value) if !ABOUT.contains(&key.as_str()) => _ = unknown.insert(key, value),
+            _ => {}
         }
+    }
+    if !unknown.is_empty() {
+        agent.insert("unknown".into(), unknown.into());
     }
     if !options.is_empty() {
         let written = object(agent, "options");
         merge(&mut options, std::mem::take(written));
         *written = options;
+    }
+}
+
+fn lower_command(command: &mut Object) {
+    lower_model(command, "model", false);
+    // In YAML, `[file]` is a list.
+    if let Some(Value::Array(words)) = command.get("argument-hint") {
+        let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+        command.insert("argument-hint".into(), format!("[{}]", words.join(", ")).into());
+    }
+    if command.shift_remove("context").is_some() {
+        command.entry("subtask").or_insert(true.into());
     }
 }
 
@@ -122,12 +141,21 @@ pub(crate) fn finish(config: &mut Object, env: &Env, permission: Option<Object>)
     }
 }
 
-/// `permission: "ask"` as `{"*": "ask"}`; OpenCode 2's list in place of what stands there, by OpenCode 1's names.
+/// `permission: "ask"` as `{"*": "ask"}`; OpenCode 2's list in place of what stands there, by OpenCode 1's names; OpenCode 1's form under OpenCode 2's
+/// name over it.
 fn lower_permission(object: &mut Object) {
-    if let Some(action @ Value::String(_)) = object.get("permission").cloned() {
-        object.insert("permission".into(), json!({"*": action}));
+    for key in ["permission", "permissions"] {
+        if let Some(action @ Value::String(_)) = object.get(key).cloned() {
+            object.insert(key.into(), json!({"*": action}));
+        }
     }
-    if let Some(Value::Array(rules)) = object.shift_remove("permissions") {
+    let newer = object.shift_remove("permissions");
+    if let Some(Value::Object(newer)) = newer {
+        match object.get_mut("permission") {
+            Some(Value::Object(older)) => merge(older, newer),
+            _ => _ = object.insert("permission".into(), newer.into()),
+        }
+    } else if let Some(Value::Array(rules)) = newer {
         let rules = rules.into_iter().map(|mut rule| {
             match rule.get("action").and_then(Value::as_str) {
                 Some("shell") => rule["action"] = "bash".into(),

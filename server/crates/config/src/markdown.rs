@@ -27,7 +27,8 @@ pub struct MarkdownError {
     pub message: String,
 }
 
-/// Splits `text` and reads its front matter. Where YAML refuses, values that hold a colon are taken as plain text, as OpenCode does.
+/// Splits `text` and reads its front matter. Where YAML refuses, values that hold a colon are taken as plain text, as OpenCode does, and so is a value that
+/// is none by itself, such as `[file] [line]`.
 ///
 /// # Errors
 /// If the front matter is not a YAML mapping.
@@ -46,7 +47,7 @@ pub fn parse_markdown(text: &str) -> Result<Markdown, MarkdownError> {
     let data = if front.trim().is_empty() {
         Value::Null
     } else {
-        read_yaml(front).or_else(|error| read_yaml(&quote_colons(front)).map_err(|_| error))?
+        read_yaml(front).or_else(|error| read_yaml(&quoted(front)).map_err(|_| error))?
     };
     let data = match data {
         Value::Object(data) => data,
@@ -102,16 +103,15 @@ fn split(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// Top-level `key: some: text` as a block scalar.
-fn quote_colons(front: &str) -> String {
+/// Top-level `key: some: text` and `key: [some] [text]` as block scalars.
+fn quoted(front: &str) -> String {
     let mut fixed = String::with_capacity(front.len() + 32);
     for line in front.lines() {
         let parts = line.split_once(':').filter(|(key, value)| {
             let value = value.trim();
-            !key.is_empty()
-                && !key.starts_with([' ', '\t', '#', '-'])
-                && value.contains(':')
-                && !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*'])
+            let colons = value.contains(':') && !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*']);
+            let none = value.starts_with('[') && value.ends_with(']') && read_yaml(value).is_err();
+            !key.is_empty() && !key.starts_with([' ', '\t', '#', '-']) && (colons || none)
         });
         match parts {
             Some((key, value)) => fixed.push_str(&format!("{key}: |-\n  {}\n", value.trim())),
@@ -143,6 +143,7 @@ mod tests {
             "You.\n---\nmore",
         );
         check("---\ndescription: Use this: when\nmode: all\n---\nx", r#"{"description":"Use this: when","mode":"all"}"#, "x");
+        check("---\nargument-hint: [file] [line]\ntools: [a, b]\n---\nx", r#"{"argument-hint":"[file] [line]","tools":["a","b"]}"#, "x");
         check("---\ndescription: n\nmode: off\nhidden: true\n---\nx", r#"{"description":"n","mode":"off","hidden":true}"#, "x");
         check("---\nA line across: the page\n", "{}", "---\nA line across: the page");
         check("----\nx\n", "{}", "----\nx");

@@ -312,8 +312,11 @@ pub struct AgentConfig {
     pub permission: Option<PermissionConfig>,
     /// It is not there.
     pub disable: Option<bool>,
-    /// Options for the provider; keys that are not known are among them, as in OpenCode.
+    /// Options for the provider; keys that are known as such are among them, as in OpenCode.
     pub options: Map<String, Value>,
+    /// Keys that nobody knows: for providers that take any option, as in OpenCode.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub unknown: Map<String, Value>,
 }
 
 /// `command.<name>`.
@@ -332,6 +335,18 @@ pub struct CommandConfig {
     pub variant: Option<String>,
     /// Run as a subagent.
     pub subtask: Option<bool>,
+    /// What is to be written behind its name, for people.
+    #[serde(rename = "argument-hint", skip_serializing_if = "Option::is_none")]
+    pub argument_hint: Option<String>,
+}
+
+impl CommandConfig {
+    /// What is told of it where commands are listed: what it takes, and what it is for.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        let parts: Vec<&str> = [&self.argument_hint, &self.description].into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
 }
 
 /// `formatter`: all that are known or none, or a map by name, which also adds to those that are known.

@@ -52,6 +52,8 @@ pub(crate) enum Rest {
     Warn,
     /// Kept: they have a meaning for somebody else.
     Keep,
+    /// The same for these; others with a warning that says this.
+    Known(&'static [&'static [&'static str]], &'static str),
     /// They are names that the user gives, each of something like this.
     Each(&'static Shape),
 }
@@ -77,8 +79,12 @@ const SWITCHES: Shape = Map(&Switch);
 const ACTION: Shape = Action;
 /// `permission`.
 pub(crate) const PERMISSION: Shape = Either(&[Action, Map(&Either(&[Action, Map(&ACTION)]))]);
-const PERMISSIONS: Shape =
-    List(&Needs(&["action", "effect"], &Object(&[("action", &TEXT), ("resource", &TEXT), ("effect", &ACTION)], Rest::Warn)));
+/// `permissions`: OpenCode 2's list. People also write OpenCode 1's form under that name, and mean what it says.
+const PERMISSIONS: Shape = Either(&[
+    List(&Needs(&["action", "effect"], &Object(&[("action", &TEXT), ("resource", &TEXT), ("effect", &ACTION)], Rest::Warn))),
+    Action,
+    Map(&Either(&[Action, Map(&ACTION)])),
+]);
 
 const MODEL: Shape = Either(&[
     Text,
@@ -88,7 +94,43 @@ const MODEL: Shape = Either(&[
 
 const REQUEST_HEADERS: Idle = idle(Map(&TEXT), "headers are set for a whole provider, by `provider.*.options.headers`");
 
-/// `agent.<name>`, and an agent's front matter. Unknown keys are options for the provider.
+/// What people write of an agent, for people: no option for a provider, which would refuse the request for it. OpenCode's own providers leave it out as well.
+#[rustfmt::skip]
+pub(crate) const ABOUT: &[&str] = &[
+    "id", "category", "type", "version", "author", "authors", "tags", "keywords", "aliases", "dependencies", "license", "homepage", "created", "updated",
+    "emoji", "icon", "role", "domain", "examples", "triggers", "capabilities", "specialization", "whenToUse", "when_to_use",
+];
+
+/// Options that a provider is known to take where they stand beside an agent's other keys, by the names of the AI SDK, which are OpenCode's, and of the wire.
+#[rustfmt::skip]
+pub(crate) const OPTIONS: &[&str] = &[
+    "anthropicBeta", "anthropic_beta", "budgetTokens", "cacheControl", "chatTemplateKwargs", "chat_template_args", "chat_template_kwargs", "contextManagement",
+    "context_management", "disableParallelToolUse", "effort", "enableThinking", "enable_thinking", "extraBody", "extra_body", "frequencyPenalty",
+    "frequency_penalty", "generationConfig", "include", "includeThoughts", "keep_alive", "logitBias", "logit_bias", "logprobs", "maxCompletionTokens",
+    "maxOutputTokens", "maxTokens", "max_completion_tokens", "max_output_tokens", "max_tokens", "minP", "min_p", "num_ctx", "output_config",
+    "parallelToolCalls", "parallel_tool_calls", "presencePenalty", "presence_penalty", "promptCacheKey", "promptCacheRetention", "prompt_cache_key",
+    "prompt_cache_retention", "provider", "providerOptions", "reasoning", "reasoningEffort", "reasoningSummary", "reasoning_effort", "reasoning_format",
+    "reasoning_split", "reasoning_summary", "repetitionPenalty", "repetition_penalty", "safetyIdentifier", "safetySettings", "safety_identifier",
+    "searchParameters", "search_parameters", "seed", "sendReasoning", "serviceTier", "service_tier", "stop", "stopSequences", "stop_sequences", "store",
+    "strictJsonSchema", "structuredOutputs", "textVerbosity", "thinking", "thinkingBudget", "thinkingConfig", "thinkingLevel", "thinking_budget", "topK",
+    "topLogprobs", "topP", "top_k", "top_logprobs", "transforms", "truncation", "user", "verbosity", "webSearchOptions", "web_search_options",
+];
+
+/// What is said of an agent's key that is neither.
+const NO_OPTION: &str = "only a provider that takes any option (OpenAI-compatible) is sent it; below `options` it is sent to every one";
+
+// What an agent's front matter may say in Claude Code, and here does not.
+const PERMISSION_MODE: Idle =
+    Idle { shape: Text, harmless: &["\"default\""], instead: "what an agent may do is said by `permission`, and asked as always" };
+const AGENT_SKILLS: Idle = idle(Any, "skills are loaded when a task calls for them: `permission.skill` says which");
+const AGENT_SERVERS: Idle = idle(Any, "MCP servers stand in `mcp`, for all agents: `permission` denies an agent their tools");
+const AGENT_HOOKS: Idle = idle(Any, "`hooks` of the configuration count for all agents (docs/extending.md)");
+const AGENT_MEMORY: Idle = idle(Any, "what an agent is to know stands in its text, or in AGENTS.md");
+const ISOLATION: Idle = idle(Any, "every agent works in the project's own folders");
+const BACKGROUND: Idle = Idle { shape: Flag, harmless: &["false"], instead: "who starts an agent waits for it" };
+const INITIAL_PROMPT: Idle = idle(Any, "an agent begins with what it is asked");
+
+/// `agent.<name>`, and an agent's front matter. Unknown keys are options for the provider, but for those that are [`ABOUT`] the agent.
 pub(crate) const AGENT: Shape = Object(
     &[
         ("model", &MODEL),
@@ -102,6 +144,7 @@ pub(crate) const AGENT: Shape = Object(
         ("color", &TEXT),
         ("steps", &WHOLE),
         ("maxSteps", &WHOLE),
+        ("maxTurns", &WHOLE),
         ("options", &MAP),
         ("permission", &PERMISSION),
         ("permissions", &PERMISSIONS),
@@ -111,8 +154,16 @@ pub(crate) const AGENT: Shape = Object(
         ("system", &WORDS),
         ("disabled", &FLAG),
         ("request", &Object(&[("headers", &Unused(&REQUEST_HEADERS)), ("body", &MAP)], Rest::Warn)),
+        ("permissionMode", &Unused(&PERMISSION_MODE)),
+        ("skills", &Unused(&AGENT_SKILLS)),
+        ("mcpServers", &Unused(&AGENT_SERVERS)),
+        ("hooks", &Unused(&AGENT_HOOKS)),
+        ("memory", &Unused(&AGENT_MEMORY)),
+        ("isolation", &Unused(&ISOLATION)),
+        ("background", &Unused(&BACKGROUND)),
+        ("initialPrompt", &Unused(&INITIAL_PROMPT)),
     ],
-    Rest::Keep,
+    Rest::Known(&[OPTIONS, ABOUT], NO_OPTION),
 );
 
 /// `mcp.<name>`.
@@ -152,7 +203,12 @@ const OAUTH: Shape = Object(
 const MCP: Shape =
     Object(&[("servers", &Map(&Either(&[MCP_SERVER, Any]))), ("timeout", &Either(&[Whole, MCP_SERVER]))], Rest::Each(&MCP_SERVER));
 
-/// `command.<name>`, and a command's front matter.
+const PREAPPROVED: Idle = idle(Any, "what a command needs is allowed, asked or denied as always, by `permission`");
+const BY_THE_MODEL: Idle = Idle { shape: Flag, harmless: &["true", "false"], instead: "only you start a command" };
+const BY_THE_USER: Idle = Idle { shape: Flag, harmless: &["true"], instead: "every command is yours to start" };
+const COMMAND_HOOKS: Idle = idle(Any, "`hooks` of the configuration count for all messages (docs/extending.md)");
+
+/// `command.<name>`, and a command's front matter, Claude Code's among it.
 pub(crate) const COMMAND: Shape = Object(
     &[
         ("template", &WORDS),
@@ -162,6 +218,14 @@ pub(crate) const COMMAND: Shape = Object(
         ("variant", &TEXT),
         ("subtask", &FLAG),
         ("name", &TEXT),
+        ("argument-hint", &Either(&[Words, List(&WORDS)])),
+        ("context", &Word(&["fork"])),
+        ("allowed-tools", &Unused(&PREAPPROVED)),
+        ("allowed_tools", &Unused(&PREAPPROVED)),
+        ("tools", &Unused(&PREAPPROVED)),
+        ("disable-model-invocation", &Unused(&BY_THE_MODEL)),
+        ("user-invocable", &Unused(&BY_THE_USER)),
+        ("hooks", &Unused(&COMMAND_HOOKS)),
     ],
     Rest::Warn,
 );

@@ -111,7 +111,9 @@ fn read(path: &Path) -> Result<(Skill, bool), (usize, usize, String)> {
     let word = |key: &str| file.data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = word("name").or_else(folder).ok_or((1, 1, "it has no `name:`".to_owned()))?;
-    let description = word("description");
+    // Claude Code's word for a skill that the user alone starts.
+    let offered = file.data.get("disable-model-invocation") != Some(&Value::Bool(true));
+    let description = word("description").filter(|_| offered);
     let hides = [Some(&name), description.as_ref()].into_iter().flatten().any(|text| first_hidden(text).is_some());
     let name = visible(&name).into_owned();
     let description = description.map(|text| visible(&text).into_owned()).map(|text| match text.char_indices().nth(LONGEST) {

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** inside a string the value is escaped, so that no value can end the string or break the file.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::load::read_text;
@@ -74,9 +75,16 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
                     let value = match kind {
                         "env" => env.get(name).unwrap_or_default().to_owned(),
                         _ => {
-                            let path = folder.join(dirs.expand(name));
-                            let read = read_text(&path);
-                            done.files.push(path);
+                            let written = dirs.expand(name);
+                            let mut read = read_text(&folder.join(&written));
+                            done.files.push(folder.join(&written));
+                            // In a configuration folder, people also write what the path is from the project.
+                            if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+                                && let Some(project) = project_of(folder)
+                            {
+                                read = read_text(&project.join(&written));
+                                done.files.push(project.join(&written));
+                            }
                             read.map(|content| content.trim().to_owned()).unwrap_or_else(|error| {
                                 done.problems.push((at, format!("cannot read the file of {{file:{name}}}: {}", reason(&error))));
                                 String::new()
@@ -100,6 +108,11 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
     done
 }
 
+/// The folder that a configuration folder is of.
+fn project_of(folder: &Path) -> Option<&Path> {
+    folder.file_name().filter(|name| *name == ".opencode" || *name == ".interline").and(folder.parent())
+}
+
 /// `{env:NAME}` or `{file:PATH}` at the start of `text`: which, its argument, and its whole length.
 fn placeholder(text: &str) -> Option<(&'static str, &str, usize)> {
     let end = text.find('}')?;
@@ -117,9 +130,9 @@ fn escape(value: &str) -> String {
 /// A failure to read, in plain words.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".into(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-        std::io::ErrorKind::InvalidData => "it is not UTF-8".into(),
+        ErrorKind::NotFound => "there is no such file".into(),
+        ErrorKind::PermissionDenied => "permission denied".into(),
+        ErrorKind::InvalidData => "it is not UTF-8".into(),
         _ => error.to_string(),
     }
 }

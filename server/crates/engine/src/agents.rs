@@ -44,6 +44,8 @@ pub struct Agent {
     pub steps: Option<u32>,
     /// For the provider.
     pub options: Map<String, Value>,
+    /// For a provider that takes any option.
+    pub unknown: Map<String, Value>,
     /// What it may do.
     pub rules: Rules,
 }
@@ -171,6 +173,7 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
         top_p: own.top_p,
         steps: own.steps,
         options: own.options.clone(),
+        unknown: own.unknown.clone(),
         rules: Rules {
             defaults: permission::base_rules(&[]),
             user,

@@ -138,6 +138,7 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, given: &Given
         temperature: setup.agent.temperature,
         top_p: setup.agent.top_p,
         options: setup.agent.options.clone(),
+        unknown: setup.agent.unknown.clone(),
         session: state.id().as_str().to_owned(),
     }
 }

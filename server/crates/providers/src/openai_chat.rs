@@ -73,7 +73,11 @@ pub(crate) fn build(model: &ResolvedModel, request: &ModelRequest) -> WireReques
     if dialect.cache_key && !request.session.is_empty() {
         body.insert("prompt_cache_key".into(), json!(request.session));
     }
-    for (name, mut value) in options(model, request) {
+    let mut all = options(model, request);
+    if dialect.unknown_options {
+        request.unknown.iter().for_each(|(name, value)| _ = all.entry(name.clone()).or_insert_with(|| value.clone()));
+    }
+    for (name, mut value) in all {
         let name = NAMES.iter().find(|(ours, _)| *ours == name).map_or(name.as_str(), |(_, wire)| wire).to_owned();
         if !dialect.unknown_options && name.contains(char::is_uppercase) {
             continue;

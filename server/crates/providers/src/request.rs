@@ -91,6 +91,8 @@ pub struct ModelRequest {
     pub top_p: Option<f64>,
     /// Further options of the agent, merged over the model's (OpenCode's names).
     pub options: serde_json::Map<String, Value>,
+    /// What else is written of the agent: sent only to providers that take any option.
+    pub unknown: serde_json::Map<String, Value>,
     /// For caches and session affinity.
     pub session: String,
 }

@@ -574,5 +574,42 @@ fn a_link_to_the_whole_disk_is_not_followed_to_its_end() {
     fs::create_dir_all(at("p/.opencode")).unwrap();
     std::os::unix::fs::symlink(at("p/many"), at("p/.opencode/agent")).unwrap();
     let told = place.problems(&place.load("p", &[]));
-    assert_eq!((told.lines().count(), told.matches("more than 1000 folders").count()), (2, 2), "{told}");
+    let expect = "p/.opencode/agent:1:1: warning: there are more than 1000 folders in it: the rest is not looked into (also in p/many:1)\n";
+    assert_eq!(told, expect);
+}
+
+/// What people bring from elsewhere, and write for each other.
+#[test]
+fn words_that_opencode_does_not_know() {
+    let about = "---\nid: a\ncategory: core\ntags: [x]\nmodel_family: claude\ndependencies:\n  - subagent:b\nreasoningEffort: high\nmaxTurns: 5\npermissions:\n  bash:\n    \"sudo *\": deny\n  edit: ask\n---\nDo.";
+    let command =
+        "---\nargument-hint: [file] [line]\nallowed-tools: Bash(git:*)\ncontext: fork\ndisable-model-invocation: true\n---\nGo $1";
+    let place = Place::new(&[
+        ("p/.opencode/agent/a.md", about),
+        ("p/.opencode/agent/b.md", "---\npermissionMode: plan\npermissions: deny\n---\nDo."),
+        ("p/.opencode/command/c.md", command),
+        ("p/.opencode/command/d.md", "---\nargument-hint: [message]\ntools:\n  read: true\nallowed-tools: Read\n---\nGo"),
+        ("p/.opencode/opencode.json", r#"{"agent": {"c": {"prompt": "{file:.opencode/prompts/c.txt} {file:./prompts/c.txt}"}}}"#),
+        ("p/.opencode/prompts/c.txt", "Be c."),
+    ]);
+    let loaded = place.load("p", &[]);
+    let agent = |name: &str| {
+        let agent = loaded.config.agent[name].clone();
+        json!({"permission": agent.permission, "options": agent.options, "unknown": agent.unknown, "steps": agent.steps, "prompt": agent.prompt})
+    };
+    assert_eq!(
+        agent("a"),
+        json!({"permission": {"bash": {"sudo *": "deny"}, "edit": "ask"}, "options": {"reasoningEffort": "high"}, "unknown": {"model_family": "claude"}, "steps": 5, "prompt": "Do."})
+    );
+    assert_eq!(agent("b"), json!({"permission": {"*": "deny"}, "options": {}, "unknown": {}, "steps": null, "prompt": "Do."}));
+    assert_eq!(loaded.config.agent["c"].prompt.as_deref(), Some("Be c. Be c."));
+    let command = |name: &str| (loaded.config.command[name].shown(), loaded.config.command[name].subtask);
+    assert_eq!(command("c"), (Some("[file] [line]".to_owned()), Some(true)));
+    assert_eq!(command("d"), (Some("[message]".to_owned()), None));
+    insta::assert_snapshot!(place.problems(&loaded), @r#"
+    p/.opencode/command/c.md:3:1: warning: "allowed-tools" has no effect: what a command needs is allowed, asked or denied as always, by `permission` (also in d.md:5)
+    p/.opencode/command/d.md:3:1: warning: "tools" has no effect: what a command needs is allowed, asked or denied as always, by `permission`
+    p/.opencode/agent/a.md:5:1: warning: unknown key "model_family": only a provider that takes any option (OpenAI-compatible) is sent it; below `options` it is sent to every one
+    p/.opencode/agent/b.md:2:1: warning: "permissionMode" has no effect: what an agent may do is said by `permission`, and asked as always
+    "#);
 }

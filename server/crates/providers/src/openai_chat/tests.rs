@@ -90,6 +90,24 @@ fn dialects() {
 }
 
 #[test]
+fn what_nobody_knows_goes_where_anything_is_taken() {
+    let check = |provider: &str, expect: bool| {
+        let model = model(Api::OpenAiChat, provider, "m", "http://h/v1");
+        let object = |value: Value| value.as_object().cloned().unwrap();
+        let request = ModelRequest {
+            options: object(json!({"known": 1})),
+            unknown: object(json!({"status": "stable", "known": 2})),
+            ..conversation()
+        };
+        let body = build(&model, &request).body;
+        assert_eq!((&body["known"], body.get("status").is_some()), (&json!(1), expect), "{provider}");
+    };
+    check("mock", true);
+    check("openai", false);
+    check("@ai-sdk/mistral", false);
+}
+
+#[test]
 fn no_key_no_header() {
     let mut model = model(Api::OpenAiChat, "ollama", "m", "http://h/v1");
     model.key = crate::Secret::default();
