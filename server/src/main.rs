@@ -81,10 +81,14 @@ enum Command {
     Sessions(sessions_cli::SessionsArgs),
     /// Print a session: as OpenCode's JSON, as Markdown, or as a page for a browser
     Export(sessions_cli::ExportArgs),
+    /// End what a process that was killed has left: its guard comes to this
+    #[command(hide = true)]
+    Guard { targets: Vec<String> },
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    guard::arm();
     let env = Env::from_process();
     let dirs = Dirs::from_env(&env);
     let cwd = match std::env::current_dir() {
@@ -160,6 +164,10 @@ fn main() -> ExitCode {
         }
         Some(Command::Sessions(args)) => sessions_cli::sessions(args, env, dirs, cwd),
         Some(Command::Export(args)) => sessions_cli::export(&args, &dirs, &cwd),
+        Some(Command::Guard { targets }) => {
+            guard::end_all(&targets);
+            ExitCode::SUCCESS
+        }
     }
 }
 

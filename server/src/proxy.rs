@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use guard::Group;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -90,18 +91,17 @@ pub async fn run(args: ProxyArgs, folder: PathBuf) -> i32 {
         Ok(secret) => secret,
         Err(error) => return fail(&format!("no random numbers: {error}"), 1),
     };
-    let mut child = match start(&args.server) {
-        Ok(child) => child,
+    let (mut child, group) = match start(&args.server) {
+        Ok(started) => started,
         Err(error) => {
             let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
             return fail(&format!("{} cannot be started: {error}", args.server[0]), code);
         }
     };
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let (Some(stdin), Some(stdout), Some(group)) = (child.stdin.take(), child.stdout.take(), group) else {
+    let (id, ends) = (group.id(), Ends(group));
+    let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return fail("the server has no pipes", 126);
     };
-    let ends = Group(group);
     let ((server, to_server), (editor, to_editor)) = (queue(), queue());
     let hub = Mutex::new(Hub::new(&secret[..16]));
     let shared = Arc::new(Shared { hub, server, editor, agents: Agents::default(), editor_gone: Notify::new() });
@@ -120,7 +120,7 @@ pub async fn run(args: ProxyArgs, folder: PathBuf) -> i32 {
     let reading = tokio::spawn(from_editor(Arc::clone(&shared)));
     let mut answering = tokio::spawn(pass(stdout, Arc::clone(&shared), |shared| &shared.editor, Hub::hear_server));
 
-    let status = until_it_ends(&mut child, group, &shared).await;
+    let status = until_it_ends(&mut child, id, &shared).await;
     // Nobody but it is to hold its pipe open.
     drop(ends);
     // What it has left there still comes. If nothing does, somebody holds the pipe who has left its group.
@@ -150,20 +150,20 @@ fn fail(why: &str, code: i32) -> i32 {
     code
 }
 
-fn start(server: &[String]) -> std::io::Result<Child> {
+fn start(server: &[String]) -> std::io::Result<(Child, Group)> {
     let (program, arguments) = server.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    command.process_group(0).kill_on_drop(true).spawn()
+    guard::spawn(command.kill_on_drop(true))
 }
 
 /// The server's process group: it ends with this.
-struct Group(Pid);
+struct Ends(Group);
 
-impl Drop for Group {
+impl Drop for Ends {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = kill_process_group(self.0, Signal::KILL);
+        let _ = kill_process_group(self.0.id(), Signal::KILL);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must not know the protocol.
 //!
-//! **Invariant:** what a server started ends with it, and it ends when its handle is dropped.
+//! **Invariant:** what a server started ends with it, and it ends when its handle is dropped, or we end.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use guard::Group;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::process::{Child, Command};
@@ -59,23 +60,22 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
             .kill_on_drop(true);
         // Our own settings may hold keys.
         for name in ["INTERLINE_CONFIG_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_AUTH_CONTENT"] {
             command.env_remove(name);
         }
-        let mut child = command.spawn()?;
+        let (mut child, group) = guard::spawn(&mut command)?;
         let missing = || std::io::Error::other("the process has no pipes");
         let reader = child.stdout.take().ok_or_else(missing)?;
         let writer = child.stdin.take().ok_or_else(missing)?;
         let errors = child.stderr.take().ok_or_else(missing)?;
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).ok_or_else(missing)?;
         let (sender, exit) = watch::channel(None);
         let words = Arc::<Mutex<Vec<u8>>>::default();
         tokio::spawn(listen(errors, Arc::clone(&words)));
-        tokio::spawn(wait(child, pid, words, sender));
-        Ok(Pipes { reader: Box::new(reader), writer: Box::new(writer), process: Some(Process { group: pid, exit }), shared: false })
+        let process = Some(Process { group: group.id(), exit });
+        tokio::spawn(wait(child, group, words, sender));
+        Ok(Pipes { reader: Box::new(reader), writer: Box::new(writer), process, shared: false })
     }
 }
 
@@ -114,10 +114,11 @@ impl Drop for Process {
     }
 }
 
-async fn wait(mut child: Child, group: Pid, words: Arc<Mutex<Vec<u8>>>, exit: watch::Sender<Option<String>>) {
+async fn wait(mut child: Child, group: Group, words: Arc<Mutex<Vec<u8>>>, exit: watch::Sender<Option<String>>) {
     let status = child.wait().await;
     // What it started must not outlive it.
-    let _ = kill_process_group(group, Signal::KILL);
+    let _ = kill_process_group(group.id(), Signal::KILL);
+    drop(group);
     let words = String::from_utf8_lossy(&words.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
     let last = words.lines().rev().map(str::trim).find(|line| !line.is_empty());
     let how = status.map_or_else(|error| error.to_string(), describe);

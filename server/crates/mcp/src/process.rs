@@ -2,7 +2,7 @@
 //!
 //! Must not know the protocol.
 //!
-//! **Invariant:** what a server started ends with it, and it ends when its handle is dropped; its error stream never holds it up.
+//! **Invariant:** what a server started ends with it, and it ends when its handle is dropped, or we end; its error stream never holds it up.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use guard::Group;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -40,19 +41,19 @@ pub(crate) fn start(local: &Local, project: &Path) -> std::io::Result<(Process, 
     let folder = local.folder.as_ref().map_or_else(|| project.to_owned(), |folder| project.join(folder));
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
+    command.kill_on_drop(true);
     for name in OURS {
         command.env_remove(name);
     }
     command.envs(local.environment.iter().map(|(name, value)| (name, value)));
-    let mut child = command.spawn()?;
+    let (mut child, group) = guard::spawn(&mut command)?;
     let missing = || std::io::Error::other("the process has no pipes");
     let (input, output) = (child.stdin.take().ok_or_else(missing)?, child.stdout.take().ok_or_else(missing)?);
     let errors = child.stderr.take().ok_or_else(missing)?;
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).ok_or_else(missing)?;
     let (sender, exit) = watch::channel(None);
+    let process = Process { group: group.id(), exit };
     tokio::spawn(wait(child, errors, group, sender));
-    Ok((Process { group, exit }, input, output))
+    Ok((process, input, output))
 }
 
 impl Process {
@@ -91,12 +92,13 @@ impl Drop for Process {
     }
 }
 
-async fn wait(mut child: Child, errors: ChildStderr, group: Pid, exit: watch::Sender<Option<String>>) {
+async fn wait(mut child: Child, errors: ChildStderr, group: Group, exit: watch::Sender<Option<String>>) {
     let words = Arc::<Mutex<VecDeque<u8>>>::default();
     let listening = tokio::spawn(listen(errors, Arc::clone(&words)));
     let status = child.wait().await;
     // What it started must not outlive it.
-    let _ = kill_process_group(group, Signal::KILL);
+    let _ = kill_process_group(group.id(), Signal::KILL);
+    drop(group);
     // Somebody outside the group may hold the stream open.
     let _ = tokio::time::timeout(LAST_WORDS, listening).await;
     let words: Vec<u8> = words.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();

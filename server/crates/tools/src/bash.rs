@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use workspace::ApplyError;
 
 use crate::args::{Args, schema};
-use crate::jobs::{Job, MARK};
+use crate::jobs::Job;
 use crate::paths::Roots;
 use crate::{Tool, ToolContext, ToolError, ToolOutput, ToolProgress};
 
@@ -148,10 +148,10 @@ pub(crate) fn note_not_shown(output: &mut ToolOutput, files: &[String]) {
 
 async fn command(request: &Request, context: &ToolContext, cancel: &CancellationToken) -> std::io::Result<(End, Arc<Job>)> {
     let (id, mark) = context.jobs.reserve();
-    let (mut child, reader) = spawn(request, context, &mark)?;
+    let (mut child, group, reader) = spawn(request, context, &mark)?;
     let path = context.output_dir.join(format!("bash_{}", uuid::Uuid::now_v7().simple()));
     let output = Output::new(path, context.limits);
-    let job = context.jobs.add(id, mark, child.id(), context.session.clone(), &request.command, output);
+    let job = context.jobs.add(id, mark, group, context.session.clone(), &request.command, output);
     tokio::spawn(pump(reader, Arc::clone(&job)));
 
     let end = watch(request, context, cancel, &mut child, &job).await?;
@@ -180,7 +180,7 @@ async fn command(request: &Request, context: &ToolContext, cancel: &Cancellation
     Ok((end, job))
 }
 
-fn spawn(request: &Request, context: &ToolContext, mark: &str) -> std::io::Result<(Child, pipe::Receiver)> {
+fn spawn(request: &Request, context: &ToolContext, mark: &str) -> std::io::Result<(Child, guard::Group, pipe::Receiver)> {
     // One pipe for both, so that their order is kept.
     let (reader, writer) = std::io::pipe()?;
     let mut command = Command::new(&context.shell);
@@ -191,13 +191,12 @@ fn spawn(request: &Request, context: &ToolContext, mark: &str) -> std::io::Resul
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer)
-        .process_group(0)
         .envs([("TERM", "dumb"), ("PAGER", "cat"), ("GIT_PAGER", "cat")]);
     for name in OUR_SETTINGS {
         command.env_remove(name);
     }
-    let child = command.env(MARK, mark).spawn()?;
-    Ok((child, pipe::Receiver::from_owned_fd(reader.into())?))
+    let (child, group) = guard::spawn_marked(command.env(guard::MARK, mark))?;
+    Ok((child, group, pipe::Receiver::from_owned_fd(reader.into())?))
 }
 
 /// Reads until nobody can write any more, so that what goes on in the background is never stopped by a full or broken pipe.

@@ -1,28 +1,24 @@
 //! Processes that shell commands have started, and their end.
 //!
-//! Owns process groups, the mark by which a process that left its group is found, and the table of commands that go on in the background.
-//! Must not know why a command runs.
+//! Owns the mark by which a process that left its group is found, and the table of commands that go on in the background.
+//! Must not know why a command runs, nor how processes are ended.
 //!
-//! **Invariant:** whatever a command started ends with the server at the latest, also what left its process group or session.
+//! **Invariant:** whatever a command started ends with the server at the latest, also what left its process group or session, and however the server ends.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use guard::{Group, Kept, Target};
 use proto::SessionId;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process, test_kill_process_group};
+use rustix::process::Signal;
 use tokio::sync::watch;
 
 use crate::bash::Output;
 
-/// The environment variable that marks what we started.
-pub(crate) const MARK: &str = "INTERLINE_JOB";
-/// How long a process may take to end by itself.
-const GRACE: Duration = Duration::from_millis(500);
 /// How many commands are remembered; beyond it the oldest that has ended is forgotten.
 const KEPT: usize = 32;
-const POLL: Duration = Duration::from_millis(10);
 
 /// Shell commands of all sessions of this process.
 #[derive(Debug)]
@@ -31,6 +27,8 @@ pub struct Jobs {
     server: String,
     next: AtomicU32,
     running: Mutex<BTreeMap<u32, Arc<Job>>>,
+    /// From the first command on: what carries our marks ends with us.
+    marked: Mutex<Option<Kept>>,
 }
 
 /// A command and everything that it started.
@@ -47,7 +45,9 @@ pub(crate) struct Job {
     /// How far it is.
     pub state: watch::Sender<State>,
     given: Mutex<u64>,
-    processes: Processes,
+    /// Its process group, and what has left it.
+    processes: [Target; 2],
+    group: Group,
 }
 
 /// How far a command is.
@@ -61,16 +61,14 @@ pub(crate) struct State {
     pub bytes: u64,
 }
 
-/// What one command started.
-#[derive(Clone, Debug)]
-struct Processes {
-    group: Option<Pid>,
-    mark: String,
-}
-
 impl Default for Jobs {
     fn default() -> Self {
-        Self { server: uuid::Uuid::now_v7().simple().to_string(), next: AtomicU32::new(1), running: Mutex::default() }
+        Self {
+            server: uuid::Uuid::now_v7().simple().to_string(),
+            next: AtomicU32::new(1),
+            running: Mutex::default(),
+            marked: Mutex::default(),
+        }
     }
 }
 
@@ -78,12 +76,12 @@ impl Jobs {
     /// A number and a mark for a new command.
     pub(crate) fn reserve(&self) -> (u32, String) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
+        lock(&self.marked).get_or_insert_with(|| guard::keep(self.all_marked()));
         (id, format!("{}-{id}-", self.server))
     }
 
-    /// Keeps a command that was started with its mark, as leader of a process group.
-    pub(crate) fn add(&self, id: u32, mark: String, pid: Option<u32>, session: SessionId, command: &str, output: Output) -> Arc<Job> {
-        let group = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    /// Keeps a command that was started with its mark.
+    pub(crate) fn add(&self, id: u32, mark: String, group: Group, session: SessionId, command: &str, output: Output) -> Arc<Job> {
         let job = Arc::new(Job {
             id,
             session,
@@ -91,7 +89,8 @@ impl Jobs {
             output: Mutex::new(output),
             state: watch::Sender::default(),
             given: Mutex::new(0),
-            processes: Processes { group, mark },
+            processes: [group.target().clone(), Target::Mark(mark)],
+            group,
         });
         let mut running = self.lock();
         if running.len() >= KEPT {
@@ -123,22 +122,21 @@ impl Jobs {
         if self.next.load(Ordering::Relaxed) == 1 {
             return;
         }
-        let mut all: Vec<Processes> = std::mem::take(&mut *self.lock()).into_values().map(|job| job.processes.clone()).collect();
+        let jobs = std::mem::take(&mut *self.lock());
+        let mut all: Vec<Target> = jobs.values().map(|job| job.group.target().clone()).collect();
         // By their marks also those whose command has long been forgotten.
-        all.push(Processes { group: None, mark: format!("{}-", self.server) });
-        signal(&all, Signal::TERM);
-        let start = Instant::now();
-        while start.elapsed() < GRACE {
-            if !alive(&all) {
-                return;
-            }
-            std::thread::sleep(POLL);
-        }
-        signal(&all, Signal::KILL);
+        all.push(self.all_marked());
+        guard::end(&all);
+        // The guard has nothing left to do.
+        lock(&self.marked).take();
+    }
+
+    fn all_marked(&self) -> Target {
+        Target::Mark(format!("{}-", self.server))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<Job>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
     }
 }
 
@@ -151,7 +149,7 @@ impl Drop for Jobs {
 impl Job {
     /// What it printed so far.
     pub fn output(&self) -> MutexGuard<'_, Output> {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.output)
     }
 
     /// More of it.
@@ -162,55 +160,28 @@ impl Job {
 
     /// How many bytes of its output the model was given.
     pub fn given(&self) -> MutexGuard<'_, u64> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.given)
     }
 
     /// Whether anything runs in its process group.
     pub fn has_group(&self) -> bool {
-        self.processes.group.is_some_and(|group| test_kill_process_group(group).is_ok())
+        self.group.target().is_alive()
     }
 
     /// Ends all its processes: asks first, then kills.
     pub async fn kill(&self) {
-        let all = std::slice::from_ref(&self.processes);
-        signal(all, Signal::TERM);
+        guard::signal(&self.processes, Signal::TERM);
         let start = Instant::now();
-        while start.elapsed() < GRACE {
-            if !alive(all) {
+        while start.elapsed() < guard::GRACE {
+            if !guard::alive(&self.processes) {
                 return;
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(guard::POLL).await;
         }
-        signal(all, Signal::KILL);
+        guard::signal(&self.processes, Signal::KILL);
     }
 }
 
-fn signal(all: &[Processes], signal: Signal) {
-    for group in all.iter().filter_map(|p| p.group) {
-        // It may have ended by itself.
-        let _ = kill_process_group(group, signal);
-    }
-    for pid in marked(all) {
-        let _ = kill_process(pid, signal);
-    }
-}
-
-fn alive(all: &[Processes]) -> bool {
-    all.iter().filter_map(|p| p.group).any(|group| test_kill_process_group(group).is_ok())
-        || marked(all).into_iter().any(|pid| test_kill_process(pid).is_ok())
-}
-
-/// Processes that carry one of the marks in the environment that they were started with. Only Linux shows it.
-fn marked(all: &[Processes]) -> Vec<Pid> {
-    let marks: Vec<Vec<u8>> = all.iter().map(|p| format!("{MARK}={}", p.mark).into_bytes()).collect();
-    std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
-        .filter(|pid| {
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| marks.iter().any(|mark| variable.starts_with(mark)))
-        })
-        .collect()
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use guard::Group;
+use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,7 @@ pub struct Ended {
     pub output: Vec<u8>,
     /// What it printed to standard error.
     pub complaint: Vec<u8>,
-    group: Option<Pid>,
+    group: Option<Group>,
 }
 
 /// Why a program brought nothing.
@@ -65,14 +66,13 @@ impl Ended {
     }
 }
 
-/// The process group of a program that is not waited for yet.
-struct Group(Option<Pid>);
+/// A process group that ends with this.
+struct Ends(Option<Group>);
 
-impl Drop for Group {
+impl Drop for Ends {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended by itself just now.
-            let _ = kill_process_group(group, Signal::KILL);
+        if let Some(group) = &self.0 {
+            guard::signal(std::slice::from_ref(group.target()), Signal::KILL);
         }
     }
 }
@@ -82,23 +82,22 @@ impl Drop for Group {
 /// # Errors
 /// If it cannot be started or read from, takes too long, or the user cancels.
 pub async fn run(command: Command, input: &[u8], limit: Duration, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let ended = tokio::select! {
+    let mut ended = tokio::select! {
         ended = tokio::time::timeout(limit, complete(command, input)) => ended.map_err(|_| Failure::Time(limit))??,
         () = cancel.cancelled() => return Err(Failure::Cancelled),
     };
-    drop(Group(ended.group));
+    drop(Ends(ended.group.take()));
     Ok(ended)
 }
 
 /// Runs a program to its end; what it left in the background goes on.
 pub(crate) async fn complete(mut command: Command, input: &[u8]) -> std::io::Result<Ended> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     OUR_SETTINGS.iter().for_each(|name| {
         command.env_remove(name);
     });
-    let mut child = command.spawn()?;
-    let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let mut group = Group(id);
+    let (mut child, group) = guard::spawn(&mut command)?;
+    let mut ends = Ends(Some(group));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut output, mut complaint) = (Vec::new(), Vec::new());
     let feed = async {
@@ -125,8 +124,7 @@ pub(crate) async fn complete(mut command: Command, input: &[u8]) -> std::io::Res
         Some(status) => status,
         None => child.wait().await?,
     };
-    group.0 = None;
-    Ok(Ended { code: status.code(), output, complaint, group: id })
+    Ok(Ended { code: status.code(), output, complaint, group: ends.0.take() })
 }
 
 async fn read(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) -> std::io::Result<()> {
