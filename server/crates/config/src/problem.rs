@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
+use crate::check::UNSEEN;
+
 /// How bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -44,11 +46,12 @@ impl fmt::Display for Problem {
 /// How many further places are named where one thing is wrong in many files.
 const NAMED: usize = 2;
 
-/// A warning that is the same in several places is told once, where it is first, with the others' places. What was left out is told one by one.
+/// A warning that is the same in several places is told once, where it is first, with the others' places. What was left out is told one by one, and so is
+/// every place where something was hidden: none may be lost in a crowd.
 pub(crate) fn joined(problems: Vec<Problem>) -> Vec<Problem> {
     let mut groups: IndexMap<(Option<usize>, String), Vec<Problem>> = IndexMap::new();
     for (at, problem) in problems.into_iter().enumerate() {
-        let alone = (problem.severity == Severity::Error).then_some(at);
+        let alone = (problem.severity == Severity::Error || problem.message.ends_with(UNSEEN)).then_some(at);
         groups.entry((alone, problem.message.clone())).or_default().push(problem);
     }
     let told = groups.into_values().filter_map(|group| {
@@ -105,6 +108,9 @@ mod tests {
         let many: Vec<Problem> = (1..=9).map(|n| problem(&format!("/p/{n}.md"), n, "x")).collect();
         check(&many, &["/p/1.md:1:1: warning: x (also in 2.md:2, 3.md:3 and 6 more)"]);
         let error = Problem { severity: Severity::Error, ..problem("/p/b", 1, "x") };
+        let unseen = problem("/p/a", 1, &format!("the text {UNSEEN}"));
+        let told = joined(vec![unseen.clone(), Problem { file: "/p/b".into(), ..unseen }]);
+        assert_eq!(told.len(), 2, "{told:?}");
         check(&[problem("/p/a", 1, "x"), error.clone(), error], &["/p/a:1:1: warning: x", "/p/b:1:1: x", "/p/b:1:1: x"]);
     }
 }
