@@ -100,23 +100,3 @@ fn a_folder_that_is_added_is_a_part_of_the_project_until_it_is_removed() {
     change(&["."], &["project"]);
     assert!([editor.wait_message(), editor.wait_message()].iter().any(|told| told.contains("stays the project's folder")));
 }
-
-#[test]
-fn a_configuration_that_changes_is_told_once_when_a_message_is_sent() {
-    let model = ScriptedModel::start();
-    let desk = desk(&model);
-    desk.write("project/opencode.json", "{}");
-    model.script([Reply::Text("1."), Reply::Text("2."), Reply::Text("3."), Reply::Text("4.")]);
-    let editor = FakeEditor::start(&desk, Mode::Strict);
-    editor.ask("First.");
-    assert_eq!(editor.take_messages(), Vec::<String>::new());
-    desk.write("project/opencode.json", "{\"permission\": {\"bash\": \"deny\"}}");
-    desk.write("project/.opencode/command/ship.md", "Ship it.\n");
-    editor.ask("Second.");
-    let told = editor.wait_message();
-    assert!(told.contains("opencode.json") && told.contains(".opencode/command") && told.contains("after a restart"), "{told}");
-    editor.ask("Third.");
-    desk.write("project/opencode.json", "{}");
-    editor.ask("As it was.");
-    assert_eq!(editor.take_messages(), Vec::<String>::new());
-}

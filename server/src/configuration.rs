@@ -3,11 +3,14 @@
 //! **Invariant:** what is wrong is told with its place; nothing is started to find it. No program counts that a project brings before it is allowed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use config::{Auth, Dirs, Env, Loaded, Problem, Severity};
+use engine::{Brought, Said};
 use lsp_client::Servers;
 
 use crate::consent::{self, Standing};
+use crate::models_cli;
 
 /// Reads everything that counts for a session in `cwd`, which is absolute.
 #[must_use]
@@ -49,6 +52,26 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
     let servers = server_problems(&loaded);
     loaded.problems.extend(servers);
     loaded
+}
+
+/// The same as the engine takes it.
+#[must_use]
+pub fn said(loaded: Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Said {
+    let config = Arc::new(loaded.config.clone());
+    let instructions = {
+        let (config, env, dirs, cwd, top) = (Arc::clone(&config), env.clone(), dirs.clone(), cwd.to_owned(), loaded.root.clone());
+        move || config::instructions(&config, &env, &dirs, &cwd, &top).into_iter().map(|i| (i.path, i.text)).collect()
+    };
+    Said {
+        config,
+        registry: models_cli::registry_of(&loaded, env, dirs, cwd),
+        instructions: Arc::new(instructions),
+        instruction_urls: loaded.instruction_urls(),
+        brought: Brought::of(&loaded, cwd),
+        skills: loaded.skills,
+        problems: loaded.problems,
+        looked_at: loaded.looked_at,
+    }
 }
 
 /// The MCP servers that cannot be used.

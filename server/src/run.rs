@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use config::{Dirs, Env};
-use engine::{AskRequest, Brought, Deps, Engine, EngineError, Places};
+use engine::{AskRequest, Deps, Engine, EngineError, Places};
 use proto::{SessionId, TurnId};
 use tokio::sync::mpsc;
 use tools::Jobs;
 use workspace::DiskWorkspace;
 
-use crate::{builtin, configuration, models_cli, output};
+use crate::{builtin, configuration, output};
 use order::Order;
 use printer::Printer;
 
@@ -169,7 +169,7 @@ async fn tell_end(engine: &Engine, asked: &engine::Asked, reason: &str) {
     let from = messages.iter().position(|message| *message.info.id() == asked.turn).unwrap_or(0);
     let summary = background::summary(&session, &messages[from..], reason);
     output::note(&summary);
-    background::notify(engine.config().other.get("notify"), &summary);
+    background::notify(engine.settings().config.other.get("notify"), &summary);
 }
 
 /// What bounds a run beside the configuration.
@@ -194,11 +194,6 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive
     for problem in &loaded.problems {
         output::note(&format!("interline: {problem}"));
     }
-    let (config, place, top, folder) = (loaded.config.clone(), (env.clone(), dirs.clone()), loaded.root.clone(), cwd.clone());
-    let instructions = move || {
-        let found = config::instructions(&config, &place.0, &place.1, &folder, &top);
-        found.into_iter().map(|i| (i.path, i.text)).collect()
-    };
     let roots = if loaded.root == cwd { vec![cwd.clone()] } else { vec![cwd.clone(), loaded.root.clone()] };
     let workspace = DiskWorkspace::new(roots).watching_commands(&dirs.data);
     if loaded.config.snapshot == Some(false) {
@@ -206,12 +201,8 @@ pub fn engine(env: &Env, dirs: &Dirs, cwd: PathBuf, bounds: &Bounds, interactive
     }
     Engine::new(Deps {
         workspace: Arc::new(workspace),
-        registry: models_cli::registry_of(&loaded, env, dirs, &cwd),
-        instruction_urls: loaded.instruction_urls(),
-        brought: Brought::of(&loaded, &cwd),
-        config: Arc::new(loaded.config),
-        instructions: Arc::new(instructions),
-        skills: loaded.skills,
+        said: configuration::said(loaded, env, dirs, &cwd),
+        again: None,
         env: env.clone(),
         places: Places { data: dirs.data.clone(), directory: cwd },
         home: dirs.home.clone(),
@@ -303,7 +294,7 @@ async fn ask(engine: &Engine, args: &RunArgs, text: &str) -> Result<engine::Aske
     let asked = match order {
         Order::Message(text) => {
             let (files, steps) = (args.file.clone(), args.max_steps);
-            let text = builtin::expand(engine.config(), text);
+            let text = builtin::expand(&engine.settings().config, text);
             engine.ask(AskRequest { text, session, agent, model, variant, files, steps, ..AskRequest::default() }).await?
         }
         Order::Compact => {

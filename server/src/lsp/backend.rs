@@ -139,6 +139,9 @@ impl LanguageServer for Backend {
     }
 
     async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        if let (Some(started), Some(path)) = (self.face.if_started(), DocKey::from_uri(params.text_document.uri.as_str()).path()) {
+            started.engine.saved(path);
+        }
         self.face.documents().did_save(params);
     }
 

@@ -197,7 +197,7 @@ pub async fn execute(face: &Face, command: &str, arguments: Vec<Value>) -> Resul
 
 async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
     let started = face.started().await;
-    face.look_at_configuration(&started);
+    started.engine.look_at_configuration().await;
     let place = match &ask.uri {
         Some(uri) => face.place(uri, ask.range).await,
         None => None,
@@ -233,7 +233,7 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
         wait_for_chat(face).await;
     }
     started.chat.question(question(face, &request), started.engine.is_busy(request.session.as_ref()));
-    let request = AskRequest { text: builtin::expand(&started.loaded.config, request.text), ..request };
+    let request = AskRequest { text: builtin::expand(&started.engine.settings().config, request.text), ..request };
     let asked = started.engine.ask(request).await.map_err(failed)?;
     Ok(Some(json!({"session": asked.session, "turn": asked.turn})))
 }
@@ -241,7 +241,7 @@ async fn ask(face: &Face, ask: Ask) -> Result<Option<Value>> {
 /// Sends what stands under the last `## You` of the chat.
 async fn send(face: &Face) -> Result<Option<Value>> {
     let started = face.started().await;
-    face.look_at_configuration(&started);
+    started.engine.look_at_configuration().await;
     let Some(document) = face.documents().find(&face.chat_key()).await else {
         face.show_chat().await;
         return Err(sentence("The chat was not open; it is shown now. Write under the last \"## You\" and send again."));
@@ -266,7 +266,7 @@ async fn send(face: &Face) -> Result<Option<Value>> {
         None => None,
     };
     let focus = if place.is_none() { face.focus().await } else { None };
-    let text = builtin::expand(&started.loaded.config, text);
+    let text = builtin::expand(&started.engine.settings().config, text);
     let request = AskRequest { text, place, focus, ..AskRequest::default() };
     let asked = started.engine.ask(request).await.map_err(|error| {
         started.chat.words(format!("\n\n> **Error:** {error}"));

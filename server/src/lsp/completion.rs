@@ -83,11 +83,12 @@ async fn commands(face: &Face) -> Vec<Offered> {
     let started = face.started().await;
     let offered = |name: &str, what: Option<String>| Offered::new(name, CompletionItemKind::FUNCTION, what);
     let own = SLASH.iter().map(|(name, what)| offered(name, Some((*what).to_owned())));
-    let users = started.loaded.config.command.iter().map(|(name, c)| offered(name, c.shown()));
+    let settings = started.engine.settings();
+    let users = settings.config.command.iter().map(|(name, c)| offered(name, c.shown()));
     let servers = started.engine.server_prompts();
     let servers = servers.iter().map(|(name, what)| offered(name, Some(what.clone())));
     let builtin = BUILTIN.iter().map(|(name, what, _)| offered(name, Some((*what).to_owned())));
-    let skills = started.loaded.skills.iter().map(|skill| offered(&skill.name, skill.description.clone()));
+    let skills = settings.guides.skills.iter().map(|skill| offered(&skill.name, skill.description.clone()));
     own.chain(builtin).chain(users).chain(servers).chain(skills).collect()
 }
 

@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use config::{Dirs, Env, Loaded, Severity, Stamps};
-use engine::{Brought, Deps, Engine, Places};
+use config::{Dirs, Env, Severity};
+use engine::{Deps, Engine, Places};
 use lsp_client::EditorSays;
 use lsp_types::{MessageType, Position, Range, Url};
 use providers::Catalogue;
@@ -27,7 +27,6 @@ use crate::lsp::hunks::{self, Hunks};
 use crate::lsp::marks::Marks;
 use crate::lsp::positions;
 use crate::lsp::progress::Tokens;
-use crate::models_cli;
 
 /// How many warnings are shown when the configuration is read: editors show each line.
 const MOST_WARNINGS: usize = 12;
@@ -55,10 +54,6 @@ struct Inner {
 pub struct Started {
     /// The engine.
     pub engine: Engine,
-    /// The configuration, for commands and completions.
-    pub loaded: Loaded,
-    /// Whether its files are still as they were.
-    stamps: Mutex<Stamps>,
     /// The chat buffer.
     pub chat: Chat,
     /// Prompts, as diagnostics.
@@ -123,29 +118,6 @@ impl Face {
         });
     }
 
-    /// Says, once, which files of the configuration have changed since they were read. To be called when a message is sent, which it does not hold up.
-    pub fn look_at_configuration(&self, started: &Arc<Started>) {
-        let (started, client, root) = (Arc::clone(started), self.client().clone(), self.root());
-        tokio::spawn(async move {
-            let look = move || started.stamps.lock().unwrap_or_else(PoisonError::into_inner).changed(&started.loaded.looked_at);
-            let changed = tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "whether the configuration has changed is not known");
-                Vec::new()
-            });
-            if changed.is_empty() {
-                return;
-            }
-            let names: Vec<_> = changed.iter().map(|path| path.strip_prefix(&root).unwrap_or(path).display().to_string()).collect();
-            let (names, how) = (names.join(", "), client.caps().restart());
-            client
-                .show_message(
-                    MessageType::WARNING,
-                    format!("Interline: changed since it was read: {names}. It counts after a restart{how}."),
-                )
-                .await;
-        });
-    }
-
     /// The catalogue of models.
     #[must_use]
     pub fn catalogue(&self) -> Catalogue {
@@ -202,24 +174,19 @@ impl Face {
     async fn start(&self) -> Arc<Started> {
         let root = self.root();
         let loaded = configuration::load(&self.0.env, &self.0.dirs, &root);
-        let (env, dirs) = (self.0.env.clone(), self.0.dirs.clone());
-        let (config, cwd, top) = (loaded.config.clone(), root.clone(), loaded.root.clone());
-        let instructions = move || {
-            let found = config::instructions(&config, &env, &dirs, &cwd, &top);
-            found.into_iter().map(|i| (i.path, i.text)).collect()
-        };
         let workspace = self.workspace().await;
         if loaded.config.snapshot == Some(false) {
             workspace.leave_commands_alone();
         }
+        let problems = loaded.problems.clone();
+        let again = {
+            let (env, dirs, root) = (self.0.env.clone(), self.0.dirs.clone(), root.clone());
+            move || configuration::said(configuration::load(&env, &dirs, &root), &env, &dirs, &root)
+        };
         let engine = Engine::new(Deps {
             workspace: Arc::clone(&workspace) as Arc<dyn workspace::Workspace>,
-            config: Arc::new(loaded.config.clone()),
-            registry: models_cli::registry_of(&loaded, &self.0.env, &self.0.dirs, &root),
-            instructions: Arc::new(instructions),
-            instruction_urls: loaded.instruction_urls(),
-            brought: Brought::of(&loaded, &root),
-            skills: loaded.skills.clone(),
+            said: configuration::said(loaded, &self.0.env, &self.0.dirs, &root),
+            again: Some(Arc::new(again)),
             env: self.0.env.clone(),
             places: Places { data: self.0.dirs.data.clone(), directory: root.clone() },
             home: self.0.dirs.home.clone(),
@@ -238,7 +205,7 @@ impl Face {
             self.client().show_message(MessageType::WARNING, format!("Interline: initializationOptions.agent: {error}")).await;
         }
         // What is left out is shown one by one; what merely has no effect, at once.
-        let (errors, warnings): (Vec<_>, Vec<_>) = loaded.problems.iter().partition(|problem| problem.severity == Severity::Error);
+        let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.severity == Severity::Error);
         for problem in errors {
             self.client().show_message(MessageType::ERROR, format!("Interline: {problem}")).await;
         }
@@ -253,8 +220,7 @@ impl Face {
         let board = self.0.board.clone();
         let marks = Marks::start(self.client().clone(), self.documents().clone(), board, engine.clone(), self.chat_key());
         self.hunks().connect(engine.changes());
-        let started = Arc::new(Started { engine, loaded, stamps: Mutex::default(), chat, marks, progress: Tokens::default() });
-        self.look_at_configuration(&started);
+        let started = Arc::new(Started { engine, chat, marks, progress: Tokens::default() });
         crate::lsp::pump::start(self.clone(), Arc::clone(&started));
         started
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::{ConfigurationNews, NewsKind};
 use lsp_types::MessageType;
 use proto::{
     Event, Message, MessageId, NumberedEvent, Part, PartKind, PermissionReply, PermissionRequest, QuestionRequest, SessionId,
@@ -38,14 +39,28 @@ const SHORT: Duration = Duration::from_millis(1500);
 /// Starts the task.
 pub fn start(face: Face, started: Arc<Started>) {
     let events = started.engine.events();
-    let failures = started.engine.failures();
+    let (failures, news) = (started.engine.failures(), started.engine.configuration_news());
     let (said, turns, parents, stale) = (Said::default(), HashMap::new(), HashMap::new(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
     let (memory, relayed) = (GiveBack::default(), false);
     let pump = Pump { face: face.clone(), started, turns, said, answered, told, parents, stale, waits, memory, relayed };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
-        tokio::spawn(tell_failures(face, failures));
+        tokio::spawn(tell_failures(face.clone(), failures));
+    }
+    if let Some(news) = news {
+        tokio::spawn(tell_news(face, news));
+    }
+}
+
+async fn tell_news(face: Face, mut news: mpsc::UnboundedReceiver<ConfigurationNews>) {
+    while let Some(ConfigurationNews { kind, words }) = news.recv().await {
+        let (kind, how) = match kind {
+            NewsKind::Counts => (MessageType::INFO, ""),
+            NewsKind::Warning => (MessageType::WARNING, ""),
+            NewsKind::Restart => (MessageType::WARNING, face.client().caps().restart()),
+        };
+        face.client().show_message(kind, format!("Interline: {words}{how}.")).await;
     }
 }
 

@@ -75,7 +75,8 @@ pub async fn carry_out(face: &Face, started: &Started, text: &str) -> Option<Res
         return None;
     }
     let (name, rest) = config::parse_slash(text)?;
-    if started.loaded.config.command.contains_key(name) || started.loaded.skills.iter().any(|skill| skill.name == name) {
+    let settings = started.engine.settings();
+    if settings.config.command.contains_key(name) || settings.guides.skills.iter().any(|skill| skill.name == name) {
         return None;
     }
     let name = own(name)?;
@@ -126,12 +127,13 @@ fn holding(names: Option<Value>, word: &str) -> Option<Value> {
 /// All commands, the user's own included.
 fn help(started: &Started) -> String {
     let own = SLASH.iter().map(|(name, what)| format!("- `/{name}` {what}"));
-    let users = started.loaded.config.command.iter().map(|(name, command)| {
+    let settings = started.engine.settings();
+    let users = settings.config.command.iter().map(|(name, command)| {
         let what = command.shown().unwrap_or_else(|| "your own command".to_owned());
         format!("- `/{name}` {}", what.split_whitespace().collect::<Vec<_>>().join(" "))
     });
     let builtin = BUILTIN.iter().map(|(name, what, _)| format!("- `/{name}` {what}"));
-    let skills = started.loaded.skills.iter().map(|skill| {
+    let skills = settings.guides.skills.iter().map(|skill| {
         let what = skill.description.as_deref().unwrap_or("a skill");
         format!("- `/{}` {}", skill.name, what.split_whitespace().collect::<Vec<_>>().join(" "))
     });

@@ -2,10 +2,10 @@
 //!
 //! Must not know what they are for.
 //!
-//! **Invariant:** what was only touched, or is again as it was first seen, has not changed. A change is told once.
+//! **Invariant:** what was only touched has not changed. A change is told once; that a file's time was put back hides none.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -18,34 +18,67 @@ pub struct Stamps(BTreeMap<PathBuf, Known>);
 
 #[derive(Debug)]
 struct Known {
-    /// When it was changed last, as of the last look; none where there was nothing.
-    modified: Option<SystemTime>,
-    first: Option<u64>,
-    last: Option<u64>,
+    /// As of the last look; none where there was nothing.
+    state: Option<State>,
+    content: Option<u64>,
 }
 
+/// What says, without reading, that a file may be another than it was: when it was changed, and what nobody can put back.
+type State = (Option<SystemTime>, (i64, i64), u64);
+
 impl Stamps {
-    /// Those of `paths` that have changed since the last look, and differ from what they were at the first.
+    /// Those of `paths` that differ from what they were at the last look.
     pub fn changed(&mut self, paths: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-        paths.iter().filter(|path| self.has_changed(path)).cloned().collect()
+        let mut folders = Folders::default();
+        paths.iter().filter(|path| self.has_changed(path, folders.state(path))).cloned().collect()
     }
 
-    fn has_changed(&mut self, path: &Path) -> bool {
-        let modified = fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    fn has_changed(&mut self, path: &Path, state: Option<State>) -> bool {
         let Some(known) = self.0.get_mut(path) else {
-            let now = modified.and_then(|_| content(path));
-            self.0.insert(path.to_path_buf(), Known { modified, first: now, last: now });
+            let content = state.and_then(|_| content(path));
+            self.0.insert(path.to_path_buf(), Known { state, content });
             return false;
         };
-        if known.modified == modified {
+        if known.state == state {
             return false;
         }
-        known.modified = modified;
-        let now = modified.and_then(|_| content(path));
-        let news = now != known.last && now != known.first;
-        known.last = now;
+        let content = state.and_then(|_| content(path));
+        let news = content != known.content;
+        *known = Known { state, content };
         news
     }
+}
+
+/// What is known of folders while paths are looked at in their order: in one that is not there nothing is looked for.
+#[derive(Default)]
+struct Folders<'a> {
+    there: Option<&'a Path>,
+    missing: Option<&'a Path>,
+}
+
+impl<'a> Folders<'a> {
+    fn state(&mut self, path: &'a Path) -> Option<State> {
+        if self.missing.is_some_and(|missing| path.starts_with(missing)) {
+            return None;
+        }
+        let state = fs::metadata(path).ok().map(|meta| state(&meta));
+        if state.is_none() && path.parent() != self.there {
+            let is_there = path.parent().is_some_and(Path::exists);
+            *(if is_there { &mut self.there } else { &mut self.missing }) = path.parent();
+        }
+        state
+    }
+}
+
+#[cfg(unix)]
+fn state(meta: &Metadata) -> State {
+    use std::os::unix::fs::MetadataExt as _;
+    (meta.modified().ok(), (meta.ctime(), meta.ctime_nsec()), meta.len())
+}
+
+#[cfg(not(unix))]
+fn state(meta: &Metadata) -> State {
+    (meta.modified().ok(), (0, 0), meta.len())
 }
 
 /// A file's bytes, or a folder's names, as a number.
@@ -60,10 +93,13 @@ fn content(path: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
-    fn a_change_is_told_once_and_none_if_it_is_taken_back() {
+    fn a_change_is_told_once_and_a_touch_is_none() {
         let temp = tempfile::tempdir().unwrap();
         let at = |name: &str| temp.path().join(name);
         fs::write(at("a"), "one").unwrap();
@@ -86,11 +122,52 @@ mod tests {
         check(&[]);
         fs::write(at("a"), "one").unwrap();
         fs::write(at("folder/x"), "more").unwrap();
-        check(&[]);
+        check(&["a"]);
         fs::write(at("new"), "").unwrap();
         check(&["new"]);
         fs::remove_file(at("a")).unwrap();
         fs::remove_file(at("new")).unwrap();
-        check(&["a"]);
+        check(&["a", "new"]);
+    }
+
+    #[test]
+    fn folders_come_and_go_with_what_is_in_them() {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |name: &str| temp.path().join(name);
+        let paths = BTreeSet::from(["a/b/one", "a/b/two", "a/three", "four"].map(at));
+        let mut stamps = Stamps::default();
+        let mut check = |expect: &[&str]| {
+            let mut expect: Vec<PathBuf> = expect.iter().map(|name| at(name)).collect();
+            expect.sort();
+            assert_eq!(stamps.changed(&paths), expect);
+        };
+        check(&[]);
+        fs::create_dir_all(at("a/b")).unwrap();
+        fs::write(at("a/b/two"), "").unwrap();
+        fs::write(at("four"), "").unwrap();
+        check(&["a/b/two", "four"]);
+        fs::write(at("a/three"), "").unwrap();
+        check(&["a/three"]);
+        fs::remove_dir_all(at("a")).unwrap();
+        check(&["a/b/two", "a/three"]);
+        check(&[]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_time_that_was_put_back_hides_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("a");
+        fs::write(&file, "deny ").unwrap();
+        let time = fs::metadata(&file).unwrap().modified().unwrap();
+        let (mut stamps, paths) = (Stamps::default(), BTreeSet::from([file.clone()]));
+        assert!(stamps.changed(&paths).is_empty());
+        // The clock by which files are changed is coarse.
+        let before = fs::metadata(&file).unwrap().ctime_nsec();
+        while fs::metadata(&file).unwrap().ctime_nsec() == before {
+            fs::write(&file, "allow").unwrap();
+            fs::File::open(&file).unwrap().set_modified(time).unwrap();
+        }
+        assert_eq!(stamps.changed(&paths), [file]);
     }
 }

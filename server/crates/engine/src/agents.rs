@@ -133,11 +133,19 @@ fn mode(config: &Config, name: &str) -> Option<AgentMode> {
     own.and_then(|agent| agent.mode).or(built_in)
 }
 
+/// What the user's own rules say for an agent: they narrow others.
+#[must_use]
+pub fn users_rules(config: &Config, home: &Path, name: &str) -> Rules {
+    let of = |rules: Option<&config::PermissionConfig>| rules.map(|rules| rules_of(rules, home)).unwrap_or_default();
+    let mut rules = Rules { user: of(config.permission.as_ref()), ..Rules::default() };
+    rules.agent_user = of(config.agent.get(name).and_then(|agent| agent.permission.as_ref()));
+    permission::push(&mut rules.defaults, "*", "*", Action::Allow);
+    rules
+}
+
 fn make(config: &Config, home: &Path, name: &str) -> Agent {
     let none = AgentConfig::default();
     let own = config.agent.get(name).unwrap_or(&none);
-    let user = config.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
-    let agent_user = own.permission.as_ref().map(|user| rules_of(user, home)).unwrap_or_default();
     let mut restrict = Vec::new();
     match name {
         "plan" => {
@@ -176,11 +184,9 @@ fn make(config: &Config, home: &Path, name: &str) -> Agent {
         unknown: own.unknown.clone(),
         rules: Rules {
             defaults: permission::base_rules(&[]),
-            user,
-            agent_user,
             restrict,
             may_look: matches!(name, "plan" | "explore"),
-            starter: None,
+            ..users_rules(config, home, name)
         },
     }
 }

@@ -146,10 +146,11 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         return Err(ToolError::Model(format!("There is no tool `{}` (unknown tool). There are: {}.", job.name, known.join(", "))));
     };
     let args = job.input.map_err(ToolError::Model)?;
+    let (rules, settings) = (Arc::new(shared.rules(&job.setup)), Arc::clone(&job.setup.settings));
     let asker = Arc::new(CallAsker {
         prompts: Arc::clone(&shared.prompts),
         questions: Arc::clone(&shared.questions),
-        rules: Arc::new(job.setup.agent.rules.clone()),
+        rules: Arc::clone(&rules),
         from: job.origin.as_ref().map(|origin| origin.name.clone()),
         window: Window::new(Arc::clone(&shared.saver), shared.places.directory.to_string_lossy().into_owned()),
         session: job.session.clone(),
@@ -160,7 +161,7 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         hooks: Arc::clone(&shared.hooks),
         about: about(shared, &job.session, &job.setup),
     });
-    if job.setup.agent.rules.hides(tool.permission()) {
+    if rules.hides(tool.permission()) {
         return Err(tools::Denied::Rule { permission: tool.permission().to_owned(), pattern: "*".to_owned() }.into());
     }
     if job.doom {
@@ -202,10 +203,10 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         cancel: job.cancel.clone(),
         progress,
         seen: job.seen,
-        guides: Arc::clone(&shared.guides),
-        formatters: Arc::clone(&shared.formatters),
+        guides: Arc::clone(&settings.guides),
+        formatters: Arc::clone(&settings.formatters),
         todos: Arc::new(SessionTodos::new(Arc::clone(shared), job.session)),
-        diagnostics: if job.setup.agent.rules.hides("edit") { Arc::new(Blind) } else { Arc::clone(&job.eyes) as _ },
+        diagnostics: if rules.hides("edit") { Arc::new(Blind) } else { Arc::clone(&job.eyes) as _ },
         servers: Arc::clone(&job.eyes) as _,
         subagents: Arc::new(Starter {
             shared: Arc::clone(shared),
@@ -216,8 +217,8 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         }),
         jobs: Arc::clone(&shared.jobs),
         output_dir: shared.places.data.join("tool-output"),
-        limits: shared.limits,
-        shell: shared.shell.clone(),
+        limits: settings.limits,
+        shell: settings.shell.clone(),
     };
     let (call, out) = (job.call, job.news);
     let forward = async {

@@ -8,6 +8,7 @@ use config::Piece;
 use tokio_util::sync::CancellationToken;
 use workspace::DocKey;
 
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::{AskRequest, EngineError, agents};
 
@@ -28,16 +29,16 @@ pub struct Prelude {
 ///
 /// # Errors
 /// If it is a prompt of an MCP server that cannot be had.
-pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude, EngineError> {
+pub async fn expand(shared: &Shared, settings: &Settings, request: &mut AskRequest) -> Result<Prelude, EngineError> {
     let owned = |text: &str| config::mentions(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
     let plain = |text: &str| Prelude { mentions: owned(text), ..Prelude::default() };
     let Some((name, arguments)) = config::parse_slash(&request.text) else { return Ok(plain(&request.text)) };
-    let Some(command) = shared.config.command.get(name) else {
+    let Some(command) = settings.config.command.get(name) else {
         if let Some(said) = server_prompt(shared, name, arguments).await? {
             request.text = said;
             return Ok(Prelude::default());
         }
-        if let Some(said) = skill(shared, name, arguments).await? {
+        if let Some(said) = skill(shared, settings, name, arguments).await? {
             let mentions = owned(arguments);
             request.text = said;
             return Ok(Prelude { mentions, ..Prelude::default() });
@@ -56,7 +57,7 @@ pub async fn expand(shared: &Shared, request: &mut AskRequest) -> Result<Prelude
     // What a template names outside the project is given by nobody's word: the model may read it, which asks.
     let given = owned(arguments);
     mentions.retain(|name| given.contains(name) || is_inside(shared, name));
-    let subtask = subtask(shared, command).map(|agent| (agent, name.to_owned()));
+    let subtask = subtask(settings, command).map(|agent| (agent, name.to_owned()));
     request.text = pieces.iter().map(written).collect();
     if !pieces.iter().any(|piece| matches!(piece, Piece::Shell(_))) {
         pieces.clear();
@@ -90,8 +91,8 @@ async fn server_prompt(shared: &Shared, name: &str, arguments: &str) -> Result<O
 }
 
 /// A skill that the user asks for by its name; none if there is no such skill. Nothing in it is run or put in: it is for the model to read.
-async fn skill(shared: &Shared, name: &str, arguments: &str) -> Result<Option<String>, EngineError> {
-    let Some(skill) = shared.guides.skills.iter().find(|skill| skill.name == name) else { return Ok(None) };
+async fn skill(shared: &Shared, settings: &Settings, name: &str, arguments: &str) -> Result<Option<String>, EngineError> {
+    let Some(skill) = settings.guides.skills.iter().find(|skill| skill.name == name) else { return Ok(None) };
     let read = shared.workspace.read(&DocKey::file(&skill.path)).await;
     let snapshot = read.map_err(|error| EngineError::Nothing(format!("the skill {name} cannot be read: {error}")))?;
     let text = snapshot.text.to_string();
@@ -111,8 +112,8 @@ pub fn written(piece: &Piece) -> String {
 }
 
 /// The subagent that a command is for: its own where that can be one and is wanted so or can be nothing else; else `general`.
-fn subtask(shared: &Shared, command: &config::CommandConfig) -> Option<String> {
-    let (started, chosen) = command.agent.as_deref().map_or((false, true), |agent| agents::offered(&shared.config, agent));
+fn subtask(settings: &Settings, command: &config::CommandConfig) -> Option<String> {
+    let (started, chosen) = command.agent.as_deref().map_or((false, true), |agent| agents::offered(&settings.config, agent));
     let wanted = command.subtask == Some(true) || (started && !chosen);
     wanted.then(|| command.agent.clone().filter(|_| started).unwrap_or_else(|| "general".to_owned()))
 }

@@ -7,17 +7,17 @@
 mod sessions;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use config::{Config, Dirs, Env, Skill};
+use config::{Dirs, Env};
 use lsp_client::{EditorSays, FileChange};
 use permission::Action;
 use proto::{NumberedEvent, PermissionId, PermissionReply, QuestionId, Session, SessionId, TurnId};
-use providers::{Client, Registry};
+use providers::Client;
 use tokio::sync::{mpsc, oneshot};
-use tools::{Formatters, Guides, Jobs};
+use tools::Jobs;
 use workspace::Workspace;
 
 use crate::agents;
@@ -30,16 +30,17 @@ use crate::intents::Intents;
 use crate::ledger::Ledger;
 use crate::prompts::Prompts;
 use crate::questions::{Questions, WaitingQuestion};
-use crate::remote::Remote;
+use crate::reload::{self, Reload};
 use crate::saver::Saver;
 use crate::session::{SessionState, now};
+use crate::settings::{Again, Said, Settings};
 use crate::setup::{Models, Setup};
 use crate::shared::Shared;
 use crate::toolbox::{self, Toolbox};
 use crate::undo::{self, Undo};
 use crate::weak::Verdicts;
 use crate::worker::{Command, Worker};
-use crate::{AskRequest, Asked, EngineError, Places, Recorded, Waiting, files, watch};
+use crate::{AskRequest, Asked, ConfigurationNews, EngineError, Places, Recorded, Waiting, files, watch};
 
 /// How many sessions stay in memory while nothing runs in them. Those that were used before are read from the store again.
 const KEPT: usize = 4;
@@ -50,18 +51,10 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 pub struct Deps {
     /// The project's text.
     pub workspace: Arc<dyn Workspace>,
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// The models.
-    pub registry: Registry,
-    /// Reads AGENTS.md and the like: once at the start, and again for each message.
-    pub instructions: crate::InstructionsNow,
-    /// Addresses of further ones, each with whether the user's own configuration names it.
-    pub instruction_urls: Vec<(String, bool)>,
-    /// What the model may read when a task calls for it.
-    pub skills: Vec<Skill>,
-    /// What is brought to be run.
-    pub brought: Brought,
+    /// What the configuration says.
+    pub said: Said,
+    /// Reads it again; none where what was read counts to the end.
+    pub again: Option<Again>,
     /// The environment: it says which instruction files of folders count.
     pub env: Env,
     /// Where things are kept.
@@ -109,6 +102,7 @@ struct Inner {
     opening: tokio::sync::Mutex<()>,
     chosen: Mutex<Chosen>,
     failures: Mutex<Option<mpsc::UnboundedReceiver<String>>>,
+    news: Mutex<Option<mpsc::UnboundedReceiver<ConfigurationNews>>>,
 }
 
 #[derive(Default)]
@@ -130,62 +124,50 @@ impl Engine {
         let prompts = Arc::new(Prompts::new(Arc::clone(&bus), Vec::new()));
         let offered = |tool: &str| match tool {
             "question" => deps.interactive,
-            "skill" => !deps.skills.is_empty(),
             _ => true,
         };
         let questions = Arc::new(Questions::new(Arc::clone(&bus)));
-        let shell = deps.config.shell.clone().or_else(|| std::env::var("SHELL").ok());
-        let output = deps.config.tool_output;
+        let said = deps.said;
+        let (settings, instructions) = Settings::of(&said, &deps.env, &deps.places, None);
+        let (tell, news) = mpsc::unbounded_channel();
+        let reload = Reload::new(&said, deps.again, deps.env.clone(), tell);
+        let config = said.config;
         let mut tools: Vec<Arc<dyn tools::Tool>> = tools::all_tools().into_iter().filter(|tool| offered(tool.id())).collect();
-        match tools::WebSearch::of(deps.config.other.get("websearch").unwrap_or(&serde_json::Value::Null)) {
+        match tools::WebSearch::of(config.other.get("websearch").unwrap_or(&serde_json::Value::Null)) {
             Ok(search) => tools.extend(search.map(|search| Arc::new(search) as _)),
             Err(why) => tracing::warn!("{why}"),
         }
         let tools = {
             let places = mcp::Places { directory: deps.places.directory.clone(), roots: deps.workspace.roots() };
             let theirs = Dirs::from_env(&deps.env).opencode_data;
-            let held: Vec<&str> = deps.brought.servers.iter().map(|server| &*server.name).collect();
-            let servers = toolbox::servers(&deps.config, &held, places, &[&theirs, &deps.places.data]);
+            let held: Vec<&str> = said.brought.servers.iter().map(|server| &*server.name).collect();
+            let servers = toolbox::servers(&config, &held, places, &[&theirs, &deps.places.data]);
             Toolbox::new(tools, servers)
         };
-        let instructions = (deps.instructions)();
         let shared_servers = lsp_client::shared::folder(deps.env.get("XDG_RUNTIME_DIR").map(std::path::Path::new), &deps.places.data);
-        let Brought { tools: files, hooks, servers: theirs, trust } = deps.brought;
+        let Brought { tools: files, hooks, servers: theirs, trust } = said.brought;
         let intents = Arc::new(Intents::new(&deps.places.data));
         let foreign = Foreign::new(theirs, trust.clone());
         let extras = Extras::new(files, hooks, trust, deps.places.directory.clone(), &deps.places.data);
         let hooks = Arc::new(Hooks::new(deps.places.directory.clone(), extras.own_hooks()));
-        let remote = Remote::new(deps.instruction_urls, deps.places.data.join("instructions"), deps.env.clone());
-        let guides = Guides {
-            directory: deps.places.directory.clone(),
-            env: deps.env,
-            always: instructions.iter().map(|(path, _)| path.clone()).collect(),
-            skills: deps.skills,
-        };
         let shared = Shared {
             workspace: deps.workspace,
-            registry: deps.registry,
+            settings: RwLock::new(settings),
+            reload,
             models: Models::default(),
-            ledger: Arc::new(Ledger::new(deps.config.budget)),
+            ledger: Arc::new(Ledger::new(config.budget)),
             verdicts: Verdicts::new(&deps.places.data),
             client: Client::new(),
             tools,
             jobs: deps.jobs,
             known_instructions: Mutex::new(Arc::new(instructions)),
-            instructions_now: deps.instructions,
-            remote,
             extras,
             foreign,
             hooks,
-            guides: Arc::new(guides),
-            formatters: Arc::new(Formatters::new(deps.config.formatter.as_ref())),
-            siblings: Arc::new(Siblings::new(&deps.config, deps.places.directory.clone(), shared_servers, deps.editor)),
-            shell: usable_shell(shell.as_deref()),
+            siblings: Arc::new(Siblings::new(&config, deps.places.directory.clone(), shared_servers, deps.editor)),
             home: deps.home,
             interactive: deps.interactive,
-            limits: tools::Limits { lines: output.max_lines, bytes: output.max_bytes },
             places: deps.places,
-            config: deps.config,
             bus,
             prompts,
             questions,
@@ -204,6 +186,7 @@ impl Engine {
             opening: tokio::sync::Mutex::default(),
             chosen: Mutex::default(),
             failures: Mutex::new(Some(failures)),
+            news: Mutex::new(Some(news)),
         }))
     }
 
@@ -232,14 +215,36 @@ impl Engine {
         self.0.failures.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The configuration that counts.
+    /// What is to be told of the configuration. Can be taken once.
     #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.0.shared.config
+    pub fn configuration_news(&self) -> Option<mpsc::UnboundedReceiver<ConfigurationNews>> {
+        self.0.news.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What the configuration says now.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.0.shared.settings()
+    }
+
+    /// Reads the configuration again if its files have changed: to be called before a message is taken.
+    pub async fn look_at_configuration(&self) {
+        reload::look(&self.0.shared).await;
+    }
+
+    /// The user has saved a file.
+    pub fn saved(&self, path: &Path) {
+        if self.0.shared.reload.concerns(path) {
+            let shared = Arc::clone(&self.0.shared);
+            tokio::spawn(async move { reload::look(&shared).await });
+        }
     }
 
     /// Files have changed on the disk, as an editor tells that watches them.
     pub fn disk_changed(&self, changes: &[(PathBuf, FileChange)]) {
+        if let Some((path, _)) = changes.iter().find(|(path, _)| self.0.shared.reload.concerns(path)) {
+            self.saved(path);
+        }
         self.0.shared.siblings.disk_changed(changes);
     }
 
@@ -248,8 +253,10 @@ impl Engine {
     /// # Errors
     /// If the session, agent or model is unknown.
     pub async fn ask(&self, mut request: AskRequest) -> Result<Asked, EngineError> {
-        let mut prelude = crate::commands::expand(&self.0.shared, &mut request).await?;
-        let setup = self.setup(request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?.within(request.steps);
+        let settings = self.settings();
+        let mut prelude = crate::commands::expand(&self.0.shared, &settings, &mut request).await?;
+        let setup =
+            self.setup(&settings, request.agent.as_deref(), request.model.as_deref(), request.variant.as_deref())?.within(request.steps);
         let media = files::gather(&self.0.shared, &request.files, &mut prelude.mentions).await?;
         let named = request.session.is_some();
         let worker = self.worker(request.session.clone().or_else(|| self.current()), &request.text).await?;
@@ -323,8 +330,9 @@ impl Engine {
     #[must_use]
     pub fn knows_command(&self, name: &str) -> bool {
         let shared = &self.0.shared;
+        let settings = shared.settings();
         let of_server = name.split_once(':').is_some_and(|(server, _)| shared.tools.servers().knows(server));
-        of_server || shared.config.command.contains_key(name) || shared.guides.skills.iter().any(|skill| skill.name == name)
+        of_server || settings.config.command.contains_key(name) || settings.guides.skills.iter().any(|skill| skill.name == name)
     }
 
     /// The model for the next messages.
@@ -332,7 +340,7 @@ impl Engine {
     /// # Errors
     /// If there is none of that name.
     pub fn set_model(&self, model: &str) -> Result<(), EngineError> {
-        self.setup(None, Some(model), None)?;
+        self.setup(&self.settings(), None, Some(model), None)?;
         self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).model = Some(model.to_owned());
         Ok(())
     }
@@ -342,7 +350,7 @@ impl Engine {
     /// # Errors
     /// If there is none of that name.
     pub fn set_agent(&self, agent: &str) -> Result<(), EngineError> {
-        agents::find(&self.0.shared.config, &self.0.shared.home, Some(agent))?;
+        agents::find(&self.settings().config, &self.0.shared.home, Some(agent))?;
         self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner).agent = Some(agent.to_owned());
         Ok(())
     }
@@ -350,7 +358,7 @@ impl Engine {
     /// The models that the user can choose, as `provider/model`.
     #[must_use]
     pub fn models(&self) -> Vec<String> {
-        self.0.shared.registry.models().into_iter().map(|m| m.name).collect()
+        self.settings().registry.models().into_iter().map(|m| m.name).collect()
     }
 
     /// The prompts of MCP servers that were started: the name of the command, and what it is for.
@@ -373,13 +381,13 @@ impl Engine {
     /// The agents that the user can mention, and that other agents start.
     #[must_use]
     pub fn subagents(&self) -> Vec<String> {
-        agents::mentionable(&self.0.shared.config)
+        agents::mentionable(&self.settings().config)
     }
 
     /// The agents that the user can choose.
     #[must_use]
     pub fn agents(&self) -> Vec<String> {
-        agents::names(&self.0.shared.config)
+        agents::names(&self.settings().config)
     }
 
     /// Plans to take a turn back; the newest one that changed something if none is named.
@@ -437,32 +445,28 @@ impl Engine {
     }
 
     /// Who answers: the named agent and model, else the chosen ones, else the configured ones; thinking as much as `variant` says.
-    fn setup(&self, agent: Option<&str>, model: Option<&str>, variant: Option<&str>) -> Result<Setup, EngineError> {
+    fn setup(
+        &self,
+        settings: &Arc<Settings>,
+        agent: Option<&str>,
+        model: Option<&str>,
+        variant: Option<&str>,
+    ) -> Result<Setup, EngineError> {
         let shared = &self.0.shared;
         let (chosen_agent, chosen_model) = {
             let chosen = self.0.chosen.lock().unwrap_or_else(PoisonError::into_inner);
             (chosen.agent.clone(), chosen.model.clone())
         };
-        let mut agent = agents::find(&shared.config, &shared.home, agent.or(chosen_agent.as_deref()))?;
+        let mut agent = agents::find(&settings.config, &shared.home, agent.or(chosen_agent.as_deref()))?;
         shared.extras.ask_first(&mut agent);
         let of_agent = Some(agent.models.clone()).filter(|models| !models.is_empty());
         let names = match model.map(|name| vec![name.to_owned()]).or(of_agent).or(chosen_model.map(|name| vec![name])) {
             Some(names) => names,
-            None => self.default_models()?,
+            None => default_models(settings)?,
         };
-        let setup = Setup::begin(shared, agent, names);
+        let setup = Setup::begin(shared, settings, agent, names);
         let setup = setup.and_then(|setup| if let Some(name) = variant { setup.with_variant(name) } else { Ok(setup) });
         setup.map_err(|e| EngineError::Model(e.message))
-    }
-
-    /// The configured models, else the one that suggests itself.
-    fn default_models(&self) -> Result<Vec<String>, EngineError> {
-        let shared = &self.0.shared;
-        let configured = shared.config.model.as_ref().map(config::OneOrMany::all).unwrap_or_default();
-        if configured.len() > 1 {
-            return Ok(configured.to_vec());
-        }
-        Ok(vec![shared.registry.default_model().map_err(|e| EngineError::Model(e.message))?])
     }
 
     /// The worker of a session, which becomes the current one; of a new session if none is named.
@@ -524,6 +528,15 @@ impl Engine {
         self.0.shared.recall_approvals();
         SessionState::load(&self.0.shared, info)
     }
+}
+
+/// The configured models, else the one that suggests itself.
+fn default_models(settings: &Settings) -> Result<Vec<String>, EngineError> {
+    let configured = settings.config.model.as_ref().map(config::OneOrMany::all).unwrap_or_default();
+    if configured.len() > 1 {
+        return Ok(configured.to_vec());
+    }
+    Ok(vec![settings.registry.default_model().map_err(|e| EngineError::Model(e.message))?])
 }
 
 /// The shell that runs commands: the named one, if it speaks the language that commands are checked in; else bash, else sh.

@@ -5,7 +5,7 @@
 //! **Invariant:** what several requests may cost at once is held back before the first of them is made, and given back when it is over.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use config::{BudgetConfig, Cost};
 use proto::{SessionId, Tokens, TurnUsage};
@@ -21,7 +21,7 @@ pub fn today() -> String {
 /// The sums.
 #[derive(Debug)]
 pub struct Ledger {
-    caps: BudgetConfig,
+    caps: RwLock<BudgetConfig>,
     books: Mutex<Books>,
 }
 
@@ -60,19 +60,28 @@ impl Ledger {
     /// With these caps.
     #[must_use]
     pub fn new(caps: BudgetConfig) -> Self {
-        Self { caps, books: Mutex::default() }
+        Self { caps: RwLock::new(caps), books: Mutex::default() }
+    }
+
+    /// From now on these caps count.
+    pub fn cap(&self, caps: BudgetConfig) {
+        *self.caps.write().unwrap_or_else(PoisonError::into_inner) = caps;
+    }
+
+    fn caps(&self) -> BudgetConfig {
+        *self.caps.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether any cap is set.
     #[must_use]
     pub fn has_caps(&self) -> bool {
-        budget::is_set(&self.caps)
+        budget::is_set(&self.caps())
     }
 
     /// Whether it has to be known what was spent today.
     #[must_use]
     pub fn counts_days(&self) -> bool {
-        self.caps.day.is_some()
+        self.caps().day.is_some()
     }
 
     /// A turn of the user's begins, in a session that has cost so much.
@@ -116,7 +125,7 @@ impl Ledger {
         let account = books.accounts.entry(session.clone()).or_default();
         let held = account.held;
         let spent = Spent { turn: account.turn.cost + held, session: account.turn.session_cost + held, day };
-        let fits = budget::judge(&self.caps, &spent, prices, estimate)?;
+        let fits = budget::judge(&self.caps(), &spent, prices, estimate)?;
         account.held = held + fits.worst;
         books.day_held = day_held + fits.worst;
         Ok((fits, Hold { ledger: Arc::clone(self), session: session.clone(), amount: fits.worst }))

@@ -52,7 +52,8 @@ impl Engine {
         if tool.effect(&args) != Effect::Reads {
             return Err(ToolError::model(format!("`{name}` would change something, which is not done here")));
         }
-        let rules = agents::find(&shared.config, &shared.home, None)
+        let settings = shared.settings();
+        let rules = agents::find(&settings.config, &shared.home, None)
             .map(|agent| agent.rules)
             .map_err(|error| ToolError::Model(error.to_string()))?;
         let (session, message, call) = (SessionId::new(), MessageId::new(), CallId::from("call_1"));
@@ -82,15 +83,15 @@ impl Engine {
             // Nobody listens.
             progress: mpsc::unbounded_channel().0,
             seen: Arc::default(),
-            guides: Arc::clone(&shared.guides),
-            formatters: Arc::clone(&shared.formatters),
+            guides: Arc::clone(&settings.guides),
+            formatters: Arc::clone(&settings.formatters),
             diagnostics: Arc::new(Blind),
             servers: Arc::clone(&eyes) as _,
             subagents: Arc::new(Nobody),
             jobs: Arc::clone(&shared.jobs),
             output_dir: shared.places.data.join("tool-output"),
-            limits: shared.limits,
-            shell: shared.shell.clone(),
+            limits: settings.limits,
+            shell: settings.shell.clone(),
         };
         let result = tool.run(args, &context).await;
         eyes.close();
@@ -99,7 +100,7 @@ impl Engine {
 }
 
 fn looking(shared: &Shared) -> Vec<Arc<dyn Tool>> {
-    let rules = agents::find(&shared.config, &shared.home, None).map(|agent| agent.rules).unwrap_or_default();
+    let rules = agents::find(&shared.settings().config, &shared.home, None).map(|agent| agent.rules).unwrap_or_default();
     let mut tools = shared.tools.own().to_vec();
     tools.retain(|tool| {
         let looks = LOOKING.contains(&tool.id()) || (tool.id().starts_with(SEMANTIC) && tool.effect(&Value::Null) == Effect::Reads);

@@ -56,6 +56,12 @@ impl Remote {
         Self { folder, env, texts, begun: AtomicBool::new(false) }
     }
 
+    /// Whether it is of these addresses.
+    #[must_use]
+    pub fn is_of(&self, urls: &[(String, bool)]) -> bool {
+        self.texts.iter().map(|text| (&text.url, text.own)).eq(urls.iter().take(MOST).map(|(url, own)| (url, *own)))
+    }
+
     /// What is known of them, in their order.
     pub async fn read(&self) -> Vec<Instruction> {
         if self.texts.is_empty() {

@@ -30,7 +30,8 @@ const RESERVED: u64 = 20_000;
 
 /// What bounds a turn.
 #[must_use]
-pub fn limits(config: &config::Config, setup: &Setup) -> Limits {
+pub fn limits(setup: &Setup) -> Limits {
+    let config = &setup.settings.config;
     let limit = &setup.model.limit;
     let output = if limit.output == 0 { MAX_OUTPUT } else { limit.output.min(MAX_OUTPUT) };
     let reserved = config.compaction.reserved.unwrap_or(RESERVED.min(output));
@@ -101,7 +102,7 @@ pub fn build(shared: &Shared, state: &SessionState, setup: &Setup, last: bool) -
         &setup.author.model.to_string(),
         &shared.environment(),
         &shared.instructions(),
-        &skills(shared, setup),
+        &skills(setup),
         &server_words(shared, setup),
     );
     ModelRequest {
@@ -123,9 +124,9 @@ fn profile(setup: &Setup) -> Profile {
 }
 
 /// The skills that the agent may use, as they are advertised.
-fn skills<'a>(shared: &'a Shared, setup: &Setup) -> Vec<(&'a str, &'a str)> {
+fn skills(setup: &Setup) -> Vec<(&str, &str)> {
     let rules = &setup.agent.rules;
-    let all = shared.guides.skills.iter().filter(|_| !rules.hides("skill"));
+    let all = setup.settings.guides.skills.iter().filter(|_| !rules.hides("skill"));
     all.filter(|skill| rules.evaluate("skill", &skill.name, &[]) != Action::Deny)
         .filter_map(|skill| Some((skill.name.as_str(), skill.description.as_deref()?)))
         .collect()
@@ -149,8 +150,9 @@ pub fn offered(shared: &Shared, setup: &Setup) -> Vec<Arc<dyn Tool>> {
         Offer::WithServers => family != Family::Small && !rules.hides("lsp") && shared.siblings.have_outlook(),
         Offer::Never => false,
     };
+    let is_empty = |tool: &dyn Tool| tool.id() == "skill" && setup.settings.guides.skills.is_empty();
     let mut tools = shared.tools.all().to_vec();
-    tools.retain(|tool| !rules.hides(tool.permission()) && !edits.hides(tool.id()) && fits(&**tool));
+    tools.retain(|tool| !rules.hides(tool.permission()) && !edits.hides(tool.id()) && fits(&**tool) && !is_empty(&**tool));
     tools
 }
 
@@ -160,7 +162,7 @@ fn tools(shared: &Shared, setup: &Setup) -> Vec<ToolDefinition> {
         .filter_map(|tool| {
             let mut description = tool.description().trim().to_owned();
             if tool.id() == "task" {
-                description.push_str(&subagents(shared, setup)?);
+                description.push_str(&subagents(setup)?);
             }
             let mut parameters = tool.parameters();
             seen(&mut parameters);
@@ -193,8 +195,8 @@ fn seen(schema: &mut Value) {
 }
 
 /// The subagents that the agent may start, as they are advertised; none if there is none.
-fn subagents(shared: &Shared, setup: &Setup) -> Option<String> {
-    let all = if deepest(&shared.config) == 0 { Vec::new() } else { agents::subagents(&shared.config, &setup.agent.rules) };
+fn subagents(setup: &Setup) -> Option<String> {
+    let all = if deepest(&setup.settings.config) == 0 { Vec::new() } else { agents::subagents(&setup.settings.config, &setup.agent.rules) };
     let line = |(name, description): &(&str, &str)| {
         let description = description.split_whitespace().collect::<Vec<_>>().join(" ");
         if description.is_empty() { format!("\n- {name}") } else { format!("\n- {name}: {description}") }
@@ -219,8 +221,8 @@ pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskReques
         out.push(context);
     }
     for mention in mentions {
-        let found = mentioned(shared, state, mention, &roots).await;
-        out.extend(found.or_else(|| wanted(shared, setup, mention)));
+        let found = mentioned(shared, setup, state, mention, &roots).await;
+        out.extend(found.or_else(|| wanted(setup, mention)));
     }
     if let Some(reminder) = setup.agent.reminder {
         out.push(format!("<system-reminder>\n{}\n</system-reminder>", reminder.trim()));
@@ -229,13 +231,13 @@ pub async fn user_context(shared: &Shared, state: &SessionState, ask: &AskReques
 }
 
 /// What a mention stands for: a file's text (`@file:12` and `@file#12` mean the file), or a folder's names. None if it is neither.
-async fn mentioned(shared: &Shared, state: &SessionState, mention: &str, roots: &[PathBuf]) -> Option<String> {
+async fn mentioned(shared: &Shared, setup: &Setup, state: &SessionState, mention: &str, roots: &[PathBuf]) -> Option<String> {
     let lines = |c: char| c.is_ascii_digit() || c == '-' || c == 'L';
     let without_lines = mention.trim_end_matches(lines).strip_suffix([':', '#']).filter(|file| !file.is_empty());
     for name in [Some(mention), without_lines].into_iter().flatten() {
         let key = DocKey::from_tool_path(name, shared.main_root());
         if let Ok(snapshot) = shared.workspace.read(&key).await {
-            let text = prompt::cut(&snapshot.text.to_string(), shared.limits);
+            let text = prompt::cut(&snapshot.text.to_string(), setup.settings.limits);
             let told = format!("<file path=\"{}\">\n{text}\n</file>", prompt::name(&key, roots));
             state.seen.set(key, snapshot.text);
             return Some(told);
@@ -245,22 +247,22 @@ async fn mentioned(shared: &Shared, state: &SessionState, mention: &str, roots: 
             return Some(format!("<folder path=\"{}\">\n{names}\n</folder>", prompt::name(&key, roots)));
         }
     }
-    resource(shared, mention).await
+    resource(shared, setup, mention).await
 }
 
 /// What `server:uri` stands for, if there is such an MCP server.
-async fn resource(shared: &Shared, mention: &str) -> Option<String> {
+async fn resource(shared: &Shared, setup: &Setup, mention: &str) -> Option<String> {
     let (server, uri) = mention.split_once(':').filter(|(server, uri)| !uri.is_empty() && shared.tools.servers().knows(server))?;
     let told = match shared.tools.servers().read(server, uri, &CancellationToken::new()).await {
-        Ok(content) => prompt::cut(&content.text, shared.limits),
+        Ok(content) => prompt::cut(&content.text, setup.settings.limits),
         Err(why) => format!("(it cannot be read: {why})"),
     };
     Some(format!("<resource server=\"{server}\" uri=\"{uri}\">\n{told}\n</resource>"))
 }
 
 /// What a mention of a subagent asks for. None if there is none of that name.
-fn wanted(shared: &Shared, setup: &Setup, mention: &str) -> Option<String> {
-    let offered = agents::subagents(&shared.config, &setup.agent.rules).iter().any(|(name, _)| *name == mention);
+fn wanted(setup: &Setup, mention: &str) -> Option<String> {
+    let offered = agents::subagents(&setup.settings.config, &setup.agent.rules).iter().any(|(name, _)| *name == mention);
     offered.then(|| format!("The user wants the subagent `{mention}` for this: hand the work to it by the `task` tool."))
 }
 

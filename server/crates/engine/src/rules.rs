@@ -20,11 +20,17 @@ pub struct Rules {
     pub restrict: Vec<Rule>,
     /// `restrict` does not speak of commands that surely only read.
     pub may_look: bool,
-    /// Those of the agent that started this one.
+    /// Those that these are narrowed by: of the agent that started this one, or of another time.
     pub starter: Option<Arc<Rules>>,
 }
 
 impl Rules {
+    /// Only what both allow.
+    #[must_use]
+    pub fn narrowed_by(self, other: Self) -> Self {
+        Self { starter: Some(Arc::new(self)), ..other }
+    }
+
     fn layers<'a>(&'a self, approved: &'a [Rule]) -> Layers<'a> {
         Layers { defaults: &self.defaults, user: &self.user, agent_user: &self.agent_user, approved, restrict: &self.restrict }
     }

@@ -72,6 +72,13 @@ pub fn holder(data: &Path, session: &SessionId) -> Option<Held> {
     held.map(|process| Held { session: session.clone(), process })
 }
 
+/// Whether a turn runs in another process.
+#[must_use]
+pub fn any_elsewhere(data: &Path) -> bool {
+    let mut files = std::fs::read_dir(data.join("running")).into_iter().flatten().flatten();
+    files.any(|file| lock(&file.path(), false).is_err_and(|process| process != Some(std::process::id())))
+}
+
 fn file_of(data: &Path, session: &SessionId) -> PathBuf {
     data.join("running").join(file_name(session.as_str()))
 }

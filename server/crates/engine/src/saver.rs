@@ -5,10 +5,12 @@
 //! **Invariant:** what `flush` returned `Ok` for is stored: it survives the end of the process. A write that fails is reported once, never dropped in
 //! silence; what failed for the disk or a lock is tried again with the next write.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use proto::{Session, SessionId};
 use store::{Store, StoreError, Tx};
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,6 +41,8 @@ impl Drop for Together {
     }
 }
 
+/// How many sessions are looked at for what others do.
+const NEWEST: usize = 50;
 /// From this size on the user is told how large the store is, in bytes.
 const LARGE: u64 = 1 << 30;
 
@@ -51,13 +55,15 @@ pub struct Saver {
     told: AtomicBool,
     /// Its size as it was found last, in bytes.
     size: Arc<AtomicU64>,
+    /// When this process' sessions were used last, as it has stored that.
+    own: Mutex<HashMap<SessionId, i64>>,
 }
 
 impl Saver {
     /// Nothing is opened yet. `failures` gets the words of each write that failed.
     #[must_use]
     pub fn new(path: PathBuf, failures: mpsc::UnboundedSender<String>) -> Self {
-        Self { path, opened: OnceLock::new(), failures, told: AtomicBool::new(false), size: Arc::default() }
+        Self { path, opened: OnceLock::new(), failures, told: AtomicBool::new(false), size: Arc::default(), own: Mutex::default() }
     }
 
     fn open(&self) -> &Opened {
@@ -91,6 +97,22 @@ impl Saver {
             }
             Err(why) => self.report(why.clone()),
         }
+    }
+
+    /// Writes a session's record.
+    pub fn session(&self, info: Session) {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(info.id.clone(), info.time.updated);
+        self.write(move |tx| tx.put_session(&info));
+    }
+
+    /// Whether another process has used a session since then.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn others_since(&self, since: i64) -> Result<bool, String> {
+        let newest = self.store()?.sessions(None, NEWEST).map_err(|error| error.to_string())?;
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(newest.iter().any(|session| session.time.updated >= since && own.get(&session.id) != Some(&session.time.updated)))
     }
 
     /// What is written until that is dropped is stored together.

@@ -100,7 +100,7 @@ impl SessionState {
         };
         shared.bus.publish(Event::SessionCreated { info: info.clone() });
         let stored = info.clone();
-        shared.saver.write(move |tx| tx.put_session(&stored));
+        shared.saver.session(stored);
         Self::new(info, Vec::new(), Arc::clone(&shared.bus), Arc::clone(&shared.saver))
     }
 
@@ -194,7 +194,7 @@ impl SessionState {
         self.info.time.updated = now();
         let info = self.info.clone();
         self.publish(Event::SessionUpdated { info: info.clone() });
-        self.saver.write(move |tx| tx.put_session(&info));
+        self.saver.session(info);
     }
 
     /// Adds what others used for it.

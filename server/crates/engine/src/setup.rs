@@ -13,6 +13,7 @@ use providers::{ProviderError, ProviderErrorKind, ResolvedModel};
 
 use crate::agents::Agent;
 use crate::session::Author;
+use crate::settings::Settings;
 use crate::shared::Shared;
 
 /// How long a model whose key or credit was refused is passed over, where another one is at hand.
@@ -25,7 +26,9 @@ pub struct Setup {
     pub agent: Arc<Agent>,
     /// The model.
     pub model: Arc<ResolvedModel>,
-    /// Both, for messages.
+    /// What the configuration says, as it was when the message came.
+    pub settings: Arc<Settings>,
+    /// Agent and model, for messages.
     pub author: Author,
     /// All models that may answer.
     names: Arc<[String]>,
@@ -40,7 +43,7 @@ impl Setup {
     ///
     /// # Errors
     /// If no model can be resolved; the words of the last one.
-    pub fn begin(shared: &Shared, agent: Agent, names: Vec<String>) -> Result<Self, ProviderError> {
+    pub fn begin(shared: &Shared, settings: &Arc<Settings>, agent: Agent, names: Vec<String>) -> Result<Self, ProviderError> {
         let names: Arc<[String]> = names.into();
         let mut passed = None;
         let last = names.len().saturating_sub(1);
@@ -49,10 +52,10 @@ impl Setup {
                 passed = Some(format!("{name} was refused its key or credit a few minutes ago"));
                 continue;
             }
-            match shared.registry.resolve(name) {
+            match settings.registry.resolve(name) {
                 Ok(model) => {
                     let passed = passed.map(|why| format!("{why}; {name} answers"));
-                    return Ok(Self { passed, ..Self::at(Arc::new(agent), Arc::new(model), names.clone(), at) });
+                    return Ok(Self { passed, ..Self::at(Arc::clone(settings), Arc::new(agent), Arc::new(model), names.clone(), at) });
                 }
                 // A mistake in the first name is the user's to know of; a key may be missing on one machine and there on another.
                 Err(error) if at < last && (at > 0 || error.kind == ProviderErrorKind::Auth) => passed = Some(error.message),
@@ -90,15 +93,15 @@ impl Setup {
     /// Another agent with the same models.
     #[must_use]
     pub fn with_agent(&self, agent: Agent) -> Self {
-        Self::at(Arc::new(agent), Arc::clone(&self.model), Arc::clone(&self.names), self.at)
+        Self::at(Arc::clone(&self.settings), Arc::new(agent), Arc::clone(&self.model), Arc::clone(&self.names), self.at)
     }
 
-    fn at(agent: Arc<Agent>, model: Arc<ResolvedModel>, names: Arc<[String]>, at: usize) -> Self {
+    fn at(settings: Arc<Settings>, agent: Arc<Agent>, model: Arc<ResolvedModel>, names: Arc<[String]>, at: usize) -> Self {
         let author = Author {
             agent: agent.name.clone(),
             model: ModelRef { provider_id: model.provider_id.clone(), model_id: model.model_id.clone() },
         };
-        Self { agent, model, author, names, at, passed: None }
+        Self { agent, model, settings, author, names, at, passed: None }
     }
 
     /// Whether another model may follow this one.
@@ -111,11 +114,13 @@ impl Setup {
     ///
     /// # Errors
     /// If there is none: why, for the user.
-    pub fn next(&self, shared: &Shared) -> Result<Self, String> {
+    pub fn next(&self) -> Result<Self, String> {
         let mut whys = Vec::new();
         for (at, name) in self.names.iter().enumerate().skip(self.at + 1) {
-            match shared.registry.resolve(name) {
-                Ok(model) => return Ok(Self::at(Arc::clone(&self.agent), Arc::new(model), Arc::clone(&self.names), at)),
+            match self.settings.registry.resolve(name) {
+                Ok(model) => {
+                    return Ok(Self::at(Arc::clone(&self.settings), Arc::clone(&self.agent), Arc::new(model), Arc::clone(&self.names), at));
+                }
                 Err(error) => whys.push(error.message),
             }
         }
@@ -128,7 +133,7 @@ impl Setup {
         if self.names != running.names || self.at >= running.at {
             return self;
         }
-        Self::at(self.agent, Arc::clone(&running.model), self.names, running.at)
+        Self::at(self.settings, self.agent, Arc::clone(&running.model), self.names, running.at)
     }
 }
 

@@ -4,17 +4,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use config::Config;
 use permission::{Action, Rule};
 use proto::{Event, SessionId, Todo, Tokens, TurnId};
-use providers::{Client, Registry};
+use providers::Client;
 use store::{Blob, ChangeRecord};
 use tokio::sync::mpsc;
-use tools::{Formatters, Guides, Jobs, Limits, TodoStore};
+use tools::{Jobs, TodoStore};
 use workspace::{Applied, Content, Data, DocKey, Route, Workspace};
 
+use crate::agents;
 use crate::events::Bus;
 use crate::extras::Extras;
 use crate::eyes::Siblings;
@@ -25,9 +25,11 @@ use crate::ledger::Ledger;
 use crate::prompt::Environment;
 use crate::prompts::Prompts;
 use crate::questions::Questions;
-use crate::remote::Remote;
+use crate::reload::Reload;
+use crate::rules::Rules;
 use crate::saver::Saver;
-use crate::setup::Models;
+use crate::settings::Settings;
+use crate::setup::{Models, Setup};
 use crate::toolbox::Toolbox;
 use crate::weak::Verdicts;
 use crate::{Places, Recorded, StopReason};
@@ -36,11 +38,11 @@ use crate::{Places, Recorded, StopReason};
 pub struct Shared {
     /// The project's text.
     pub workspace: Arc<dyn Workspace>,
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// The models.
-    pub registry: Registry,
-    /// What is remembered of them.
+    /// What the configuration says, for the next turn.
+    pub settings: RwLock<Arc<Settings>>,
+    /// When that is read again.
+    pub reload: Reload,
+    /// What is remembered of models.
     pub models: Models,
     /// What is spent on them.
     pub ledger: Arc<Ledger>,
@@ -54,14 +56,6 @@ pub struct Shared {
     pub jobs: Arc<Jobs>,
     /// AGENTS.md and the like, as they were when the last message was taken up.
     pub known_instructions: Mutex<Arc<Vec<Instruction>>>,
-    /// Reads them.
-    pub instructions_now: InstructionsNow,
-    /// Those that have addresses.
-    pub remote: Remote,
-    /// Instructions of the project's folders, and skills.
-    pub guides: Arc<Guides>,
-    /// What formats what the agent writes.
-    pub formatters: Arc<Formatters>,
     /// The project's language servers.
     pub siblings: Arc<Siblings>,
     /// Where things are kept.
@@ -72,14 +66,10 @@ pub struct Shared {
     pub foreign: Foreign,
     /// Programs that are run on events.
     pub hooks: Arc<Hooks>,
-    /// The shell that runs commands.
-    pub shell: PathBuf,
     /// The user's home, for `~` in rules.
     pub home: PathBuf,
     /// Whether there is somebody to ask.
     pub interactive: bool,
-    /// How much of an output the model is given.
-    pub limits: Limits,
     /// Events.
     pub bus: Arc<Bus>,
     /// Waiting prompts.
@@ -116,12 +106,27 @@ impl Shared {
         Arc::clone(&self.known_instructions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads them again: the user may have written others since.
-    pub async fn read_instructions(&self) {
-        let read = Arc::clone(&self.instructions_now);
+    /// What the configuration says now. A turn keeps what it began with.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The rules that count for a call: its agent's, and what the configuration says of it now where that is narrower.
+    #[must_use]
+    pub fn rules(&self, setup: &Setup) -> Rules {
+        let newer = [Some(self.settings()), self.reload.offered()].into_iter().flatten();
+        newer.filter(|newer| !Arc::ptr_eq(newer, &setup.settings)).fold(setup.agent.rules.clone(), |rules, newer| {
+            rules.narrowed_by(agents::users_rules(&newer.config, &self.home, &setup.agent.name))
+        })
+    }
+
+    /// Reads AGENTS.md and the like again: the user may have written others since.
+    pub async fn read_instructions(&self, settings: &Settings) {
+        let read = Arc::clone(&settings.instructions);
         match tokio::task::spawn_blocking(move || read()).await {
             Ok(mut now) => {
-                now.extend(self.remote.read().await);
+                now.extend(settings.remote.read().await);
                 *self.known_instructions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
             }
             Err(error) => tracing::error!(%error, "the instructions could not be read"),
@@ -172,12 +177,14 @@ impl Shared {
 
     /// A turn begins.
     pub fn turn_began(&self, session: &SessionId) {
+        self.reload.turn_began();
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone());
     }
 
     /// Takes a session for a turn; false if one runs in it.
     #[must_use]
     pub fn claim(&self, session: &SessionId) -> bool {
+        self.reload.turn_began();
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
     }
 
@@ -204,6 +211,12 @@ impl Shared {
     pub fn turn_ended(&self, session: &SessionId, turn: &TurnId, reason: &StopReason) {
         tracing::info!(%session, %turn, reason = reason.word(), "{}", reason.message());
         self.release(session);
+    }
+
+    /// Whether no agent does anything in this process.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).is_empty() && !self.jobs.any_runs()
     }
 
     /// Whether a turn runs in a session.

@@ -96,7 +96,7 @@ pub struct Starter {
 impl Subagents for Starter {
     fn check(&self, task: &Subtask) -> Result<(), ToolError> {
         self.agent(&task.agent)?;
-        if self.depth() > deepest(&self.shared.config) {
+        if self.depth() > deepest(&self.setup.settings.config) {
             return Err(ToolError::model("a subagent may not start others here (`subagent_depth`): do it yourself"));
         }
         Ok(())
@@ -160,7 +160,7 @@ impl Starter {
 
     /// The agent of that name, narrowed by the caller's rules.
     fn agent(&self, name: &str) -> Result<Agent, ToolError> {
-        let config = &self.shared.config;
+        let config = &self.setup.settings.config;
         let rules = &self.setup.agent.rules;
         let Some(mut agent) = agents::subagent(config, &self.shared.home, name) else {
             let known: Vec<_> = agents::subagents(config, rules).into_iter().map(|(name, _)| name).collect();
@@ -181,7 +181,7 @@ impl Starter {
             return Ok(self.setup.with_agent(agent));
         }
         let names = agent.models.clone();
-        Setup::begin(&self.shared, agent, names).map_err(|error| ToolError::Model(error.message))
+        Setup::begin(&self.shared, &self.setup.settings, agent, names).map_err(|error| ToolError::Model(error.message))
     }
 
     /// A session of its own, or the one to go on with.
@@ -252,7 +252,7 @@ impl Starter {
             StopReason::Provider(why) => ("error", why.as_str()),
         };
         let folder = self.shared.places.data.join("tool-output");
-        let said = tools::truncate(said, self.shared.limits, &folder)
+        let said = tools::truncate(said, self.setup.settings.limits, &folder)
             .map_err(|error| ToolError::model(format!("what the subagent {} said could not be kept: {error}", state.id())))?
             .0;
         let changed = if changed.is_empty() { String::new() } else { format!("Changed: {}", changed.join(", ")) };

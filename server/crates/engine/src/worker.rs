@@ -41,7 +41,7 @@ use crate::shared::Shared;
 use crate::subagents::Origin;
 use crate::tool_free::{self, Given, Wanted};
 use crate::turn::{Effect, Input, Limits, Turn};
-use crate::{AskRequest, Asked, EngineError, StopReason, compaction, request};
+use crate::{AskRequest, Asked, EngineError, StopReason, compaction, reload, request};
 
 /// What a session's worker is told.
 pub enum Command {
@@ -225,10 +225,10 @@ impl Worker {
         let turn = self.fresh.back().map(|fresh| fresh.turn.clone()).unwrap_or_default();
         self.commands.close();
         self.waiting = None;
-        self.ended(
-            &turn,
-            &StopReason::Provider(format!("Interline stopped this turn by a fault of its own ({why}). The session is saved: ask again.")),
-        );
+        let reason =
+            StopReason::Provider(format!("Interline stopped this turn by a fault of its own ({why}). The session is saved: ask again."));
+        self.closed_books(&turn, &reason);
+        self.is_over(&reason);
     }
 
     async fn work(&mut self) {
@@ -300,6 +300,9 @@ impl Worker {
         drop(together);
         self.fresh.push_back(Fresh { turn: turn.clone(), request, prelude, media: names });
         self.waiting = Some(setup);
+        if self.origin.is_none() {
+            reload::ask(&self.shared, self.state.id(), &turn);
+        }
         // What is acknowledged can be cancelled.
         self.shared.turn_began(self.state.id());
         let (shared, asked) = (Arc::clone(&self.shared), Asked { session: self.state.id().clone(), turn });
@@ -316,7 +319,7 @@ impl Worker {
     async fn turn(&mut self, setup: Setup) {
         let Some((id, first)) = self.fresh.back().map(|fresh| (fresh.turn.clone(), fresh.request.place.clone())) else { return };
         let tools = Arc::clone(&self.shared);
-        let limits = request::limits(&self.shared.config, &setup);
+        let limits = request::limits(&setup);
         let tokens = request::last_tokens(&self.state.history);
         let classify = Box::new(move |tool: &str, raw: &str| calls::classify(&tools.tools.all(), tool, raw));
         let mut run = Running {
@@ -484,7 +487,7 @@ impl Worker {
             }
             Effect::Stop(reason) => {
                 run.answer = None;
-                self.ended(&run.id, &reason);
+                self.ended(&run.id, &reason).await;
             }
         }
     }
@@ -495,26 +498,26 @@ impl Worker {
         if matches!(kind, Some(ProviderErrorKind::Auth | ProviderErrorKind::Unpaid)) {
             self.shared.models.refused(run.setup.name());
         }
-        run.setup = run.setup.next(&self.shared)?;
+        run.setup = run.setup.next()?;
         run.answer = None;
         run.hold = None;
         self.state.discard_step();
         self.notice(format!("{failed} failed ({}); going on with {}", reason.trim_end_matches('.'), run.setup.author.model));
-        Ok(request::limits(&self.shared.config, &run.setup))
+        Ok(request::limits(&run.setup))
     }
 
     async fn call_model(&mut self, run: &mut Running, last: bool, inputs: &mut VecDeque<Input>) {
         self.state.end_step();
         if let Some(setup) = self.waiting.take() {
             run.setup = setup.amid(&run.setup);
-            run.turn.bound(request::limits(&self.shared.config, &run.setup));
+            run.turn.bound(request::limits(&run.setup));
         }
         run.filling = self.fill(run, last);
         if run.filling.is_some() {
             return;
         }
         if !self.fresh.is_empty() {
-            self.shared.read_instructions().await;
+            self.shared.read_instructions(&run.setup.settings).await;
         }
         let mut subtasks = Vec::new();
         let without_tools = self.shared.verdicts.without_tools(&run.setup.model);
@@ -542,7 +545,7 @@ impl Worker {
         if without_tools.is_none() {
             self.shared.tools.ready().await;
         }
-        let troubles = self.shared.tools.troubles().into_iter().chain(self.shared.remote.troubles());
+        let troubles = self.shared.tools.troubles().into_iter().chain(run.setup.settings.remote.troubles());
         troubles.filter(|words| self.shared.models.is_news(words)).for_each(|words| self.notice(words));
         if !subtasks.is_empty() {
             return self.hand_over(run, subtasks, inputs);
@@ -567,8 +570,17 @@ impl Worker {
         run.answer = Some(self.shared.client.stream(&run.setup.model, &model_request));
     }
 
-    /// A turn is over, or a summary.
-    fn ended(&mut self, turn: &TurnId, reason: &StopReason) {
+    /// A turn is over, or a summary. What is changed from now on is not its work.
+    async fn ended(&mut self, turn: &TurnId, reason: &StopReason) {
+        self.closed_books(turn, reason);
+        if self.origin.is_none() && self.waiting.is_none() {
+            reload::look(&self.shared).await;
+            reload::ask(&self.shared, self.state.id(), turn);
+        }
+        self.is_over(reason);
+    }
+
+    fn closed_books(&mut self, turn: &TurnId, reason: &StopReason) {
         self.state.end_step();
         self.count_subagents();
         self.reason = reason.clone();
@@ -578,7 +590,7 @@ impl Worker {
             let error = MessageError::UnknownError(ErrorData { message: message.clone(), ..ErrorData::default() });
             self.state.publish(Event::SessionError { session_id: self.state.id().clone(), error });
         }
-        if self.shared.config.compaction.prune && self.origin.is_none() {
+        if self.shared.settings().config.compaction.prune && self.origin.is_none() {
             self.state.prune();
         }
         self.shared.saver.upkeep();
@@ -587,6 +599,9 @@ impl Worker {
         if self.waiting.is_none() {
             self.shared.turn_ended(self.state.id(), turn, reason);
         }
+    }
+
+    fn is_over(&mut self, reason: &StopReason) {
         self.status(SessionStatus::Idle);
         let words = match reason.message() {
             "" => reason.word().to_owned(),

@@ -117,6 +117,12 @@ impl Jobs {
         self.lock().values().filter(|job| job.session == *session).map(|job| (job.id, job.command.clone())).collect()
     }
 
+    /// Whether anything that was started still runs.
+    #[must_use]
+    pub fn any_runs(&self) -> bool {
+        self.lock().values().any(|job| !job.state.borrow().closed || job.has_group())
+    }
+
     /// Ends everything that any command started: call it when the server ends. Blocks for at most about half a second.
     pub fn kill_all(&self) {
         if self.next.load(Ordering::Relaxed) == 1 {

@@ -114,7 +114,7 @@ impl Engine {
     pub async fn compact(&self, session: Option<&SessionId>) -> Result<(), EngineError> {
         let nothing = || EngineError::Nothing("There is no session to summarise yet.".into());
         let id = session.cloned().or_else(|| self.current()).ok_or_else(nothing)?;
-        let setup = self.setup(None, None, None)?;
+        let setup = self.setup(&self.settings(), None, None, None)?;
         let worker = self.worker(Some(id), "").await?;
         let (reply, answer) = oneshot::channel();
         let gone = || EngineError::Store("the session's worker has ended".into());

@@ -25,14 +25,14 @@ impl Worker {
         if !std::mem::take(&mut self.untitled) {
             return;
         }
-        let shared = &self.shared;
-        let Some(name) = title::model(&shared.config, &shared.registry, &setup.model) else { return };
-        let model = match shared.registry.resolve(&name) {
+        let (shared, settings) = (&self.shared, &setup.settings);
+        let Some(name) = title::model(&settings.config, &settings.registry, &setup.model) else { return };
+        let model = match settings.registry.resolve(&name) {
             Ok(model) => model,
             Err(error) => return tracing::warn!("no title is asked for: {}", error.message),
         };
         let Some(message) = self.state.history.iter().find(|message| matches!(message.info, proto::Message::User(_))) else { return };
-        let request = title::request(&shared.config, self.state.id(), &history::words(message));
+        let request = title::request(&settings.config, self.state.id(), &history::words(message));
         let mut hold = None;
         if shared.ledger.has_caps() {
             let estimate = Estimate { output: title::MAX_OUTPUT, ..estimate::of_size(estimate::size(&request)) };

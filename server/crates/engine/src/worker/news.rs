@@ -106,7 +106,7 @@ impl Worker {
         let context = run.setup.model.limit.context;
         let roomier = error.kind == ProviderErrorKind::ContextOverflow
             && context > 0
-            && run.setup.next(&self.shared).is_ok_and(|next| next.model.limit.context > context);
+            && run.setup.next().is_ok_and(|next| next.model.limit.context > context);
         Input::Failed { error, delay, roomier }
     }
 }

@@ -82,7 +82,7 @@ impl Worker {
             return false;
         }
         let priced = budget::is_priced(&setup.model.cost);
-        if !priced && !self.shared.registry.is_priced(&setup.model) {
+        if !priced && !setup.settings.registry.is_priced(&setup.model) {
             let name = setup.model.name();
             let words = format!(
                 "the budget cannot hold for {name}, since its prices are not known: set provider.{}.models.\"{}\".cost, in US dollars a million tokens",

@@ -25,7 +25,7 @@ impl Worker {
         let reason = self.by_hand(&turn, &setup).await;
         // What was asked for meanwhile is what was just done.
         self.summarise = None;
-        self.ended(&turn, &reason);
+        self.ended(&turn, &reason).await;
     }
 
     async fn by_hand(&mut self, turn: &TurnId, setup: &Setup) -> StopReason {
@@ -70,9 +70,9 @@ impl Worker {
 
     /// Who summarises: the configured model of the agent `compaction`, else the session's.
     fn summariser(&self, setup: &Setup) -> Setup {
-        let own = self.shared.config.agent.get("compaction").and_then(|agent| agent.model.as_ref());
+        let own = setup.settings.config.agent.get("compaction").and_then(|agent| agent.model.as_ref());
         let Some(names) = own.map(|models| models.all().to_vec()) else { return setup.clone() };
-        Setup::begin(&self.shared, Agent::clone(&setup.agent), names).unwrap_or_else(|error| {
+        Setup::begin(&self.shared, &setup.settings, Agent::clone(&setup.agent), names).unwrap_or_else(|error| {
             tracing::warn!("the model for summaries cannot be asked: {}", error.message);
             setup.clone()
         })
@@ -87,7 +87,7 @@ impl Worker {
                 if setup.name() != first && !all.iter().any(|other| other.name() == setup.name()) && !self.is_capped(&setup) {
                     all.push(setup.clone());
                 }
-                match setup.next(&self.shared) {
+                match setup.next() {
                     Ok(next) => setup = next,
                     Err(_) => break,
                 }

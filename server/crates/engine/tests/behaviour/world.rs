@@ -213,14 +213,20 @@ pub fn engine(dir: &TempDir, config: &Value, files: Arc<MemWorkspace>, interacti
 pub fn engine_at(data: &Path, project: &Path, config: &Value, workspace: Arc<dyn Workspace>, interactive: bool) -> Engine {
     let config: Arc<config::Config> = Arc::new(serde_json::from_value(config.clone()).unwrap());
     let keys = KeySource::new(|_| None, |_| None);
-    Engine::new(Deps {
-        workspace,
+    let said = engine::Said {
         registry: Registry::new(Arc::clone(&config), keys, Catalogue::default()),
         config,
         instructions: instructions(project),
         instruction_urls: Vec::new(),
         skills: loaded(project).skills,
         brought: brought(project),
+        problems: Vec::new(),
+        looked_at: std::collections::BTreeSet::new(),
+    };
+    Engine::new(Deps {
+        workspace,
+        said,
+        again: None,
         env: config::Env::default(),
         places: Places { data: data.to_owned(), directory: project.to_owned() },
         home: "/nowhere".into(),
