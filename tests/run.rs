@@ -5,7 +5,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
-    io::Write,
+    io::{BufRead as _, BufReader, Write},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -39,6 +39,12 @@ fn run(desk: &Desk, arguments: &[&str], input: &str) -> Output {
     let mut child = start(desk, arguments);
     child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
     child.wait_with_output().expect("it ends")
+}
+
+fn sessions(desk: &Desk) -> String {
+    let mut command = Command::new(binary());
+    command.args(["sessions", "list"]).current_dir(desk.at("project")).env_clear().envs(desk.environment());
+    String::from_utf8(command.output().expect("the sessions").stdout).expect("text")
 }
 
 #[test]
@@ -91,9 +97,7 @@ fn a_command_is_carried_out_and_never_said_to_the_model() {
         let refused = run(&desk, &arguments, "");
         assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(told), "{refused:?}");
     }
-    let listed =
-        Command::new(binary()).args(["sessions", "list"]).current_dir(desk.at("project")).env_clear().envs(desk.environment()).output();
-    let listed = String::from_utf8(listed.expect("the sessions").stdout).expect("text");
+    let listed = sessions(&desk);
     assert_eq!((listed.lines().count(), listed.contains("The copy")), (2, true), "{listed}");
 }
 
@@ -112,7 +116,6 @@ fn it_works_in_the_folder_that_is_named() {
 
 #[test]
 fn who_left_standard_input_open_is_told_what_is_waited_for() {
-    use std::io::{BufRead, BufReader};
     let model = ScriptedModel::start();
     let desk = desk(&model);
     model.script([Reply::Text("Done.")]);
@@ -168,4 +171,53 @@ fn a_session_that_cannot_be_stored_is_answered_and_told_of() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()), (Some(0), "Done.\n"), "{output:?}");
     assert_eq!(told.matches("the session could not be saved").count(), 1, "{told}");
+}
+
+/// A run whose answer is out, and whose title is not.
+fn answered_without_title(model: &ScriptedModel, arguments: &[&str]) -> (Desk, Child, BufReader<std::process::ChildStdout>) {
+    let desk = desk(model);
+    let mut config: serde_json::Value = serde_json::from_str(&desk.read("interline.json")).expect("JSON");
+    config["small_model"] = json!("mock/test");
+    desk.write("interline.json", &config.to_string());
+    model.hold_titles(true);
+    model.script([Reply::Counted("Done.")]);
+    let mut child = start(&desk, arguments);
+    drop(child.stdin.take());
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let mut answer = String::new();
+    output.read_line(&mut answer).expect("a line");
+    assert_eq!(answer, "Done.\n");
+    (desk, child, output)
+}
+
+#[test]
+fn a_short_run_has_its_title_afterwards_and_its_answer_before() {
+    let model = ScriptedModel::start();
+    let (desk, child, _output) = answered_without_title(&model, &["go"]);
+    model.hold_titles(false);
+    assert!(child.wait_with_output().expect("it ends").status.success());
+    assert!(sessions(&desk).contains("A title"), "{}", sessions(&desk));
+}
+
+#[test]
+fn a_title_that_does_not_come_is_given_up_and_none_is_asked_for_where_one_was_given() {
+    for (arguments, title, asked) in [(&["go"][..], "go", 1), (&["--title", "Mine", "go"], "Mine", 0)] {
+        let model = ScriptedModel::start();
+        let (desk, child, _output) = answered_without_title(&model, arguments);
+        assert!(child.wait_with_output().expect("it ends").status.success());
+        assert!(sessions(&desk).contains(title), "{}", sessions(&desk));
+        assert_eq!(model.titles(), asked);
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_title() {
+    let model = ScriptedModel::start();
+    let (_desk, mut child, _output) = answered_without_title(&model, &["--cost", "go"]);
+    // What it used is told when the turn has ended: before, the signal would cancel it.
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().expect("its errors")).read_line(&mut told).expect("a line");
+    assert!(told.contains("tokens"), "{told}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }

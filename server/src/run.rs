@@ -3,7 +3,7 @@
 //! Owns what is printed: the answer on standard output, everything else on standard error. Must not ask anybody anything: what would ask is refused, or,
 //! in the background, waits for somebody who attaches.
 //!
-//! **Invariant:** it ends with the turn; its status is 0 only if the turn ended well.
+//! **Invariant:** it ends with the turn, but for the moment that the session's title may still take; its status is 0 only if the turn ended well.
 
 mod background;
 mod order;
@@ -25,7 +25,10 @@ use workspace::DiskWorkspace;
 
 use crate::{builtin, configuration, output};
 use order::Order;
-use printer::Printer;
+use printer::{Printer, Signals};
+
+/// How long the session's title may take once all is said.
+const TITLE: Duration = Duration::from_secs(3);
 
 /// What `run` takes.
 #[derive(Args)]
@@ -142,13 +145,29 @@ pub async fn run(args: RunArgs, env: Env, dirs: Dirs, cwd: PathBuf) -> ExitCode 
     if args.detached {
         background::say_session(asked.session.as_str());
     }
-    let (code, reason) = printer.show(&engine, &asked, &mut events).await;
+    let mut signals = Signals::catch();
+    let mut ending = printer.show(&engine, &asked, &mut events, &mut signals).await;
+    if ending.reason == "done"
+        && !ending.interrupted
+        && let Some(status) = wait_for_title(&engine, &asked.session, &mut signals).await
+    {
+        ending.code = ExitCode::from(status);
+    }
     if args.detached {
-        tell_end(&engine, &asked, &reason).await;
+        tell_end(&engine, &asked, &ending.reason).await;
     }
     engine.shutdown().await;
     tell_what_is_lost(failures);
-    code
+    ending.code
+}
+
+/// All is said; the name of a session whose first answer was short may still be on its way. The status, if a signal ends the wait.
+async fn wait_for_title(engine: &Engine, session: &SessionId, signals: &mut Signals) -> Option<u8> {
+    tokio::select! {
+        biased;
+        status = signals.next() => Some(status),
+        _ = tokio::time::timeout(TITLE, engine.titled(session)) => None,
+    }
 }
 
 /// What could not be stored, each reason once.
@@ -295,7 +314,8 @@ async fn ask(engine: &Engine, args: &RunArgs, text: &str) -> Result<engine::Aske
         Order::Message(text) => {
             let (files, steps) = (args.file.clone(), args.max_steps);
             let text = builtin::expand(&engine.settings().config, text);
-            engine.ask(AskRequest { text, session, agent, model, variant, files, steps, ..AskRequest::default() }).await?
+            let has_title = args.title.is_some();
+            engine.ask(AskRequest { text, session, agent, model, variant, files, steps, has_title, ..AskRequest::default() }).await?
         }
         Order::Compact => {
             if let Some(model) = &model {

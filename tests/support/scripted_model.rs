@@ -60,6 +60,9 @@ struct State {
     requests: Vec<Value>,
     /// The same, whole.
     bodies: Vec<Value>,
+    /// Titles are not answered.
+    holds_titles: bool,
+    titles: usize,
     keys: BTreeSet<String>,
 }
 
@@ -94,6 +97,18 @@ impl ScriptedModel {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether who asks for a title is left without an answer, from now on.
+    pub fn hold_titles(&self, holds: bool) {
+        self.shared.lock().holds_titles = holds;
+        self.shared.changed.notify_all();
+    }
+
+    /// How many titles were asked for so far.
+    #[must_use]
+    pub fn titles(&self) -> usize {
+        self.shared.lock().titles
     }
 
     /// What was shown as authorization so far, sorted.
@@ -145,6 +160,10 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         shared.changed.notify_all();
         reply
     } else {
+        let mut state = shared.lock();
+        state.titles += 1;
+        let held = shared.changed.wait_while(state, |state| state.holds_titles);
+        drop(held.unwrap_or_else(PoisonError::into_inner));
         Some(Reply::Text("A title"))
     };
     let Some(reply) = reply else {

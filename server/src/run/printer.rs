@@ -17,17 +17,29 @@ use super::Format;
 use crate::{output, usage};
 
 /// What ends a run from outside, and its status then, as shells have it.
-struct Signals([(Signal, u8); 3]);
+pub(super) struct Signals(Option<[(Signal, u8); 3]>);
+
+/// How a run ended.
+pub(super) struct Ending {
+    /// The process' status.
+    pub code: ExitCode,
+    /// Why the turn ended.
+    pub reason: String,
+    /// The user, or the system, wants it to end at once.
+    pub interrupted: bool,
+}
 
 impl Signals {
-    /// None where they cannot be caught: then they end the process in their own way.
-    fn catch() -> Option<Self> {
+    /// Where they cannot be caught, they end the process in their own way.
+    pub(super) fn catch() -> Self {
         let caught = |kind: SignalKind| Some((signal(kind).ok()?, u8::try_from(128 + kind.as_raw_value()).ok()?));
-        Some(Self([caught(SignalKind::interrupt())?, caught(SignalKind::terminate())?, caught(SignalKind::hangup())?]))
+        let all = || Some([caught(SignalKind::interrupt())?, caught(SignalKind::terminate())?, caught(SignalKind::hangup())?]);
+        Self(all())
     }
 
-    async fn next(&mut self) -> u8 {
-        let [int, term, hup] = &mut self.0;
+    /// The status of the next one.
+    pub(super) async fn next(&mut self) -> u8 {
+        let Some([int, term, hup]) = &mut self.0 else { return std::future::pending().await };
         tokio::select! {
             Some(()) = int.0.recv() => int.1,
             Some(()) = term.0.recv() => term.1,
@@ -55,33 +67,29 @@ impl Printer {
         Self { format, cost, session: None, text: None, open: false }
     }
 
-    /// Prints until the turn ends: the status, and the turn's reason.
+    /// Prints until the turn ends.
     pub(super) async fn show(
         mut self,
         engine: &Engine,
         asked: &engine::Asked,
         events: &mut UnboundedReceiver<Arc<NumberedEvent>>,
-    ) -> (ExitCode, String) {
+        signals: &mut Signals,
+    ) -> Ending {
         self.session = Some(asked.session.clone());
         let mut failed = false;
         let mut interrupted = None;
-        let mut signals = Signals::catch();
-        let mut signal = async || match &mut signals {
-            Some(signals) => signals.next().await,
-            None => std::future::pending().await,
-        };
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
-                status = signal(), if interrupted.is_none() => {
+                status = signals.next(), if interrupted.is_none() => {
                     interrupted = Some(status);
                     if !engine.cancel(Some(&asked.session)) {
-                        return (ExitCode::from(status), "cancelled".into());
+                        return Ending { code: ExitCode::from(status), reason: "cancelled".into(), interrupted: true };
                     }
                     continue;
                 }
             };
-            let Some(event) = event else { return (ExitCode::FAILURE, "error".into()) };
+            let Some(event) = event else { return Ending { code: ExitCode::FAILURE, reason: "error".into(), interrupted: false } };
             // What subagents do is told by the call that started them; what they ask, by themselves.
             let asks = matches!(event.event, Event::PermissionAsked(_) | Event::QuestionAsked(_));
             if *event.event.session_id() != asked.session && !asks {
@@ -104,7 +112,7 @@ impl Printer {
                     } else {
                         ExitCode::FAILURE
                     };
-                    return (code, reason.clone());
+                    return Ending { code, reason: reason.clone(), interrupted: interrupted.is_some() };
                 }
                 Event::SessionError { error, .. } => {
                     failed = true;

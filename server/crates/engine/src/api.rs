@@ -30,6 +30,8 @@ pub struct AskRequest {
     pub files: Vec<String>,
     /// Most steps of its turn, where the agent is not bound more closely.
     pub steps: Option<u32>,
+    /// The user gives its session a title: none is asked for.
+    pub has_title: bool,
 }
 
 /// A message was taken: it is stored, and its turn runs or waits for the one that runs.

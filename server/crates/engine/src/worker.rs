@@ -69,6 +69,8 @@ pub enum Command {
         /// Where the reply goes, when it is under way or waits for the turn's end.
         reply: oneshot::Sender<Result<(), EngineError>>,
     },
+    /// Drop this when no title is being written any more.
+    Title(oneshot::Sender<()>),
 }
 
 /// How long cancelled calls may take to end by themselves.
@@ -262,6 +264,7 @@ impl Worker {
                     let _ = reply.send(held);
                 }
                 Some(Command::Cancel) => {}
+                Some(Command::Title(waits)) => self.wait_for_title(waits),
                 Some(Command::End) | None => return,
             }
             // What came amid a turn, and was no part of it, is done after it.
@@ -294,6 +297,7 @@ impl Worker {
     ) {
         let together = self.shared.saver.together();
         let turn = self.state.add_user(&request.text, &setup.author);
+        self.untitled &= !request.has_title;
         let names = media.iter().map(|media| media.name.clone()).collect();
         media.into_iter().for_each(|media| self.state.add_file(&turn, media));
         self.state.touch();
@@ -393,6 +397,10 @@ impl Worker {
                 self.summarise = Some(setup);
                 // The face may be gone.
                 let _ = reply.send(Ok(()));
+                None
+            }
+            Some(Command::Title(waits)) => {
+                self.wait_for_title(waits);
                 None
             }
         }

@@ -82,6 +82,16 @@ impl Engine {
         if renamed { Ok(()) } else { Err(EngineError::UnknownSession(session.to_string())) }
     }
 
+    /// Waits for the title that is being written for a session, if one is. It is up to the caller for how long.
+    pub async fn titled(&self, session: &SessionId) {
+        let worker = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner).get(session).cloned();
+        let (waits, written) = oneshot::channel();
+        if worker.is_some_and(|worker| worker.send(Command::Title(waits)).is_ok()) {
+            // It is dropped in the end, and never sent.
+            let _ = written.await;
+        }
+    }
+
     /// The project's newest session.
     ///
     /// # Errors

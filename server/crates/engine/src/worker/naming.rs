@@ -5,6 +5,7 @@
 use std::pin::Pin;
 
 use providers::ProviderError;
+use tokio::sync::oneshot;
 
 use super::Worker;
 use crate::budget::Estimate;
@@ -17,6 +18,8 @@ pub(super) struct Naming {
     answer: Pin<Box<dyn Future<Output = Result<title::Answer, ProviderError>> + Send>>,
     prices: config::Cost,
     _hold: Option<Hold>,
+    /// Who waits for its end, which is that of these.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Worker {
@@ -42,7 +45,15 @@ impl Worker {
             }
         }
         let prices = model.cost.clone();
-        self.title = Some(Naming { answer: Box::pin(title::ask(shared.client.clone(), model, request)), prices, _hold: hold });
+        let answer = Box::pin(title::ask(shared.client.clone(), model, request));
+        self.title = Some(Naming { answer, prices, _hold: hold, waiting: Vec::new() });
+    }
+
+    /// Somebody waits until no title is being written.
+    pub(super) fn wait_for_title(&mut self, waits: oneshot::Sender<()>) {
+        if let Some(naming) = &mut self.title {
+            naming.waiting.push(waits);
+        }
     }
 
     /// Keeps the title; where the session is another process' by now, only what it cost counts.
