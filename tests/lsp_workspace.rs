@@ -9,7 +9,7 @@ use interline_tests::{
     fake_editor::{FakeEditor, Mode},
     scripted_model::{Reply, ScriptedModel},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const MODES: [Mode; 4] = [Mode::Strict, Mode::Lenient, Mode::Late, Mode::Plugin];
 
@@ -99,4 +99,39 @@ fn a_folder_that_is_added_is_a_part_of_the_project_until_it_is_removed() {
 
     change(&["."], &["project"]);
     assert!([editor.wait_message(), editor.wait_message()].iter().any(|told| told.contains("stays the project's folder")));
+}
+
+/// An MCP server that asks for the project's folders when it is told that they have changed, and writes what it is answered into `told`, a pipe.
+const MCP_SERVER: &str = r#"while read -r line; do
+  id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+  case $line in
+    *'"initialize"'*) printf '{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}}\n' "$id";;
+    *tools/list*) printf '{"jsonrpc":"2.0","id":%s,"result":{"tools":[]}}\n' "$id";;
+    *roots/list_changed*) printf '{"jsonrpc":"2.0","id":"r","method":"roots/list"}\n';;
+    *'"roots"'*) printf '%s\n' "$line" > told;;
+  esac
+done
+"#;
+
+#[test]
+fn mcp_servers_hear_of_folders_that_are_added() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    desk.write("server.sh", MCP_SERVER).write("other/b.txt", "needle\n");
+    let mut config: Value = serde_json::from_str(&desk.read("interline.json")).expect("the configuration");
+    config["mcp"] = json!({ "s": { "type": "local", "command": ["/bin/sh", desk.at("server.sh")] } });
+    desk.write("interline.json", &config.to_string());
+    let made = std::process::Command::new("mkfifo").arg(desk.at("project/told")).status().expect("mkfifo starts");
+    assert!(made.success());
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    model.script([Reply::Text("Hello.")]);
+    editor.ask("Start the servers.");
+    let uri = editor.uri(desk.at("other").to_str().expect("its name is text"));
+    editor.notify(
+        "workspace/didChangeWorkspaceFolders",
+        json!({ "event": { "added": [{ "uri": uri, "name": "other" }], "removed": [] } }),
+    );
+    // Waits until the server writes.
+    let told = desk.read("project/told");
+    assert!(told.contains("/project\"") && told.contains(&uri), "{told}");
 }

@@ -111,6 +111,9 @@ impl Face {
     /// The user has added folders to the project, and removed others.
     pub fn change_folders(&self, added: Vec<PathBuf>, removed: &[PathBuf]) {
         let (refused, client) = (self.folders().change(added, removed, &self.0.dirs.home), self.client().clone());
+        if let Some(started) = self.if_started() {
+            started.engine.folders_changed();
+        }
         tokio::spawn(async move {
             for refused in refused {
                 client.show_message(MessageType::WARNING, format!("Interline: {refused}.")).await;

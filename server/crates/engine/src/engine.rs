@@ -248,6 +248,11 @@ impl Engine {
         self.0.shared.siblings.disk_changed(changes);
     }
 
+    /// The project's folders are others now.
+    pub fn folders_changed(&self) {
+        self.0.shared.tools.servers().set_roots(self.0.shared.workspace.roots());
+    }
+
     /// Takes a message. Returns when it is stored; its turn runs beside.
     ///
     /// # Errors

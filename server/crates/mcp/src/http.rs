@@ -13,9 +13,9 @@ use reqwest::{Method, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
-use crate::live::Places;
 use crate::login::{Login, Logins};
 use crate::peer::{Lost, Outgoing, Peer};
+use crate::server::World;
 use crate::settings::Remote;
 use crate::sse::Decoder;
 
@@ -50,9 +50,9 @@ pub(crate) struct Http {
 }
 
 /// The way of today.
-pub(crate) fn start(name: &str, remote: &Remote, places: &Places, logins: &Logins) -> Result<(Arc<Peer>, Arc<Http>), String> {
-    let (peer, outgoing) = Peer::new(name, places.roots.clone());
-    let http = Arc::new(Http::new(name, remote, logins, Arc::clone(&peer))?);
+pub(crate) fn start(name: &str, remote: &Remote, world: &World) -> Result<(Arc<Peer>, Arc<Http>), String> {
+    let (peer, outgoing) = Peer::new(name, world.roots.subscribe());
+    let http = Arc::new(Http::new(name, remote, &world.logins, Arc::clone(&peer))?);
     tokio::spawn(pump(Arc::clone(&http), outgoing));
     Ok((peer, http))
 }
@@ -61,12 +61,11 @@ pub(crate) fn start(name: &str, remote: &Remote, places: &Places, logins: &Login
 pub(crate) async fn start_older(
     name: &str,
     remote: &Remote,
-    places: &Places,
-    logins: &Logins,
+    world: &World,
     limit: Duration,
 ) -> Result<(Arc<Peer>, Arc<Http>), Lost> {
-    let (peer, outgoing) = Peer::new(name, places.roots.clone());
-    let mut http = Http::new(name, remote, logins, Arc::clone(&peer)).map_err(Lost::Broken)?;
+    let (peer, outgoing) = Peer::new(name, world.roots.subscribe());
+    let mut http = Http::new(name, remote, &world.logins, Arc::clone(&peer)).map_err(Lost::Broken)?;
     http.older = true;
     let opening = async {
         let response = http.send(Method::GET, &remote.url, None, STREAM, None).await?;

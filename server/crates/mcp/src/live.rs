@@ -13,10 +13,10 @@ use tokio::io::BufReader;
 use tokio_util::sync::CancellationToken;
 
 use crate::http;
-use crate::login::Logins;
 use crate::peer::{Lost, Peer, RequestError};
 use crate::process::{self, Process};
 use crate::rpc;
+use crate::server::World;
 use crate::settings::{Local, Reach, ServerConfig};
 use crate::stdio;
 use crate::tame::{self, MOST};
@@ -39,7 +39,7 @@ const INSTRUCTIONS: usize = 2000;
 pub struct Places {
     /// The project's folder.
     pub directory: PathBuf,
-    /// All of its folders.
+    /// All of its folders, as they are at the start.
     pub roots: Vec<PathBuf>,
 }
 
@@ -87,11 +87,11 @@ enum Kind {
 }
 
 /// Starts or reaches a server, and greets it.
-pub(crate) async fn connect(config: &ServerConfig, places: &Places, logins: &Logins) -> Result<Live, StartError> {
+pub(crate) async fn connect(config: &ServerConfig, world: &World) -> Result<Live, StartError> {
     let limit = config.start_limit;
     match &config.reach {
         Reach::Local(local) => {
-            let (peer, process) = spawn(&config.name, local, places)?;
+            let (peer, process) = spawn(&config.name, local, world)?;
             let live = Live {
                 peer,
                 capabilities: Value::Null,
@@ -103,7 +103,7 @@ pub(crate) async fn connect(config: &ServerConfig, places: &Places, logins: &Log
             live.greet(limit).await.map_err(|error| explain(&config.name, error))
         }
         Reach::Remote(remote) => {
-            let (peer, http) = http::start(&config.name, remote, places, logins).map_err(StartError::Failed)?;
+            let (peer, http) = http::start(&config.name, remote, world).map_err(StartError::Failed)?;
             let live = Live {
                 peer,
                 capabilities: Value::Null,
@@ -116,7 +116,7 @@ pub(crate) async fn connect(config: &ServerConfig, places: &Places, logins: &Log
                 // What servers of the older way say to the newer one.
                 Err(RequestError::Lost(Lost::Status(400 | 404 | 405 | 406 | 415, why))) => {
                     let (peer, http) =
-                        http::start_older(&config.name, remote, places, logins, limit).await.map_err(|error| match error {
+                        http::start_older(&config.name, remote, world, limit).await.map_err(|error| match error {
                             Lost::Login(_) => explain(&config.name, error.into()),
                             error => StartError::Failed(format!("it speaks neither of the protocol's ways over HTTP{why}: {error}")),
                         })?;
@@ -145,11 +145,11 @@ fn explain(name: &str, error: RequestError) -> StartError {
     }
 }
 
-fn spawn(name: &str, local: &Local, places: &Places) -> Result<(Arc<Peer>, Process), StartError> {
+fn spawn(name: &str, local: &Local, world: &World) -> Result<(Arc<Peer>, Process), StartError> {
     let program = local.command.first().map_or("", String::as_str);
     let (process, input, output) =
-        process::start(local, &places.directory).map_err(|error| StartError::Failed(format!("`{program}` cannot be started: {error}")))?;
-    let (peer, outgoing) = Peer::new(name, places.roots.clone());
+        process::start(local, &world.directory).map_err(|error| StartError::Failed(format!("`{program}` cannot be started: {error}")))?;
+    let (peer, outgoing) = Peer::new(name, world.roots.subscribe());
     tokio::spawn(stdio::write(input, outgoing, Arc::clone(&peer)));
     let mut exit = process.exit();
     let reader = Arc::clone(&peer);
@@ -176,7 +176,7 @@ impl Live {
     async fn greet(mut self, limit: Duration) -> Result<Self, RequestError> {
         let params = json!({
             "protocolVersion": VERSION,
-            "capabilities": { "roots": { "listChanged": false } },
+            "capabilities": { "roots": { "listChanged": true } },
             "clientInfo": { "name": "interline", "version": env!("CARGO_PKG_VERSION") },
         });
         let mut answer = self.peer.request("initialize", params, limit, &CancellationToken::new(), &|_| {}).await?;

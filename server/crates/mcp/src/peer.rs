@@ -81,7 +81,7 @@ struct Waiter {
 /// The conversation.
 pub(crate) struct Peer {
     name: String,
-    roots: Vec<PathBuf>,
+    roots: watch::Receiver<Vec<PathBuf>>,
     next: AtomicI64,
     table: Mutex<HashMap<i64, Waiter>>,
     out: mpsc::UnboundedSender<Outgoing>,
@@ -91,8 +91,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A conversation, and the messages that are to be delivered.
-    pub fn new(name: &str, roots: Vec<PathBuf>) -> (Arc<Self>, mpsc::UnboundedReceiver<Outgoing>) {
+    /// A conversation, and the messages that are to be delivered. `roots` are the project's folders.
+    pub fn new(name: &str, roots: watch::Receiver<Vec<PathBuf>>) -> (Arc<Self>, mpsc::UnboundedReceiver<Outgoing>) {
         let (out, outgoing) = mpsc::unbounded_channel();
         let peer = Self {
             name: name.to_owned(),
@@ -168,7 +168,7 @@ impl Peer {
             Ok(Incoming::Request { id, method }) => {
                 let text = match method.as_str() {
                     "ping" => rpc::response(&id, Ok(json!({}))),
-                    "roots/list" => rpc::response(&id, Ok(json!({ "roots": self.roots.iter().filter_map(root).collect::<Vec<_>>() }))),
+                    "roots/list" => rpc::response(&id, Ok(json!({ "roots": self.roots.borrow().iter().filter_map(root).collect::<Vec<_>>() }))),
                     _ => rpc::response(&id, Err((METHOD_NOT_FOUND, "this client does not do that"))),
                 };
                 match Arc::clone(&self.replies).try_acquire_owned() {
@@ -231,6 +231,11 @@ impl Peer {
         self.ended.subscribe()
     }
 
+    /// The project's folders.
+    pub fn roots(&self) -> watch::Receiver<Vec<PathBuf>> {
+        self.roots.clone()
+    }
+
     /// Counts how often the server said that what it has has changed.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -281,7 +286,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn peer() -> (Arc<Peer>, mpsc::UnboundedReceiver<Outgoing>) {
-        Peer::new("s", vec!["/p".into()])
+        Peer::new("s", watch::channel(vec!["/p".into()]).1)
     }
 
     fn sent(out: &mut mpsc::UnboundedReceiver<Outgoing>) -> Value {

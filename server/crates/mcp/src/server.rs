@@ -5,14 +5,16 @@
 //! **Invariant:** a server that ends is started again with growing pauses, and not for ever; what it had stays known, so that what the model is told does not change with it.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::live::{self, Lists, Live, Places, StartError};
+use crate::live::{self, Lists, Live, StartError};
 use crate::login::Logins;
 use crate::settings::ServerConfig;
 
@@ -67,7 +69,10 @@ pub(crate) struct Known {
 
 /// What the lives need, and are to tell.
 pub(crate) struct World {
-    pub places: Places,
+    /// The project's folder.
+    pub directory: PathBuf,
+    /// All of its folders, as they are now.
+    pub roots: watch::Sender<Vec<PathBuf>>,
     pub logins: Logins,
     /// How often what some server has was found to be different.
     pub news: watch::Sender<u64>,
@@ -211,7 +216,7 @@ impl Server {
 
     /// Starts it, and finds out what it has.
     async fn begin(&self, world: &World) -> Result<(Arc<Live>, watch::Receiver<u64>), StartError> {
-        let live = live::connect(&self.config, &world.places, &world.logins).await?;
+        let live = live::connect(&self.config, world).await?;
         let changed = live.peer.changed();
         let lists = live.lists(self.config.start_limit).await;
         let lists = lists.map_err(|error| StartError::Failed(format!("its tools cannot be listed: {error}")))?;
@@ -222,7 +227,7 @@ impl Server {
 
     /// Until it ends by itself: why. None where it was ended.
     async fn serve(&self, world: &World, live: Arc<Live>, mut changed: watch::Receiver<u64>) -> Option<String> {
-        let mut ended = live.peer.ended();
+        let (mut ended, mut roots) = (live.peer.ended(), live.peer.roots());
         self.phase.send_replace(Phase::Running(Arc::clone(&live)));
         world.news.send_modify(|news| *news += 1);
         loop {
@@ -234,6 +239,10 @@ impl Server {
                 }
                 why = async { ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone()) } => {
                     return Some(why.unwrap_or_else(|| "it is gone".to_owned()));
+                }
+                Ok(()) = roots.changed() => {
+                    live.peer.notify("notifications/roots/list_changed", &Value::Null);
+                    continue;
                 }
                 Ok(()) = changed.changed() => {}
             }

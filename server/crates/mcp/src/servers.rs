@@ -81,7 +81,8 @@ impl Servers {
     /// Starts nothing. `reserved` are names that none of their tools may have; `files` hold logins, the last of them is our own.
     #[must_use]
     pub fn new(configured: Vec<ServerConfig>, places: Places, files: Vec<PathBuf>, reserved: impl IntoIterator<Item = String>) -> Self {
-        let world = World { places, logins: Logins::new(files), news: watch::Sender::new(0) };
+        let Places { directory, roots } = places;
+        let world = World { directory, roots: watch::Sender::new(roots), logins: Logins::new(files), news: watch::Sender::new(0) };
         Self {
             servers: configured.into_iter().map(Server::new).collect(),
             world: Arc::new(world),
@@ -122,6 +123,15 @@ impl Servers {
         };
         // Those that are not ready yet are found at a later step.
         let _ = tokio::time::timeout(limit, all).await;
+    }
+
+    /// The project's folders are others now: those that are asked by a server, and it is told so.
+    pub fn set_roots(&self, roots: Vec<PathBuf>) {
+        self.world.roots.send_if_modified(|known| {
+            let differ = *known != roots;
+            *known = roots;
+            differ
+        });
     }
 
     /// Counts how often what some server has was found to be different.

@@ -94,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn garbage_is_skipped_and_the_end_is_told() {
-        let (peer, mut outgoing) = Peer::new("s", Vec::new());
+        let (peer, mut outgoing) = Peer::new("s", tokio::sync::watch::channel(Vec::new()).1);
         let cancel = CancellationToken::new();
         let asking = peer.request("a", Value::Null, Duration::from_secs(60), &cancel, &|_| {});
         let answering = async {
@@ -110,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_endless_line_ends_the_conversation() {
-        let (peer, _outgoing) = Peer::new("s", Vec::new());
+        let (peer, _outgoing) = Peer::new("s", tokio::sync::watch::channel(Vec::new()).1);
         let output = tokio::io::BufReader::new(tokio::io::AsyncReadExt::take(tokio::io::repeat(b'x'), 1 << 30));
         assert_eq!(read(output, &peer).await, "its output cannot be read: a message is longer than 32 MB");
     }

@@ -35,6 +35,16 @@ fn in_disguise() {
         let message: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let (id, params) = (&message["id"], &message["params"]);
         let method = message["method"].as_str().unwrap_or_default();
+        if manner == "roots" && method == "notifications/roots/list_changed" {
+            say(&json!({ "id": "roots", "method": "roots/list" }));
+        }
+        if manner == "roots" && *id == "roots" {
+            // What it was answered shows in its tools.
+            let names = message["result"]["roots"].as_array().into_iter().flatten().filter_map(|root| root["name"].as_str());
+            tools.splice(3.., names.map(|name| tool(name, "A folder.")));
+            say(&json!({ "method": "notifications/tools/list_changed" }));
+            continue;
+        }
         if manner == "mute" || id.is_null() {
             continue;
         }
@@ -45,6 +55,8 @@ fn in_disguise() {
             say(&json!({ "id": "bad", "method": "sampling/createMessage", "params": {} }));
         }
         let result = match method {
+            // Who is not told of changes is asked at once.
+            "initialize" if manner == "roots" && params["capabilities"]["roots"]["listChanged"] != true => std::process::exit(5),
             "initialize" => json!({
                 "protocolVersion": params["protocolVersion"], "serverInfo": { "name": "fake", "version": "1" },
                 "instructions": "Be\u{200B} brief. ".repeat(if manner == "hostile" { 10_000 } else { 1 }),

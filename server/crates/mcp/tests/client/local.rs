@@ -66,6 +66,22 @@ async fn news_of_tools_and_of_progress() {
 }
 
 #[tokio::test]
+async fn a_server_is_told_that_the_folders_have_changed_and_finds_them_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let servers = started(&json!({ "s": fake::entry("roots") }), folder.path()).await;
+    let names = || servers.tools().iter().map(|tool| tool.name.clone()).collect::<Vec<_>>();
+    let check = async |roots: &[&str], expect: &[&str]| {
+        servers.set_roots(roots.iter().map(std::path::PathBuf::from).collect());
+        let rest = ["s_die", "s_echo", "s_hang"].map(str::to_owned);
+        let mut all: Vec<String> = expect.iter().map(|name| format!("s_{name}")).chain(rest).collect();
+        all.sort();
+        until(&servers, || names() == all).await;
+    };
+    check(&["/work/one", "/work/two"], &["one", "two"]).await;
+    check(&["/work/two"], &["two"]).await;
+}
+
+#[tokio::test]
 async fn one_that_dies_in_a_call_is_explained_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let servers = started(&json!({ "s": fake::entry("plain") }), folder.path()).await;
