@@ -127,10 +127,7 @@ fn mcp_servers_hear_of_folders_that_are_added() {
     model.script([Reply::Text("Hello.")]);
     editor.ask("Start the servers.");
     let uri = editor.uri(desk.at("other").to_str().expect("its name is text"));
-    editor.notify(
-        "workspace/didChangeWorkspaceFolders",
-        json!({ "event": { "added": [{ "uri": uri, "name": "other" }], "removed": [] } }),
-    );
+    editor.notify("workspace/didChangeWorkspaceFolders", json!({ "event": { "added": [{ "uri": uri, "name": "other" }], "removed": [] } }));
     // Waits until the server writes.
     let told = desk.read("project/told");
     assert!(told.contains("/project\"") && told.contains(&uri), "{told}");

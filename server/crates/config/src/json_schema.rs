@@ -31,6 +31,7 @@ const WORDS: &[(&str, &str)] = &[
     ("snapshot", "False: what commands change in files that are not open cannot be undone."),
     ("compaction", "When and how the conversation is summarised."),
     ("tool_output", "How much of a tool's output the model is given."),
+    ("attachment", "How large images may be; what is larger is made smaller."),
     ("budget", "What may be spent, in US dollars: by a turn, a session, a day."),
     ("hooks", "Programs that are run on events."),
     ("websearch", "Whom the `websearch` tool asks."),

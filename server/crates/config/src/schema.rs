@@ -67,6 +67,8 @@ pub struct Config {
     pub budget: BudgetConfig,
     /// How much of a tool's output the model is given.
     pub tool_output: ToolOutputConfig,
+    /// How large images may be.
+    pub attachment: AttachmentConfig,
     /// When the conversation is summarised.
     pub compaction: CompactionConfig,
     /// False: no undo of what shell commands did.
@@ -398,6 +400,34 @@ pub struct ToolOutputConfig {
 impl Default for ToolOutputConfig {
     fn default() -> Self {
         Self { max_lines: 2000, max_bytes: 51_200 }
+    }
+}
+
+/// `attachment`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttachmentConfig {
+    /// Images that go with a message, or that a call brings.
+    pub image: ImageConfig,
+}
+
+/// `attachment.image`: what is sent to a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageConfig {
+    /// Whether what is larger is made smaller; else it is sent up to the bytes below.
+    pub auto_resize: bool,
+    /// Pixels.
+    pub max_width: u32,
+    /// Pixels.
+    pub max_height: u32,
+    /// Bytes of its text in base64.
+    pub max_base64_bytes: usize,
+}
+
+impl Default for ImageConfig {
+    fn default() -> Self {
+        Self { auto_resize: true, max_width: 2000, max_height: 2000, max_base64_bytes: 5 << 20 }
     }
 }
 

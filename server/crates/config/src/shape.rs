@@ -347,7 +347,13 @@ const URLS: Idle = idle(List(&TEXT), "skills are not fetched: copy them into `sk
 const REFERENCES: Idle =
     idle(Map(&ANY), "nothing is cloned or offered: name the folders in AGENTS.md and allow them by `permission.external_directory`");
 const WATCHER: Idle = idle(Map(&ANY), "files are watched by your editor, which knows what it leaves out");
-const ATTACHMENT: Idle = idle(Map(&ANY), "images are sent as they are, up to 5 MiB in base64: a larger one must be made smaller");
+const ATTACHMENT: Shape = Object(
+    &[(
+        "image",
+        &Object(&[("auto_resize", &FLAG), ("max_width", &WHOLE), ("max_height", &WHOLE), ("max_base64_bytes", &WHOLE)], Rest::Warn),
+    )],
+    Rest::Warn,
+);
 const PLUGIN: Idle = idle(
     Any,
     "plugins need a JavaScript runtime and are not run: a tool can be any executable in `.interline/tool/`, and `hooks` run programs on events (docs/extending.md)",
@@ -428,8 +434,8 @@ pub(crate) const CONFIG: Shape = Object(
         ("permission", &PERMISSION),
         ("permissions", &PERMISSIONS),
         ("tools", &SWITCHES),
-        ("attachment", &Unused(&ATTACHMENT)),
-        ("media", &Unused(&ATTACHMENT)),
+        ("attachment", &ATTACHMENT),
+        ("media", &ATTACHMENT),
         ("enterprise", &Unused(&ENTERPRISE)),
         ("budget", &Object(&[("turn", &AMOUNT), ("session", &AMOUNT), ("day", &AMOUNT)], Rest::Warn)),
         ("tool_output", &Object(&[("max_lines", &WHOLE), ("max_bytes", &WHOLE)], Rest::Warn)),

@@ -6,9 +6,8 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
 use proto::PartKind;
-use tools::media::{HEAD, LARGEST, kind, too_large};
+use tools::media::{Bounds, HEAD, give_file};
 use workspace::DocKey;
 
 use crate::EngineError;
@@ -79,11 +78,11 @@ enum Found {
 async fn look(shared: &Shared, name: &str) -> Result<Found, String> {
     let key = DocKey::from_tool_path(name, shared.main_root());
     let Some(path) = key.path().map(Path::to_owned) else { return Ok(Found::Other) };
-    let name = name.to_owned();
-    tokio::task::spawn_blocking(move || read(&path, name)).await.map_err(|error| error.to_string())?
+    let (name, bounds) = (name.to_owned(), shared.settings().images);
+    tokio::task::spawn_blocking(move || read(&path, name, &bounds)).await.map_err(|error| error.to_string())?
 }
 
-fn read(path: &Path, name: String) -> Result<Found, String> {
+fn read(path: &Path, name: String, bounds: &Bounds) -> Result<Found, String> {
     let failed = |error: std::io::Error| format!("{name} cannot be read: {error}");
     let meta = std::fs::metadata(path).map_err(failed)?;
     if meta.is_dir() {
@@ -92,25 +91,23 @@ fn read(path: &Path, name: String) -> Result<Found, String> {
     if !meta.is_file() {
         return Err(format!("{name} is no file"));
     }
+    if let Some((mime, data)) = give_file(&name, path, bounds)? {
+        return Ok(Found::Media(Media { name, mime, data }));
+    }
     let mut head = Vec::new();
     std::io::Read::read_to_end(&mut std::io::Read::take(std::fs::File::open(path).map_err(failed)?, HEAD as u64), &mut head)
         .map_err(failed)?;
-    let Some(mime) = kind(&head) else {
-        return if head.contains(&0) {
-            Err(format!("{name} is neither a text nor an image that models take (PNG, JPEG, GIF, WebP, PDF)"))
-        } else {
-            Ok(Found::Other)
-        };
-    };
-    if meta.len() > LARGEST {
-        return Err(too_large(&name, meta.len()));
+    if head.contains(&0) {
+        return Err(format!("{name} is neither a text nor an image that models take (PNG, JPEG, GIF, WebP, PDF)"));
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
-    Ok(Found::Media(Media { data: base64::engine::general_purpose::STANDARD.encode(bytes), mime, name }))
+    Ok(Found::Other)
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use tools::media::LARGEST;
+
     use super::*;
 
     #[test]
@@ -119,7 +116,7 @@ mod tests {
         let check = |name: &str, bytes: &[u8], want: Result<Option<&str>, &str>| {
             let path = dir.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            match (read(&path, name.to_owned()), want) {
+            match (read(&path, name.to_owned(), &Bounds::USUAL), want) {
                 (Ok(Found::Media(found)), Ok(Some(mime))) => {
                     assert_eq!(found.mime, mime, "{name}");
                     let url = if let PartKind::File { url, .. } = found.part() { url } else { String::new() };
@@ -141,8 +138,8 @@ mod tests {
         let mut large = b"\xff\xd8\xff".to_vec();
         large.resize(usize::try_from(LARGEST).unwrap() + 1, 0);
         check("e.jpg", &large, Err("make it smaller"));
-        assert!(read(&dir.path().join("none"), "none".into()).is_err());
-        assert!(matches!(read(dir.path(), "folder".into()), Ok(Found::Other)));
+        assert!(read(&dir.path().join("none"), "none".into(), &Bounds::USUAL).is_err());
+        assert!(matches!(read(dir.path(), "folder".into(), &Bounds::USUAL), Ok(Found::Other)));
         assert_eq!(data("file:///etc/passwd"), None);
     }
 }

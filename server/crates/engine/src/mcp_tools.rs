@@ -96,13 +96,19 @@ fn output(title: String, content: Result<Content, CallError>, context: &ToolCont
         CallError::Failed(why) => ToolError::model(why),
     })?;
     let mut text = content.text;
-    for media in &content.media {
+    let mut attachments = Vec::new();
+    for media in content.media {
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(&tools::media::in_words(&media.mime, media.data.len() / 4 * 3));
+        match tools::media::give_again(&media.mime, media.data, &context.images) {
+            Ok((mime, data)) => {
+                text.push_str(&tools::media::in_words(&mime, data.len() / 4 * 3));
+                attachments.push(tools::media::attachment(&mime, &data));
+            }
+            Err(why) => text.push_str(&format!("[{why}]")),
+        }
     }
-    let attachments: Vec<Value> = content.media.iter().map(|media| tools::media::attachment(&media.mime, &media.data)).collect();
     let (output, truncated) = tools::truncate(text, context.limits, &context.output_dir)
         .map_err(|error| ToolError::model(format!("what came is too long, and cannot be kept: {error}")))?;
     if content.failed {

@@ -58,12 +58,7 @@ pub(crate) fn start(name: &str, remote: &Remote, world: &World) -> Result<(Arc<P
 }
 
 /// The older way: the stream is opened first, and says where messages are to be posted.
-pub(crate) async fn start_older(
-    name: &str,
-    remote: &Remote,
-    world: &World,
-    limit: Duration,
-) -> Result<(Arc<Peer>, Arc<Http>), Lost> {
+pub(crate) async fn start_older(name: &str, remote: &Remote, world: &World, limit: Duration) -> Result<(Arc<Peer>, Arc<Http>), Lost> {
     let (peer, outgoing) = Peer::new(name, world.roots.subscribe());
     let mut http = Http::new(name, remote, &world.logins, Arc::clone(&peer)).map_err(Lost::Broken)?;
     http.older = true;

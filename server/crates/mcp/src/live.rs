@@ -115,11 +115,10 @@ pub(crate) async fn connect(config: &ServerConfig, world: &World) -> Result<Live
             match live.greet(limit).await {
                 // What servers of the older way say to the newer one.
                 Err(RequestError::Lost(Lost::Status(400 | 404 | 405 | 406 | 415, why))) => {
-                    let (peer, http) =
-                        http::start_older(&config.name, remote, world, limit).await.map_err(|error| match error {
-                            Lost::Login(_) => explain(&config.name, error.into()),
-                            error => StartError::Failed(format!("it speaks neither of the protocol's ways over HTTP{why}: {error}")),
-                        })?;
+                    let (peer, http) = http::start_older(&config.name, remote, world, limit).await.map_err(|error| match error {
+                        Lost::Login(_) => explain(&config.name, error.into()),
+                        error => StartError::Failed(format!("it speaks neither of the protocol's ways over HTTP{why}: {error}")),
+                    })?;
                     let live = Live {
                         peer,
                         capabilities: Value::Null,

@@ -168,7 +168,9 @@ impl Peer {
             Ok(Incoming::Request { id, method }) => {
                 let text = match method.as_str() {
                     "ping" => rpc::response(&id, Ok(json!({}))),
-                    "roots/list" => rpc::response(&id, Ok(json!({ "roots": self.roots.borrow().iter().filter_map(root).collect::<Vec<_>>() }))),
+                    "roots/list" => {
+                        rpc::response(&id, Ok(json!({ "roots": self.roots.borrow().iter().filter_map(root).collect::<Vec<_>>() })))
+                    }
                     _ => rpc::response(&id, Err((METHOD_NOT_FOUND, "this client does not do that"))),
                 };
                 match Arc::clone(&self.replies).try_acquire_owned() {

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
+use crate::media::Bounds;
 use crate::{Diagnostics, Formatters, Guides, Jobs, LanguageServers, Subagents};
 
 /// Why something is not allowed. The texts are for the model.
@@ -232,6 +233,8 @@ pub struct ToolContext {
     pub output_dir: PathBuf,
     /// How much the model is given.
     pub limits: Limits,
+    /// What an image that the model is given may be.
+    pub images: Bounds,
     /// The shell that runs commands, such as `/bin/bash`.
     pub shell: PathBuf,
 }

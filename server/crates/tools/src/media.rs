@@ -2,17 +2,24 @@
 //!
 //! Owns what counts as one, and how large it may be. Must not know which model will see it, nor how that is told.
 //!
-//! **Invariant:** what a file is says its content, not its name; none is larger than what every provider takes.
+//! **Invariant:** what a file is says its content, not its name; none that is given is larger than what every provider takes.
 
+mod fit;
+
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+pub use self::fit::Bounds;
 use crate::{ToolError, ToolOutput};
 
-/// Most bytes of a file: written in base64 it has OpenCode's limit, 5 MiB, which is Anthropic's.
+/// Most bytes of a PDF file: written in base64 it has OpenCode's limit, 5 MiB, which is Anthropic's.
 pub const LARGEST: u64 = 5 * 1024 * 1024 / 4 * 3;
+/// Most bytes of an image that is read to be made smaller.
+const READ: u64 = 64 << 20;
 /// How many bytes tell what a file is.
 pub const HEAD: usize = 16;
 
@@ -29,11 +36,72 @@ pub fn kind(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Why a file of `length` bytes is not given.
-#[must_use]
-pub fn too_large(name: &str, length: u64) -> String {
+/// An image or a PDF as it is given: its media type, which may be another than the file's, and its text in base64.
+pub type Given = (&'static str, String);
+
+/// The file `name` that holds `bytes`; none if they are neither.
+///
+/// # Errors
+/// Why it cannot be given.
+pub fn give(name: &str, bytes: &[u8], bounds: &Bounds) -> Result<Option<Given>, String> {
+    let Some(mime) = kind(bytes) else { return Ok(None) };
+    let length = bytes.len() as u64;
+    if length > largest(mime, bounds) {
+        return Err(too_large(name, length, largest(mime, bounds)));
+    }
+    let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    if !can_shrink(mime, bounds) {
+        return Ok(Some((mime, encode(bytes))));
+    }
+    match fit::fit(mime, bytes, bounds) {
+        Ok((mime, bytes)) => Ok(Some((mime, encode(&bytes)))),
+        Err(why) => Err(format!("{}; {why}", too_large(name, length, bounds.bytes() as u64))),
+    }
+}
+
+/// The same of a file on the disk, of which no more is read than can be given.
+///
+/// # Errors
+/// Why it cannot be given; or what went wrong.
+pub fn give_file(name: &str, path: &Path, bounds: &Bounds) -> Result<Option<Given>, String> {
+    let mut bytes = Vec::new();
+    let failed = |error: std::io::Error| format!("{name} cannot be read: {error}");
+    let mut file = File::open(path).map_err(failed)?;
+    (&mut file).take(HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;
+    let Some(mime) = kind(&bytes) else { return Ok(None) };
+    let (length, most) = (file.metadata().map_err(failed)?.len(), largest(mime, bounds));
+    if length > most {
+        return Err(too_large(name, length, most));
+    }
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    give(name, &bytes, bounds)
+}
+
+/// What comes in base64, as it can be given. What cannot be read as such is left to the model.
+///
+/// # Errors
+/// Why it cannot be given.
+pub fn give_again(mime: &str, base64: String, bounds: &Bounds) -> Result<(String, String), String> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&base64).unwrap_or_default();
+    let given = give(&format!("this {mime}"), &bytes, bounds)?;
+    Ok(given.map_or_else(|| (mime.to_owned(), base64), |(mime, base64)| (mime.to_owned(), base64)))
+}
+
+fn can_shrink(mime: &str, bounds: &Bounds) -> bool {
+    bounds.resize && mime.starts_with("image/")
+}
+
+fn largest(mime: &str, bounds: &Bounds) -> u64 {
+    match mime {
+        _ if can_shrink(mime, bounds) => READ,
+        "application/pdf" => LARGEST,
+        _ => bounds.bytes() as u64,
+    }
+}
+
+fn too_large(name: &str, length: u64, most: u64) -> String {
     let tenths = |bytes: u64| format!("{}.{}", bytes / (1024 * 1024), bytes % (1024 * 1024) * 10 / (1024 * 1024));
-    format!("{name} has {} MiB, and models take at most {} MiB: make it smaller", tenths(length), tenths(LARGEST))
+    format!("{name} has {} MiB, and models take at most {} MiB: make it smaller", tenths(length), tenths(most))
 }
 
 /// An image or a PDF as OpenCode's file part.
@@ -48,36 +116,19 @@ pub fn in_words(mime: &str, bytes: usize) -> String {
     format!("[{mime}, {bytes} bytes: shown beside this where you can see such]")
 }
 
-/// A call's result that is an image or a PDF; none if `bytes` are neither.
-pub(crate) fn shown(title: String, name: &str, bytes: &[u8]) -> Result<Option<ToolOutput>, ToolError> {
-    let Some(mime) = kind(bytes) else { return Ok(None) };
-    let length = bytes.len() as u64;
-    if length > LARGEST {
-        return Err(ToolError::Model(too_large(name, length)));
-    }
-    let attachment = attachment(mime, &base64::engine::general_purpose::STANDARD.encode(bytes));
-    Ok(Some(ToolOutput {
+/// A call's result that is an image or a PDF.
+pub(crate) fn shown(title: String, name: &str, (mime, base64): &Given) -> ToolOutput {
+    ToolOutput {
         title,
-        output: format!("<path>{name}</path>\n<type>{mime}</type>\n{}", in_words(mime, bytes.len())),
-        metadata: json!({ "truncated": false, "attachments": [attachment] }),
+        output: format!("<path>{name}</path>\n<type>{mime}</type>\n{}", in_words(mime, base64.len() / 4 * 3)),
+        metadata: json!({ "truncated": false, "attachments": [attachment(mime, base64)] }),
         changes: Vec::new(),
-    }))
+    }
 }
 
-/// The same of a file, of which no more is read than may be given.
-pub(crate) fn of_file(title: String, path: &Path) -> Result<Option<ToolOutput>, ToolError> {
+/// The result that is such a file; none if it is neither.
+pub(crate) fn of_file(title: String, path: &Path, bounds: &Bounds) -> Result<Option<ToolOutput>, ToolError> {
     let name = path.display().to_string();
-    let read = || {
-        let file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        let mut bytes = Vec::new();
-        let most = if length > LARGEST { HEAD as u64 } else { LARGEST };
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, most), &mut bytes)?;
-        std::io::Result::Ok((length, bytes))
-    };
-    let (length, bytes) = read().map_err(|error| ToolError::Model(format!("{name}: {error}")))?;
-    if length > LARGEST && kind(&bytes).is_some() {
-        return Err(ToolError::Model(too_large(&name, length)));
-    }
-    shown(title, &name, &bytes)
+    let given = give_file(&name, path, bounds).map_err(ToolError::Model)?;
+    Ok(given.map(|given| shown(title, &name, &given)))
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use workspace::{DocKey, ReadError};
 
 use crate::args::{Args, schema, wrong};
+use crate::media::Bounds;
 use crate::paths::{Roots, Target};
 use crate::text::{cut_line, lines_of};
 use crate::{Ask, Effect, Limits, Tool, ToolContext, ToolError, ToolOutput};
@@ -80,7 +81,9 @@ impl Tool for Read {
         match context.workspace.read(&target.key).await {
             // One may hold nothing but text, which says little.
             Ok(snapshot) if !snapshot.is_open() && snapshot.text.line(0).as_str().is_some_and(|line| line.starts_with("%PDF-")) => {
-                media(&target).await?.ok_or_else(|| ToolError::model(format!("{} has just changed: read it again", target.key)))
+                media(&target, context.images)
+                    .await?
+                    .ok_or_else(|| ToolError::model(format!("{} has just changed: read it again", target.key)))
             }
             Ok(snapshot) => {
                 context.seen.set(snapshot.key.clone(), snapshot.text.clone());
@@ -92,7 +95,7 @@ impl Tool for Read {
             }
             Err(ReadError::IsDirectory(_)) => directory(&target, &window, context).await,
             Err(ReadError::NotFound(key)) => Err(not_found(&key, context).await),
-            Err(ReadError::Binary(key)) => match media(&target).await? {
+            Err(ReadError::Binary(key)) => match media(&target, context.images).await? {
                 Some(shown) => Ok(shown),
                 None => match other_encoding(&key) {
                     Some(text) => file(&target, &text, OTHER_ENCODING, &window, context.limits),
@@ -123,10 +126,10 @@ fn other_encoding(key: &DocKey) -> Option<Rope> {
 }
 
 /// An image or a PDF, for models that see such; none if it is neither.
-async fn media(target: &Target) -> Result<Option<ToolOutput>, ToolError> {
+async fn media(target: &Target, bounds: Bounds) -> Result<Option<ToolOutput>, ToolError> {
     let Some(path) = target.key.path().map(Path::to_owned) else { return Ok(None) };
     let title = target.relative.clone();
-    let work = tokio::task::spawn_blocking(move || crate::media::of_file(title, &path));
+    let work = tokio::task::spawn_blocking(move || crate::media::of_file(title, &path, &bounds));
     work.await.map_err(|error| ToolError::model(format!("{}: {error}", target.key)))?
 }
 

@@ -362,6 +362,7 @@ impl World {
             jobs: Arc::default(),
             output_dir: top.join("output"),
             limits: Limits::default(),
+            images: crate::media::Bounds::USUAL,
             shell: "/bin/bash".into(),
         };
         Self { root, outside, context, files, user, servers, progress, _temp: temp }

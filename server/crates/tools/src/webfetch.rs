@@ -74,8 +74,11 @@ impl Tool for WebFetch {
         let (found, answer) = follow(url.clone(), limit, context).await?;
         let html = page::is_html(&answer.kind, &answer.body);
         if !html && !page::is_text(&answer.kind, &answer.body) {
-            if let Some(shown) = crate::media::shown(url.to_string(), found.as_str(), &answer.body)? {
-                return Ok(shown);
+            let (name, bounds, body) = (found.to_string(), context.images, answer.body.clone());
+            let given = tokio::task::spawn_blocking(move || crate::media::give(&name, &body, &bounds)).await;
+            let given = given.map_err(|error| ToolError::model(format!("{found}: {error}")))?.map_err(ToolError::Model)?;
+            if let Some(given) = given {
+                return Ok(crate::media::shown(url.to_string(), found.as_str(), &given));
             }
             let kind = if answer.kind.is_empty() { "no known type" } else { &answer.kind };
             return Err(ToolError::model(format!("{found} is no text but {kind}, {} bytes: this tool cannot show it", answer.body.len())));

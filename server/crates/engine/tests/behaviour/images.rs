@@ -47,6 +47,37 @@ async fn models_that_see_get_them_and_of_others_the_user_is_told() {
     check(json!({}), given, false).await;
 }
 
+/// Widths of the images in a request, in order.
+fn widths(request: &serde_json::Value) -> Vec<u32> {
+    use base64::Engine as _;
+    let text = request.to_string();
+    let images = text.split("data:image/png;base64,").skip(1).filter_map(|rest| rest.split('"').next());
+    let decode = |data| base64::engine::general_purpose::STANDARD.decode(data).unwrap();
+    images.map(|data| image::load_from_memory(&decode(data)).unwrap().width()).collect()
+}
+
+#[tokio::test]
+async fn what_is_larger_than_models_take_is_made_smaller() {
+    let check = async |attachment: serde_json::Value, expect: u32| {
+        let mut world = World::new().await;
+        world.config["provider"]["mock"]["models"] = json!({"test": {"modalities": {"input": ["text", "image"], "output": ["text"]}}});
+        world.config["attachment"] = attachment;
+        world.restart().await;
+        let mut photo = std::io::Cursor::new(Vec::new());
+        image::DynamicImage::new_rgb8(2400, 4).write_to(&mut photo, image::ImageFormat::Png).unwrap();
+        std::fs::write(world.project().join("photo.png"), photo.get_ref()).unwrap();
+        world.files.set_bytes("photo.png", photo.get_ref());
+        world.model.script([crate::model::call("read", json!({"filePath": "photo.png"})), Reply::Text("I see")]);
+        let ask = AskRequest { text: "what is it?".into(), files: vec!["photo.png".into()], ..AskRequest::default() };
+        world.engine.ask(ask).await.unwrap();
+        world.idle().await;
+        assert_eq!(widths(&world.model.request(2).await), [expect, expect], "{}", world.config["attachment"]);
+    };
+    check(json!({}), 2000).await;
+    check(json!({"image": {"max_width": 30}}), 30).await;
+    check(json!({"image": {"auto_resize": false}}), 2400).await;
+}
+
 /// What the model is told of an image that it reads.
 async fn check_read(model: serde_json::Value, sees: bool) {
     let mut world = World::new().await;
