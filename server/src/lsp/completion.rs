@@ -88,7 +88,7 @@ async fn commands(face: &Face) -> Vec<Offered> {
     let servers = started.engine.server_prompts();
     let servers = servers.iter().map(|(name, what)| offered(name, Some(what.clone())));
     let builtin = BUILTIN.iter().map(|(name, what, _)| offered(name, Some((*what).to_owned())));
-    let skills = settings.guides.skills.iter().map(|skill| offered(&skill.name, skill.description.clone()));
+    let skills = settings.guides.skills.iter().map(|skill| offered(&skill.name, skill.shown()));
     own.chain(builtin).chain(users).chain(servers).chain(skills).collect()
 }
 

@@ -134,7 +134,7 @@ fn help(started: &Started) -> String {
     });
     let builtin = BUILTIN.iter().map(|(name, what, _)| format!("- `/{name}` {what}"));
     let skills = settings.guides.skills.iter().map(|skill| {
-        let what = skill.description.as_deref().unwrap_or("a skill");
+        let what = skill.shown().unwrap_or_else(|| "a skill".to_owned());
         format!("- `/{}` {}", skill.name, what.split_whitespace().collect::<Vec<_>>().join(" "))
     });
     own.chain(builtin).chain(users).chain(skills).collect::<Vec<_>>().join("\n")

@@ -72,6 +72,16 @@ impl Checker<'_> {
                 self.findings.push((node.at, format!("\"{}\" {UNSEEN}", self.path.join(".")), Severity::Warning));
                 Some(visible(&text).into())
             }
+            // Whoever answers anyway.
+            (Shape::Answerer, Kind::Scalar(Value::String(word))) if matches!(word.as_str(), "inherit" | "default") => None,
+            (Shape::Answerer, Kind::Scalar(Value::String(word))) if is_claudes(&word) => {
+                let name = self.path.join(".");
+                let message = format!(
+                    "\"{name}\": \"{word}\" is Claude Code's word for a model; the conversation's own answers (write `provider/model`, as `interline models` lists them)"
+                );
+                self.findings.push((node.at, message, Severity::Warning));
+                None
+            }
             (shape, Kind::Scalar(value)) if fits(&value, shape) => Some(value),
             (shape, kind) => self.refuse(&Node { at: node.at, kind }, shape),
         }
@@ -143,6 +153,12 @@ fn cautious(shape: &Shape) -> Option<Value> {
     }
 }
 
+/// Whether it is what Claude Code calls a model: it knows one provider.
+fn is_claudes(word: &str) -> bool {
+    let word = word.strip_suffix("[1m]").unwrap_or(word);
+    matches!(word, "sonnet" | "opus" | "haiku" | "best" | "opusplan") || (word.starts_with("claude-") && !word.contains('/'))
+}
+
 fn word_of_switch(word: &str) -> Option<bool> {
     [true, false].into_iter().find(|on| word.trim().eq_ignore_ascii_case(&on.to_string()))
 }
@@ -163,7 +179,7 @@ fn same_type(node: &Node, shape: &Shape) -> bool {
 
 fn fits(value: &Value, shape: &Shape) -> bool {
     match shape {
-        Shape::Text | Shape::Words => value.is_string(),
+        Shape::Text | Shape::Words | Shape::Answerer => value.is_string(),
         Shape::Flag | Shape::Switch => value.is_boolean(),
         Shape::Number => value.is_number(),
         Shape::Whole => value.is_u64(),
@@ -177,7 +193,7 @@ fn fits(value: &Value, shape: &Shape) -> bool {
 fn describe(shape: &Shape) -> String {
     match shape {
         Shape::Any => "anything".into(),
-        Shape::Text | Shape::Words => "text".into(),
+        Shape::Text | Shape::Words | Shape::Answerer => "text".into(),
         Shape::Flag | Shape::Switch => "true or false".into(),
         Shape::Number => "a number".into(),
         Shape::Whole => "a whole number of 0 or more".into(),

@@ -61,7 +61,7 @@ pub fn json_schema() -> Value {
 fn of(shape: &Shape) -> Value {
     match shape {
         Shape::Any => json!({}),
-        Shape::Text | Shape::Words => json!({ "type": "string" }),
+        Shape::Text | Shape::Words | Shape::Answerer => json!({ "type": "string" }),
         Shape::Flag | Shape::Switch => json!({ "type": "boolean" }),
         Shape::Number => json!({ "type": "number" }),
         Shape::Whole => json!({ "type": "integer", "minimum": 0 }),

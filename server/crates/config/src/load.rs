@@ -22,9 +22,9 @@ use crate::foreign::{self, ForeignProgram, ForeignProvider, ForeignServer};
 use crate::hooks::{self, Hook};
 use crate::instructions::is_url;
 use crate::lower::{finish, lower_agent, lower_file};
-use crate::markdown::{offset_of, parse_markdown};
+use crate::markdown::{front_node, parse_markdown};
 use crate::merge::{merge, merge_file};
-use crate::node::{Entry, Kind, Node};
+use crate::node::Node;
 use crate::origins::{Origins, Spot};
 use crate::problem::{joined, place};
 use crate::shape::{AGENT, COMMAND, CONFIG, PERMISSION, Shape};
@@ -382,13 +382,9 @@ impl Loader<'_> {
                 return self.problem(path, (error.line, error.column), format!("{}; the file is left out", error.message), Severity::Error);
             }
         };
-        let entries = file.data.into_iter().map(|(key, value)| {
-            let at = offset_of(&text, &key);
-            Entry { at, key, value: Node::at_one_place(value, at) }
-        });
         let mut findings = Vec::new();
         let shape = if kind == Markdown::Command { &COMMAND } else { &AGENT };
-        let node = Node { at: 0, kind: Kind::Object(entries.collect()) };
+        let node = front_node(&text, file.data);
         let spot = Spot::of(&node, &|offset| place(&text, offset).0);
         let checked = check(node, shape, &mut findings);
         self.findings(path, &text, findings, |offset| offset);

@@ -105,6 +105,14 @@ fn lower_command(command: &mut Object) {
     if command.shift_remove("context").is_some() {
         command.entry("subtask").or_insert(true.into());
     }
+    // Those of Claude Code's own agents.
+    let agent = match command.get("agent").and_then(Value::as_str) {
+        Some("Explore") => "explore",
+        Some("Plan") => "plan",
+        Some("general-purpose") => "general",
+        _ => return,
+    };
+    command.insert("agent".into(), agent.into());
 }
 
 /// What follows once all files are merged: `mode`, the variables that change single keys, and `tools`.
@@ -169,16 +177,24 @@ fn lower_permission(object: &mut Object) {
 }
 
 /// The deprecated switches as rules: after a blanket rule that comes first, before everything else, and only where no explicit rule has that name.
-fn lower_tools(object: &mut Object) {
-    let tools = match object.shift_remove("tools") {
+fn lower_tools(owner: &mut Object) {
+    let tools = match owner.shift_remove("tools") {
         Some(Value::Object(tools)) => tools,
         // Claude Code's way: those that are named, and no others.
-        Some(Value::String(names)) => only(names.split(',')),
+        Some(Value::String(names)) => only(apart(&names).into_iter()),
         Some(Value::Array(names)) => only(names.iter().filter_map(Value::as_str)),
         _ => return,
     };
     let mut rules = Object::new();
     for (tool, on) in tools {
+        // Command lines that begin so, and no others.
+        if let Some(pattern) = tool.strip_prefix("bash(").and_then(|rest| rest.strip_suffix(')')) {
+            let pattern = pattern.strip_suffix(":*").map_or_else(|| pattern.to_owned(), |start| format!("{start} *"));
+            if !rules.get("bash").is_some_and(Value::is_string) {
+                object(&mut rules, "bash").insert(pattern, "allow".into());
+            }
+            continue;
+        }
         let permission = permission_of(tool);
         let rule = match on {
             Value::Bool(true) => "allow",
@@ -190,7 +206,7 @@ fn lower_tools(object: &mut Object) {
             rules.insert(permission, rule.into());
         }
     }
-    let permission = match object.shift_remove("permission") {
+    let permission = match owner.shift_remove("permission") {
         Some(Value::Array(written)) => {
             let blanket = written
                 .iter()
@@ -211,7 +227,7 @@ fn lower_tools(object: &mut Object) {
         }
         _ => rules.into(),
     };
-    object.insert("permission".into(), permission);
+    owner.insert("permission".into(), permission);
 }
 
 /// Switches that turn all tools off but these, whose names may be Claude Code's: `Read`, `MultiEdit`, `mcp__server__tool`.
@@ -223,12 +239,26 @@ fn only<'a>(names: impl Iterator<Item = &'a str>) -> Object {
     tools
 }
 
+/// Names behind each other; what stands in brackets belongs to one.
+fn apart(names: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let between = |c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    };
+    names.split(between).collect()
+}
+
 /// Claude Code's `disallowedTools`: they are denied, whatever else is said of them; a pattern of a tool's arguments is not kept, the whole tool is denied.
 fn lower_forbidden(agent: &mut Object) {
     let listed = agent.shift_remove("disallowedTools");
     let names: Vec<&str> = match &listed {
         None | Some(Value::Null) => return,
-        Some(Value::String(names)) => names.split(',').collect(),
+        Some(Value::String(names)) => apart(names),
         // Where it cannot be told what was meant, it is all: a question behind the agent's other rules would loosen those that deny.
         Some(Value::Array(names)) => names.iter().map(|name| name.as_str().unwrap_or("*")).collect(),
         Some(_) => vec!["*"],
@@ -248,7 +278,10 @@ fn lower_forbidden(agent: &mut Object) {
 
 /// Claude Code's name of a tool as ours.
 fn own_name(name: &str) -> Option<String> {
-    let name = name.trim().to_lowercase();
+    let name = match name.trim().split_once('(') {
+        Some((tool, arguments)) => format!("{}({arguments}", tool.to_lowercase()),
+        None => name.trim().to_lowercase(),
+    };
     Some(match (name.as_str(), name.strip_prefix("mcp__")) {
         ("", _) => return None,
         ("ls", _) => "list".to_owned(),
@@ -414,8 +447,13 @@ mod tests {
         check(r#"{"tools":["Read","Write","LS","mcp__docs__find"],"permission":"allow"}"#, only);
         check(
             r#"{"tools":"Bash(git log:*)","permission":{"webfetch":"ask"}}"#,
-            r#"{"*":"deny","bash(git log:*)":"allow","webfetch":"ask"}"#,
+            r#"{"*":"deny","bash":{"git log *":"allow"},"webfetch":"ask"}"#,
         );
+        check(
+            r#"{"tools":"Read, Bash(Make a, b), Bash(git diff:*)"}"#,
+            r#"{"*":"deny","read":"allow","bash":{"Make a, b":"allow","git diff *":"allow"}}"#,
+        );
+        check(r#"{"tools":["Bash(ls:*)","Bash"]}"#, r#"{"*":"deny","bash":"allow"}"#);
         check(
             r#"{"tools":{"bash":false,"edit":false},"permission":{"read":"ask","bash":{"ls":"allow"},"*":"ask"}}"#,
             r#"{"bash":{"ls":"allow"},"edit":"deny","read":"ask","*":"ask"}"#,

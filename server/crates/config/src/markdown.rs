@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::node::{Entry, Kind, Node};
+
 /// A file's two parts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Markdown {
@@ -57,9 +59,17 @@ pub fn parse_markdown(text: &str) -> Result<Markdown, MarkdownError> {
     Ok(Markdown { data, body: body.trim().to_owned() })
 }
 
+/// The front matter of `text`, each key with its place.
+pub(crate) fn front_node(text: &str, data: Map<String, Value>) -> Node {
+    let entries = data.into_iter().map(|(key, value)| {
+        let at = offset_of(text, &key);
+        Entry { at, key, value: Node::at_one_place(value, at) }
+    });
+    Node { at: 0, kind: Kind::Object(entries.collect()) }
+}
+
 /// The offset of the line on which the front matter's top-level `key` stands; 0 if it is not found.
-#[must_use]
-pub(crate) fn offset_of(text: &str, key: &str) -> usize {
+fn offset_of(text: &str, key: &str) -> usize {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let rest = line.trim_start_matches(['"', '\'']).strip_prefix(key).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());

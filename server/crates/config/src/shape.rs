@@ -10,6 +10,8 @@ pub(crate) enum Shape {
     Text,
     /// For people or models: what nobody sees of it is left out.
     Words,
+    /// The name of a model of one's own: what Claude Code calls its models is none here.
+    Answerer,
     Flag,
     Number,
     /// Not negative.
@@ -58,7 +60,7 @@ pub(crate) enum Rest {
     Each(&'static Shape),
 }
 
-use Shape::{Action, Amount, Any, Either, Flag, List, Map, Needs, Number, Object, Switch, Text, Unused, Whole, Word, Words};
+use Shape::{Action, Amount, Answerer, Any, Either, Flag, List, Map, Needs, Number, Object, Switch, Text, Unused, Whole, Word, Words};
 
 const fn idle(shape: Shape, instead: &'static str) -> Idle {
     Idle { shape, harmless: &[], instead }
@@ -88,6 +90,12 @@ const PERMISSIONS: Shape = Either(&[
 
 const MODEL: Shape = Either(&[
     Text,
+    List(&TEXT),
+    Object(&[("providerID", &TEXT), ("model", &TEXT), ("modelID", &TEXT), ("id", &TEXT), ("variant", &TEXT)], Rest::Warn),
+]);
+/// The same of an agent, or of a command.
+const OWN_MODEL: Shape = Either(&[
+    Answerer,
     List(&TEXT),
     Object(&[("providerID", &TEXT), ("model", &TEXT), ("modelID", &TEXT), ("id", &TEXT), ("variant", &TEXT)], Rest::Warn),
 ]);
@@ -133,7 +141,7 @@ const INITIAL_PROMPT: Idle = idle(Any, "an agent begins with what it is asked");
 /// `agent.<name>`, and an agent's front matter. Unknown keys are options for the provider, but for those that are [`ABOUT`] the agent.
 pub(crate) const AGENT: Shape = Object(
     &[
-        ("model", &MODEL),
+        ("model", &OWN_MODEL),
         ("variant", &TEXT),
         ("temperature", &NUMBER),
         ("top_p", &NUMBER),
@@ -208,13 +216,16 @@ const BY_THE_MODEL: Idle = Idle { shape: Flag, harmless: &["true", "false"], ins
 const BY_THE_USER: Idle = Idle { shape: Flag, harmless: &["true"], instead: "every command is yours to start" };
 const COMMAND_HOOKS: Idle = idle(Any, "`hooks` of the configuration count for all messages (docs/extending.md)");
 
+const EFFORT: Idle = idle(Any, "how much a model thinks is said by `variant`");
+const COMMAND_SHELL: Idle = idle(Any, "`shell` of the configuration runs all command lines");
+
 /// `command.<name>`, and a command's front matter, Claude Code's among it.
 pub(crate) const COMMAND: Shape = Object(
     &[
         ("template", &WORDS),
         ("description", &WORDS),
         ("agent", &TEXT),
-        ("model", &MODEL),
+        ("model", &OWN_MODEL),
         ("variant", &TEXT),
         ("subtask", &FLAG),
         ("name", &TEXT),
@@ -226,8 +237,31 @@ pub(crate) const COMMAND: Shape = Object(
         ("disable-model-invocation", &Unused(&BY_THE_MODEL)),
         ("user-invocable", &Unused(&BY_THE_USER)),
         ("hooks", &Unused(&COMMAND_HOOKS)),
+        ("effort", &Unused(&EFFORT)),
+        ("shell", &Unused(&COMMAND_SHELL)),
     ],
     Rest::Warn,
+);
+
+const BY_WHOM: Idle =
+    Idle { shape: Any, harmless: &["\"inherit\""], instead: "a skill is read by whoever answers: a command may name a model or an agent" };
+const FORKED: Idle = idle(Any, "a skill is read in the conversation that it is for: a command may be a subagent's (`subtask`)");
+const SKILL_TOOLS: Idle = idle(Any, "what a skill needs is allowed, asked or denied as always, by `permission`");
+const SKILLS_USER: Idle = Idle { shape: Any, harmless: &["true"], instead: "every skill is yours to start" };
+
+/// What the front matter of a skill may say in Claude Code, and here does not; what else it says is for others.
+pub(crate) const SKILL: Shape = Object(
+    &[
+        ("allowed-tools", &Unused(&SKILL_TOOLS)),
+        ("model", &Unused(&BY_WHOM)),
+        ("effort", &Unused(&BY_WHOM)),
+        ("agent", &Unused(&BY_WHOM)),
+        ("context", &Unused(&FORKED)),
+        ("hooks", &Unused(&COMMAND_HOOKS)),
+        ("user-invocable", &Unused(&SKILLS_USER)),
+        ("shell", &Unused(&COMMAND_SHELL)),
+    ],
+    Rest::Keep,
 );
 
 const PRICES: Shape = Object(

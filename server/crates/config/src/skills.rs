@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 use proto::{first_hidden, visible};
 use serde_json::Value;
 
-use crate::check::UNSEEN;
+use crate::check::{UNSEEN, check};
 use crate::load::{MOST_FOLDERS, read_text, too_many_folders, upwards};
+use crate::markdown::front_node;
+use crate::problem::place;
+use crate::shape::SKILL;
 use crate::{Dirs, Env, Loaded, Problem, Severity, parse_markdown};
 
 /// What is known of a skill before it is used.
@@ -22,8 +25,19 @@ pub struct Skill {
     pub name: String,
     /// When it is of use. Without one it is not advertised.
     pub description: Option<String>,
+    /// What is to be written behind its name, for people.
+    pub hint: Option<String>,
     /// Its `SKILL.md`, absolute.
     pub path: PathBuf,
+}
+
+impl Skill {
+    /// What is told of it where commands are listed: what it takes, and what it is for.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        let parts: Vec<&str> = [&self.hint, &self.description].into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
 }
 
 /// What was found.
@@ -72,12 +86,9 @@ pub(crate) fn find(loaded: &Loaded, env: &Env, dirs: &Dirs, cwd: &Path) -> Found
         for path in found {
             looked_at.push(path.clone());
             match read(&path) {
-                Ok((skill, hides)) => {
+                Ok((skill, findings)) => {
                     skills.insert(skill.name.clone(), skill);
-                    if hides {
-                        let message = format!("its name or description {UNSEEN}");
-                        problems.push(Problem { file: path, line: 1, column: 1, message, severity: Severity::Warning });
-                    }
+                    problems.extend(findings);
                 }
                 Err((line, column, why)) => {
                     let message = format!("{why}; the skill is left out");
@@ -104,8 +115,8 @@ fn files(folder: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathB
     folders.iter().flat_map(|folder| files(folder, depth - 1, known)).collect()
 }
 
-/// The skill, and whether what is told of it hid something.
-fn read(path: &Path) -> Result<(Skill, bool), (usize, usize, String)> {
+/// The skill, and what is said in vain.
+fn read(path: &Path) -> Result<(Skill, Vec<Problem>), (usize, usize, String)> {
     let text = read_text(path).map_err(|error| (1, 1, format!("cannot be read: {error}")))?;
     let file = parse_markdown(&text).map_err(|error| (error.line, error.column, error.message))?;
     let word = |key: &str| file.data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -120,7 +131,24 @@ fn read(path: &Path) -> Result<(Skill, bool), (usize, usize, String)> {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     });
-    Ok((Skill { name, description, path: path.to_path_buf() }, hides))
+    let hint = match file.data.get("argument-hint") {
+        Some(Value::String(hint)) => Some(visible(hint).into_owned()),
+        // In YAML, `[file]` is a list.
+        Some(Value::Array(words)) => {
+            Some(format!("[{}]", words.iter().filter_map(Value::as_str).map(|word| visible(word)).collect::<Vec<_>>().join(", ")))
+        }
+        _ => None,
+    };
+    let mut findings = Vec::new();
+    // What fits is looked at above.
+    let _ = check(front_node(&text, file.data), &SKILL, &mut findings);
+    let problem = |(at, message, severity)| {
+        let (line, column) = place(&text, at);
+        Problem { file: path.to_path_buf(), line, column, message, severity }
+    };
+    let hidden = hides.then(|| (0, format!("its name or description {UNSEEN}"), Severity::Warning));
+    let problems = hidden.into_iter().chain(findings).map(problem).collect();
+    Ok((Skill { name, description, hint, path: path.to_path_buf() }, problems))
 }
 
 #[cfg(test)]

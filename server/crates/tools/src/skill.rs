@@ -111,7 +111,7 @@ mod tests {
         std::fs::create_dir_all(folder.join("lib")).expect("mkdir");
         std::fs::write(folder.join("SKILL.md"), "---\nname: brewing\n---\nKETTLE first.\n").expect("write");
         std::fs::write(folder.join("lib/steep.py"), "STEEP = 3\n").expect("write");
-        let skill = config::Skill { name: "brewing".into(), description: None, path: folder.join("SKILL.md") };
+        let skill = config::Skill { name: "brewing".into(), description: None, hint: None, path: folder.join("SKILL.md") };
         world.context.guides = Arc::new(Guides { skills: vec![skill], ..Guides::default() });
         world
     }

@@ -613,3 +613,44 @@ fn words_that_opencode_does_not_know() {
     p/.opencode/agent/b.md:2:1: warning: "permissionMode" has no effect: what an agent may do is said by `permission`, and asked as always
     "#);
 }
+
+/// What Claude Code has for commands, agents and skills: each is kept, or told with what happens instead.
+#[test]
+fn keys_of_claude_code() {
+    let command = "---\nmodel: sonnet\nagent: Explore\ncontext: fork\neffort: high\nshell: bash\nuser-invocable: false\n---\nGo";
+    let skill = "---\nname: s\ndescription: S\nargument-hint: [file]\nallowed-tools: Bash\nmodel: opus\neffort: high\nagent: x\ncontext: fork\nhooks:\n  Stop: []\nuser-invocable: false\nshell: bash\nlicense: MIT\nmetadata:\n  a: b\n---\nDo";
+    let place = Place::new(&[
+        ("p/.opencode/command/c.md", command),
+        ("p/.opencode/agent/a.md", "---\nmodel: inherit\ntools: Read, Bash(git log:*)\n---\nDo."),
+        ("p/.opencode/agent/b.md", "---\nmodel: claude-opus-4-1[1m]\neffort: high\n---\nDo."),
+        ("p/.opencode/agent/d.md", "---\nmodel: zen\n---\nDo."),
+        ("p/.claude/skills/s/SKILL.md", skill),
+        (
+            "p/.claude/skills/t/SKILL.md",
+            "---\nname: t\ndescription: T\nallowed-tools: Read\nmodel: inherit\ndisable-model-invocation: true\n---\nDo",
+        ),
+    ]);
+    let loaded = place.load("p", &[]);
+    let command = &loaded.config.command["c"];
+    assert_eq!((command.model.as_deref(), command.agent.as_deref(), command.subtask), (None, Some("explore"), Some(true)));
+    let model = |name: &str| loaded.config.agent[name].model.as_ref().map(|model| model.first().to_owned());
+    assert_eq!([model("a"), model("b"), model("d")], [None, None, Some("zen".to_owned())]);
+    let rules = json!({"*": "deny", "read": "allow", "bash": {"git log *": "allow"}});
+    assert_eq!(json!(loaded.config.agent["a"].permission), rules);
+    let shown: Vec<_> = loaded.skills.iter().map(|skill| (skill.shown(), skill.description.is_some())).collect();
+    assert_eq!(shown, [(Some("[file] S".to_owned()), true), (None, false)]);
+    insta::assert_snapshot!(place.problems(&loaded), @r#"
+    p/.opencode/command/c.md:2:1: warning: "model": "sonnet" is Claude Code's word for a model; the conversation's own answers (write `provider/model`, as `interline models` lists them)
+    p/.opencode/command/c.md:5:1: warning: "effort" has no effect: how much a model thinks is said by `variant`
+    p/.opencode/command/c.md:6:1: warning: "shell" has no effect: `shell` of the configuration runs all command lines (also in p/.claude/skills/s/SKILL.md:13)
+    p/.opencode/command/c.md:7:1: warning: "user-invocable" has no effect: every command is yours to start
+    p/.opencode/agent/b.md:2:1: warning: "model": "claude-opus-4-1[1m]" is Claude Code's word for a model; the conversation's own answers (write `provider/model`, as `interline models` lists them)
+    p/.claude/skills/s/SKILL.md:5:1: warning: "allowed-tools" has no effect: what a skill needs is allowed, asked or denied as always, by `permission` (also in p/.claude/skills/t/SKILL.md:4)
+    p/.claude/skills/s/SKILL.md:6:1: warning: "model" has no effect: a skill is read by whoever answers: a command may name a model or an agent
+    p/.claude/skills/s/SKILL.md:7:1: warning: "effort" has no effect: a skill is read by whoever answers: a command may name a model or an agent
+    p/.claude/skills/s/SKILL.md:8:1: warning: "agent" has no effect: a skill is read by whoever answers: a command may name a model or an agent
+    p/.claude/skills/s/SKILL.md:9:1: warning: "context" has no effect: a skill is read in the conversation that it is for: a command may be a subagent's (`subtask`)
+    p/.claude/skills/s/SKILL.md:10:1: warning: "hooks" has no effect: `hooks` of the configuration count for all messages (docs/extending.md)
+    p/.claude/skills/s/SKILL.md:12:1: warning: "user-invocable" has no effect: every skill is yours to start
+    "#);
+}
