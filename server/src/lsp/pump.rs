@@ -26,8 +26,10 @@ use crate::lsp::progress::TurnProgress;
 use crate::memory::GiveBack;
 use crate::models_cli::refresh;
 use crate::usage;
+use kin::Kin;
 use said::Said;
 
+mod kin;
 mod said;
 
 /// A prompt of the plugin, or a message with buttons, may stay open for ever.
@@ -40,10 +42,10 @@ const SHORT: Duration = Duration::from_millis(1500);
 pub fn start(face: Face, started: Arc<Started>) {
     let events = started.engine.events();
     let (failures, news) = (started.engine.failures(), started.engine.configuration_news());
-    let (said, turns, parents, stale) = (Said::default(), HashMap::new(), HashMap::new(), Some(face.catalogue()));
+    let (said, turns, kin, stale) = (Said::default(), HashMap::new(), Kin::default(), Some(face.catalogue()));
     let (answered, told, waits) = (None, None, Countdown::default());
     let (memory, relayed) = (GiveBack::default(), false);
-    let pump = Pump { face: face.clone(), started, turns, said, answered, told, parents, stale, waits, memory, relayed };
+    let pump = Pump { face: face.clone(), started, turns, said, answered, told, kin, stale, waits, memory, relayed };
     tokio::spawn(pump.run(events));
     if let Some(failures) = failures {
         tokio::spawn(tell_failures(face.clone(), failures));
@@ -79,8 +81,7 @@ struct Pump {
     answered: Option<MessageId>,
     /// The error of the turn that was shown to the user.
     told: Option<String>,
-    /// Which session started another.
-    parents: HashMap<SessionId, SessionId>,
+    kin: Kin,
     /// The catalogue of models, until a turn has ended.
     stale: Option<Catalogue>,
     /// Waits for a provider.
@@ -115,11 +116,6 @@ impl Pump {
     }
 
     async fn show(&mut self, event: &Event) {
-        if let Event::SessionCreated { info } | Event::SessionUpdated { info } = event
-            && let Some(parent) = &info.parent_id
-        {
-            self.parents.insert(info.id.clone(), parent.clone());
-        }
         let asks = matches!(
             event,
             Event::PermissionAsked(_)
@@ -129,7 +125,7 @@ impl Pump {
                 | Event::QuestionRejected { .. }
         );
         // What a subagent does is told by the call that started it.
-        if self.parents.contains_key(event.session_id()) && !asks {
+        if self.kin.hears(event) && !asks {
             return;
         }
         match event {
@@ -314,8 +310,7 @@ impl Pump {
 
     /// The turn that the user sees for a session; for one of a subagent that is its starter's.
     fn turn(&self, session: &SessionId) -> Option<&TurnProgress> {
-        let top = std::iter::successors(Some(session), |session| self.parents.get(*session)).last();
-        self.turns.get(top.unwrap_or(session))
+        self.turns.get(self.kin.top(session))
     }
 
     fn asked(&self, request: &PermissionRequest) {

@@ -249,6 +249,32 @@ async fn it_goes_on_where_it_was_and_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn faces_learn_whose_it_is_first_and_of_its_end_last() {
+    let mut world = World::new().await;
+    world.model.script([calls([task("general", "SUB-ONE")]), Reply::Text("half"), Reply::Text("ok")]);
+    assert_eq!(turn(&mut world, "go").await, "done");
+    let [child] = children(&world).try_into().unwrap();
+    let again = json!({"description": "more", "prompt": "SUB-TWO", "subagent_type": "general", "task_id": child.id});
+    world.model.script([call("task", again), Reply::Hang("wh")]);
+    world.ask("go on").await;
+    world.words("wh").await;
+    assert!(world.engine.cancel(None));
+    assert_eq!(end(&mut world).await, "cancelled: Cancelled.");
+    world.engine.shutdown().await;
+    while let Ok(event) = world.events.try_recv() {
+        world.seen.push(event);
+    }
+    let events: Vec<&Event> = world.seen.iter().map(|event| &event.event).filter(|event| event.session_id() == &child.id).collect();
+    let runs: Vec<_> = events.split_inclusive(|event| matches!(event, Event::SessionIdle { .. })).collect();
+    assert_eq!(runs.len(), 2, "{events:?}");
+    for run in runs {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let told = matches!(first, Event::SessionCreated { info } | Event::SessionUpdated { info } if info.parent_id.is_some());
+        assert!(told && matches!(last, Event::SessionIdle { .. }), "{run:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_is_explained() {
     let mut world = World::new().await;
     let other = |id: &str| json!({"description": "x", "prompt": "x", "subagent_type": "general", "task_id": id});
