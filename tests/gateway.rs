@@ -8,7 +8,6 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
@@ -51,7 +50,6 @@ impl Drop for Proxy {
 }
 
 fn start(litellm: &PathBuf, desk: &Desk, model: &ScriptedModel) -> Proxy {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let parameters = json!({ "model": "openai/behind", "api_base": model.url(), "api_key": "sk-of-the-provider" });
     // YAML takes JSON.
     let config = json!({
@@ -61,7 +59,7 @@ fn start(litellm: &PathBuf, desk: &Desk, model: &ScriptedModel) -> Proxy {
     });
     desk.write("proxy/config.yaml", &config.to_string()).write("proxy/sign_on.py", SIGN_ON);
     let mut child = Command::new(litellm)
-        .args(["--config", "config.yaml", "--host", "127.0.0.1", "--port", &free.port().to_string()])
+        .args(["--config", "config.yaml", "--host", "127.0.0.1", "--port", "0"])
         .current_dir(desk.at("proxy"))
         .env_clear()
         .envs(desk.environment())
@@ -76,14 +74,18 @@ fn start(litellm: &PathBuf, desk: &Desk, model: &ScriptedModel) -> Proxy {
         .expect("litellm starts");
     let mut told = BufReader::new(child.stderr.take().expect("its errors")).lines();
     let mut seen = String::new();
-    while !seen.contains("Uvicorn running on") {
+    // It says which port the system has given it.
+    let url = loop {
         let line = told.next().unwrap_or_else(|| panic!("litellm ended: {seen}")).expect("a line");
+        if let Some((_, rest)) = line.split_once("Uvicorn running on ") {
+            break format!("{}/v1", rest.split_whitespace().next().expect("its address"));
+        }
         seen.push_str(&line);
         seen.push('\n');
-    }
+    };
     // A full pipe would stop it.
     std::thread::spawn(move || told.for_each(drop));
-    Proxy { child, url: format!("http://{free}/v1") }
+    Proxy { child, url }
 }
 
 /// A turn of a user with this key.
