@@ -448,3 +448,33 @@ fn a_heading_that_the_model_writes_in_pieces_is_none() {
     let answer = "Like so:\n\n\\## You\n\nhello\n\n\\## Interline\n\nthere\n\n## Your part\n\n#";
     editor.wait_text(CHAT, &format!("# Interline\n\n## You\n\nQuestion.\n\n## Interline\n\n{answer}\n\n## You\n\n"));
 }
+
+#[test]
+fn an_old_output_that_the_model_is_told_no_more_stands_in_the_chat_once() {
+    const CALLS: usize = 6;
+    let model = ScriptedModel::start();
+    let desk = Desk::with_model(&model, &json!("allow"));
+    let mut config: Value = serde_json::from_str(&desk.read("interline.json")).expect("JSON");
+    config["compaction"] = json!({ "prune": true });
+    desk.write("interline.json", &config.to_string());
+    let call = Reply::Call("bash", json!({ "command": "seq -f %044.0f 1000", "description": "counts" }));
+    model.script(std::iter::repeat_n(call, CALLS).chain([Reply::Text("First."), Reply::Text("Second."), Reply::Text("Third.")]));
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    open_chat(&editor);
+    for words in ["One.", "Two.", "Three."] {
+        let before = editor.begun();
+        send_next(&editor, words);
+        editor.idle_after(before);
+    }
+    // The next request shows that they were left out when the last turn ended.
+    model.script([Reply::Text("Fourth.")]);
+    let before = editor.begun();
+    send_next(&editor, "Four.");
+    editor.idle_after(before);
+    let told = model.request(CALLS + 4).to_string();
+    assert!(told.contains("is old and was left out"), "{told}");
+    let calls = format!("- `bash` seq -f %044.0f 1000 → `{:044}`\n\n", 1000).repeat(CALLS);
+    let rest = ["Second.\n\n## You\n\nThree.", "Third.\n\n## You\n\nFour.", "Fourth.\n\n## You\n\n"].join("\n\n## Interline\n\n");
+    let want = format!("# Interline\n\n## You\n\nOne.\n\n## Interline\n\n{calls}First.\n\n## You\n\nTwo.\n\n## Interline\n\n{rest}");
+    editor.wait_text(CHAT, &want);
+}

@@ -176,6 +176,25 @@ async fn one_that_another_turns_undo_cannot_decide_waits_for_its_own() {
 }
 
 #[tokio::test]
+async fn one_that_the_undo_of_the_newest_turn_cannot_decide_waits_for_its_own() {
+    let mut world = World::new().await;
+    interrupted(&mut world).await;
+    world.files.set("a.txt", "one\nsomething else\nthree\n");
+    let session = world.store().last_session(world.project().to_str().unwrap()).unwrap().unwrap().id;
+    world.engine.open_session(&session).await.unwrap();
+    world.files.open("b.txt", OLD);
+    world.model.script([call("edit", json!({"filePath": "b.txt", "oldString": "two", "newString": "2"})), Reply::Text("ok")]);
+    assert_eq!(world.turn("go on").await, "done");
+    let undo = world.engine.undo(None).await.unwrap();
+    assert!(undo.report().kept.is_empty(), "{:?}", undo.report());
+    undo.carry_out().await.unwrap();
+    assert_eq!((world.files.get("b.txt").as_deref(), noted(&world)), (Some(OLD), 1));
+    world.files.set("a.txt", NEW);
+    world.engine.undo(None).await.unwrap().carry_out().await.unwrap();
+    assert_eq!((world.files.get("a.txt").as_deref(), noted(&world)), (Some(OLD), 0));
+}
+
+#[tokio::test]
 async fn the_last_undo_tells_of_one_that_is_newer_than_all_that_is_known() {
     for now in [NEW, "one\nsomething else\nthree\n"] {
         let mut world = World::new().await;
