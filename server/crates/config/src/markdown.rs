@@ -29,8 +29,8 @@ pub struct MarkdownError {
     pub message: String,
 }
 
-/// Splits `text` and reads its front matter. Where YAML refuses, values that hold a colon are taken as plain text, as OpenCode does, and so is a value that
-/// is none by itself, such as `[file] [line]`.
+/// Splits `text` and reads its front matter. Where YAML refuses, a value that is none by itself, such as `Use this: when` or `[file] [line]`, is taken as plain
+/// text: OpenCode does so with values that hold a colon.
 ///
 /// # Errors
 /// If the front matter is not a YAML mapping.
@@ -113,25 +113,28 @@ fn split(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// Top-level `key: some: text` and `key: [some] [text]` as block scalars.
+/// Each top-level `key: text` that is no YAML by itself, with the indented lines below it, as a block scalar.
 fn quoted(front: &str) -> String {
-    let mut fixed = String::with_capacity(front.len() + 32);
+    let mut entries: Vec<String> = Vec::new();
     for line in front.lines() {
-        let parts = line.split_once(':').filter(|(key, value)| {
-            let value = value.trim();
-            let colons = value.contains(':') && !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*']);
-            let none = value.starts_with('[') && value.ends_with(']') && read_yaml(value).is_err();
-            !key.is_empty() && !key.starts_with([' ', '\t', '#', '-']) && (colons || none)
-        });
-        match parts {
-            Some((key, value)) => fixed.push_str(&format!("{key}: |-\n  {}\n", value.trim())),
-            None => {
-                fixed.push_str(line);
-                fixed.push('\n');
-            }
+        match entries.last_mut() {
+            Some(entry) if line.starts_with([' ', '\t']) || line.trim().is_empty() => entry.push_str(&format!("\n{line}")),
+            _ => entries.push(line.to_owned()),
         }
     }
-    fixed
+    let quote = |entry: String| {
+        let parts = entry.split_once(':').filter(|(key, value)| {
+            let first = value.lines().next().unwrap_or_default().trim();
+            // What has been begun and not ended is a mistake.
+            let begun = first.starts_with(['"', '\'', '{', '|', '>', '&', '*']) || first.starts_with('[') && !first.ends_with(']');
+            !first.is_empty() && !begun && !key.is_empty() && !key.starts_with(['#', '-']) && read_yaml(&entry).is_err()
+        });
+        match parts {
+            Some((key, value)) => value.lines().fold(format!("{key}: |-"), |block, line| format!("{block}\n  {}", line.trim())),
+            None => entry,
+        }
+    };
+    entries.into_iter().map(quote).fold(String::with_capacity(front.len() + 32), |all, entry| all + &entry + "\n")
 }
 
 #[cfg(test)]
@@ -154,6 +157,11 @@ mod tests {
         );
         check("---\ndescription: Use this: when\nmode: all\n---\nx", r#"{"description":"Use this: when","mode":"all"}"#, "x");
         check("---\nargument-hint: [file] [line]\ntools: [a, b]\n---\nx", r#"{"argument-hint":"[file] [line]","tools":["a","b"]}"#, "x");
+        check(
+            "---\ndescription: Looks\n  Examples:\n  - user: \"a\" → b\n\nmode: all\npermission:\n  edit: deny\n---\nx",
+            r#"{"description":"Looks\nExamples:\n- user: \"a\" → b","mode":"all","permission":{"edit":"deny"}}"#,
+            "x",
+        );
         check("---\ndescription: n\nmode: off\nhidden: true\n---\nx", r#"{"description":"n","mode":"off","hidden":true}"#, "x");
         check("---\nA line across: the page\n", "{}", "---\nA line across: the page");
         check("----\nx\n", "{}", "----\nx");
@@ -165,6 +173,9 @@ mod tests {
         assert!((2..=4).contains(&error.line), "{error:?}");
         let error = parse_markdown("---\ntools:\n  bash: false\nYou only look.\n").unwrap_err();
         assert!(error.line == 1 && error.message.contains("no end"), "{error:?}");
+        // What is below a key is no text.
+        let error = parse_markdown("---\npermission:\n  edit: [deny\n---\nx").unwrap_err();
+        assert!((2..=4).contains(&error.line), "{error:?}");
         assert_eq!(parse_markdown("---\n- a\n- b\n---\nx").unwrap_err().line, 2);
     }
 
