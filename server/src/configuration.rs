@@ -10,6 +10,7 @@ use engine::{Brought, Said};
 use lsp_client::Servers;
 
 use crate::consent::{self, Standing};
+use crate::lsp::slash;
 use crate::models_cli;
 
 /// Reads everything that counts for a session in `cwd`, which is absolute.
@@ -43,6 +44,22 @@ pub fn load(env: &Env, dirs: &Dirs, cwd: &Path) -> Loaded {
             );
             loaded.problems.push(Problem { file, line, column, message, severity: Severity::Warning });
         }
+    }
+    if let Some(why) = engine::nobody_answers(&loaded.config) {
+        let (file, line, column) = match loaded.agent_files.get("build").filter(|_| loaded.config.default_agent.is_none()) {
+            Some(file) => (file.clone(), 1, 1),
+            None => placed(&loaded, "default_agent"),
+        };
+        let message = format!("{why}; a message is answered only where it names an agent");
+        loaded.problems.push(Problem { file, line, column, message, severity: Severity::Error });
+    }
+    for name in loaded.config.command.keys().filter(|name| slash::own(name).is_some_and(|own| own == name.as_str())) {
+        let (file, line, column) = match loaded.command_files.get(name) {
+            Some(file) => (file.clone(), 1, 1),
+            None => placed(&loaded, &format!("command.{name}")),
+        };
+        let message = format!("\"command.{name}\" has the name of the chat's own /{name}, which is not reached beside it");
+        loaded.problems.push(Problem { file, line, column, message, severity: Severity::Warning });
     }
     for unusable in Servers::configured(loaded.config.other.get("lsp")).1 {
         let (file, line, column) = placed(&loaded, &format!("lsp.{}", unusable.id));
@@ -123,6 +140,33 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_that_nobody_is_and_a_command_in_the_way_of_ours_are_told() {
+        let check = |files: &[(&str, &str)], expect: &[&str]| {
+            let temp = tempfile::tempdir().unwrap();
+            let home = temp.path().display().to_string();
+            for (name, text) in files {
+                let path = temp.path().join(name);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, text).unwrap();
+            }
+            let env = Env::from_pairs([("HOME", home.as_str())]);
+            let problems = load(&env, &Dirs { managed: Vec::new(), ..Dirs::from_env(&env) }, temp.path()).problems;
+            let told: Vec<String> = problems.iter().map(|problem| problem.to_string().replace(&format!("{home}/"), "")).collect();
+            assert!(
+                told.len() == expect.len() && told.iter().zip(expect).all(|(told, part)| told.starts_with(part)),
+                "{files:?}: {told:?}"
+            );
+        };
+        check(&[("opencode.json", "{\n\"default_agent\": \"plan\"}")], &[]);
+        check(&[("opencode.json", "{\n\"default_agent\": \"nope\"}")], &["opencode.json:2:1: there is no agent `nope`"]);
+        let other = "---\nmode: subagent\n---\nX";
+        check(&[(".interline/agent/build.md", other)], &[".interline/agent/build.md:1:1: there is no agent `build`"]);
+        let file = "{\"command\": {\n\"undo\": {\"template\": \"x\"}, \"ship\": {\"template\": \"x\"}}}";
+        check(&[("opencode.json", file)], &["opencode.json:2:1: warning: \"command.undo\" has the name of the chat's own /undo"]);
+        check(&[(".interline/command/help.md", "x")], &[".interline/command/help.md:1:1: warning: \"command.help\""]);
+    }
+
+    #[test]
     fn servers_that_cannot_be_used_are_told_with_their_place() {
         let temp = tempfile::tempdir().unwrap();
         let home = temp.path().display().to_string();
@@ -149,7 +193,7 @@ mod tests {
             problems,
             [
                 "interline.json:3:26: \"lsp.rust.command\": expected a list (text each), found text; it is left out",
-                "interline.json:5:16: warning: unknown key \"lsp.gopls.extension\": it is ignored",
+                "interline.json:5:16: warning: unknown key \"lsp.gopls.extension\" (did you mean \"extensions\"?): it is ignored",
                 "interline.jsonc:4:24: \"mcp.words.command\": expected a list (text each), found text; it is left out",
                 "interline.jsonc:8:40: \"mcp.servers.newer.url\": expected text, found a number; it is left out",
                 "interline.json:4:5: \"lsp.mine\": no built-in server has this name, so `command` is needed; it is left out",

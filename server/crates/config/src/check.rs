@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::node::{Entry, Kind, Node};
 use crate::problem::Severity;
-use crate::shape::{ACTIONS, Rest, Shape};
+use crate::shape::{ACTIONS, PERMISSIONS, Rest, Shape};
 
 /// What is said of texts that hide something.
 pub(crate) const UNSEEN: &str = "holds characters that nobody sees and a model reads; they are left out";
@@ -63,10 +63,8 @@ impl Checker<'_> {
                     nodes.into_iter().enumerate().filter_map(|(at, node)| self.below(at.to_string(), |this| this.value(node, inner)));
                 Some(Value::Array(values.collect()))
             }
-            (Shape::Map(inner), Kind::Object(entries)) => Some(self.entries(entries, |_| None, Rest::Each(inner))),
-            (Shape::Object(keys, rest), Kind::Object(entries)) => {
-                Some(self.entries(entries, |key| keys.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape), *rest))
-            }
+            (Shape::Map(inner), Kind::Object(entries)) => Some(self.entries(entries, &[], Rest::Each(inner))),
+            (Shape::Object(keys, rest), Kind::Object(entries)) => Some(self.entries(entries, keys, *rest)),
             (Shape::Switch, Kind::Scalar(Value::String(word))) if word_of_switch(&word).is_some() => word_of_switch(&word).map(Value::Bool),
             (Shape::Words, Kind::Scalar(Value::String(text))) if first_hidden(&text).is_some() => {
                 self.findings.push((node.at, format!("\"{}\" {UNSEEN}", self.path.join(".")), Severity::Warning));
@@ -87,35 +85,57 @@ impl Checker<'_> {
         }
     }
 
-    fn entries<'s>(&mut self, entries: Vec<Entry>, shape: impl Fn(&str) -> Option<&'s Shape>, rest: Rest) -> Value {
+    fn entries(&mut self, entries: Vec<Entry>, keys: &[(&str, &Shape)], rest: Rest) -> Value {
         let mut map = Map::new();
         for Entry { at, key, value } in entries {
-            let checked = match shape(&key) {
-                Some(shape) => self.below(key.clone(), |this| this.value(value, shape)),
-                None => {
-                    if let Rest::Each(shape) = rest {
-                        // A permission's name with nothing behind it says of it something, and nobody knows what.
-                        let unsaid = matches!(value.kind, Kind::Scalar(Value::Null)) && cautious(shape).is_some();
-                        self.below(key.clone(), |this| if unsaid { this.refuse(&value, shape) } else { this.value(value, shape) })
-                    } else {
-                        let instead = match rest {
-                            Rest::Warn => Some("it is ignored"),
-                            Rest::Known(names, instead) => (!names.iter().any(|names| names.contains(&key.as_str()))).then_some(instead),
-                            Rest::Keep | Rest::Each(_) => None,
-                        };
-                        if let Some(instead) = instead {
-                            let name = self.below(key.clone(), |this| this.path.join("."));
-                            self.findings.push((at, format!("unknown key \"{name}\": {instead}"), Severity::Warning));
-                        }
-                        Some(value.into_value())
+            let checked = match (keys.iter().find(|(name, _)| *name == key), rest) {
+                (Some((_, shape)), _) => self.below(key.clone(), |this| this.value(value, shape)),
+                (None, Rest::Each(shape) | Rest::Permissions(shape)) => {
+                    if matches!(rest, Rest::Permissions(_))
+                        && let Some(meant) = permission_meant(&key)
+                    {
+                        let name = self.named(&key);
+                        self.warn(at, format!("\"{name}\": no permission has this name, so the rule never counts; `{meant}` has"));
                     }
+                    // A permission's name with nothing behind it says of it something, and nobody knows what.
+                    let unsaid = matches!(value.kind, Kind::Scalar(Value::Null)) && cautious(shape).is_some();
+                    self.below(key.clone(), |this| if unsaid { this.refuse(&value, shape) } else { this.value(value, shape) })
                 }
+                (None, Rest::Warn) => {
+                    self.unknown(at, &key, keys, "it is ignored");
+                    Some(value.into_value())
+                }
+                (None, Rest::Known(names, instead)) => {
+                    if !names.iter().any(|names| names.contains(&key.as_str())) {
+                        self.unknown(at, &key, keys, instead);
+                    }
+                    Some(value.into_value())
+                }
+                (None, Rest::Keep) => Some(value.into_value()),
             };
-            if let Some(value) = checked {
-                map.insert(key, value);
+            if map.contains_key(&key) {
+                let name = self.named(&key);
+                self.warn(at, format!("\"{name}\" stands here once more: what is said of it before does not count"));
+            }
+            if let Some(checked) = checked {
+                map.insert(key, checked);
             }
         }
         Value::Object(map)
+    }
+
+    fn unknown(&mut self, at: usize, key: &str, keys: &[(&str, &Shape)], instead: &str) {
+        let meant = near(key, keys.iter().map(|(name, _)| *name)).map(|name| format!(" (did you mean \"{name}\"?)")).unwrap_or_default();
+        let name = self.named(key);
+        self.warn(at, format!("unknown key \"{name}\"{meant}: {instead}"));
+    }
+
+    fn named(&mut self, key: &str) -> String {
+        self.below(key.to_owned(), |this| this.path.join("."))
+    }
+
+    fn warn(&mut self, at: usize, message: String) {
+        self.findings.push((at, message, Severity::Warning));
     }
 
     fn below<T>(&mut self, key: String, f: impl FnOnce(&mut Self) -> T) -> T {
@@ -151,6 +171,40 @@ fn cautious(shape: &Shape) -> Option<Value> {
         Shape::Either(shapes) => shapes.iter().find_map(cautious),
         _ => None,
     }
+}
+
+/// The permission whose rule a name was meant to be, where the name is of none: OpenCode has one for all tools that edit.
+fn permission_meant(name: &str) -> Option<&'static str> {
+    let plain = name.trim().to_lowercase();
+    let meant = match plain.as_str() {
+        "write" | "patch" | "apply_patch" | "multiedit" | "notebookedit" => "edit",
+        "shell" => "bash",
+        "subagent" | "agent" => "task",
+        "ls" => "list",
+        plain => PERMISSIONS.iter().find(|known| **known == plain)?,
+    };
+    (meant != name).then_some(meant)
+}
+
+/// A known name that is nearly this one.
+fn near<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const SHORTEST: usize = 4;
+    const MOST: usize = 2;
+    let word: Vec<char> = word.to_lowercase().chars().take(40).collect();
+    let far = |name: &str| {
+        let mut row: Vec<usize> = (0..=word.len()).collect();
+        for (at, c) in name.to_lowercase().chars().enumerate() {
+            let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+            for (column, other) in word.iter().enumerate() {
+                let above = row[column + 1];
+                row[column + 1] = (diagonal + usize::from(c != *other)).min(above + 1).min(row[column] + 1);
+                diagonal = above;
+            }
+        }
+        row[word.len()]
+    };
+    let closest = names.map(|name| (far(name), name)).min_by_key(|(far, _)| *far);
+    closest.filter(|(far, _)| *far == 0 || (*far <= MOST && word.len() >= SHORTEST)).map(|(_, name)| name)
 }
 
 /// Whether it is what Claude Code calls a model: it knows one provider.

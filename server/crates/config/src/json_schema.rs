@@ -70,12 +70,13 @@ fn of(shape: &Shape) -> Value {
         Shape::Action => json!({ "enum": ACTIONS }),
         Shape::List(inner) => json!({ "type": "array", "items": of(inner) }),
         Shape::Map(inner) => json!({ "type": "object", "additionalProperties": of(inner) }),
+        Shape::Object([], Rest::Permissions(inner)) => of(&Shape::Map(inner)),
         Shape::Object(keys, rest) => {
             let properties: Map<String, Value> = keys.iter().map(|(key, shape)| ((*key).to_owned(), described(key, of(shape)))).collect();
             let more = match rest {
                 Rest::Warn => json!(false),
                 Rest::Keep | Rest::Known(..) => json!(true),
-                Rest::Each(shape) => of(shape),
+                Rest::Each(shape) | Rest::Permissions(shape) => of(shape),
             };
             json!({ "type": "object", "properties": properties, "additionalProperties": more })
         }

@@ -66,7 +66,8 @@ pub struct Loaded {
     pub agent_files: IndexMap<String, PathBuf>,
     /// The Markdown file of a command that has one.
     pub command_files: IndexMap<String, PathBuf>,
-    /// Where each entry of `lsp`, `formatter` and `mcp` stands, such as `lsp.rust`, and `shell`: file, line and column. Where several files have one, in the last.
+    /// Where each entry of `lsp`, `formatter`, `mcp` and `command` stands, such as `lsp.rust`, and `shell` and `default_agent`: file, line and column. Where
+    /// several files have one, in the last.
     pub places: IndexMap<String, (PathBuf, usize, usize)>,
 }
 
@@ -237,7 +238,7 @@ impl Loader<'_> {
         match read_text(path) {
             Ok(text) => self.text(path, text.strip_prefix('\u{feff}').unwrap_or(&text), path.parent().unwrap_or(self.cwd)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return false,
-            Err(error) => self.problem(path, (1, 1), format!("cannot be read: {}", reason(&error)), Severity::Error),
+            Err(error) => self.problem(path, (1, 1), format!("cannot be read: {}; the file is left out", reason(&error)), Severity::Error),
         }
         true
     }
@@ -307,12 +308,13 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let sections: [&[&str]; 4] = [&["lsp"], &["formatter"], &["mcp", "servers"], &["mcp"]];
+        let sections: [&[&str]; 5] = [&["lsp"], &["formatter"], &["mcp", "servers"], &["mcp"], &["command"]];
         let programs = sections.into_iter().flat_map(|path| {
             let named = |(name, at)| (format!("{}.{name}", path[0]), at);
             node.names_in(path).into_iter().map(named).collect::<Vec<_>>()
         });
-        for (key, at) in programs.chain(node.key_at("shell").map(|at| ("shell".to_owned(), at))) {
+        let single = ["shell", "default_agent"].into_iter().filter_map(|key| Some((key.to_owned(), node.key_at(key)?)));
+        for (key, at) in programs.chain(single) {
             let (line, column) = place(text, substituted.original(at));
             self.loaded.places.insert(key, (label.to_path_buf(), line, column));
         }
@@ -374,7 +376,9 @@ impl Loader<'_> {
     fn markdown_file(&mut self, kind: Markdown, base: &Path, path: &Path) {
         let text = match read_text(path) {
             Ok(text) => text,
-            Err(error) => return self.problem(path, (1, 1), format!("cannot be read: {}", reason(&error)), Severity::Error),
+            Err(error) => {
+                return self.problem(path, (1, 1), format!("cannot be read: {}; the file is left out", reason(&error)), Severity::Error);
+            }
         };
         let file = match parse_markdown(&text) {
             Ok(file) => file,

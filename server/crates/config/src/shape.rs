@@ -44,6 +44,30 @@ pub(crate) struct Idle {
     pub(crate) instead: &'static str,
 }
 
+/// Permissions of ours; those of MCP servers' tools are called as these.
+pub(crate) const PERMISSIONS: &[&str] = &[
+    "bash",
+    "codesearch",
+    "doom_loop",
+    "edit",
+    "external_directory",
+    "glob",
+    "grep",
+    "list",
+    "lsp",
+    "plan_enter",
+    "plan_exit",
+    "project_code",
+    "question",
+    "read",
+    "skill",
+    "task",
+    "todoread",
+    "todowrite",
+    "webfetch",
+    "websearch",
+];
+
 /// What a rule may say.
 pub(crate) const ACTIONS: &[&str] = &["allow", "ask", "deny"];
 
@@ -58,6 +82,8 @@ pub(crate) enum Rest {
     Known(&'static [&'static [&'static str]], &'static str),
     /// They are names that the user gives, each of something like this.
     Each(&'static Shape),
+    /// They are names of permissions, each with what a rule says.
+    Permissions(&'static Shape),
 }
 
 use Shape::{Action, Amount, Answerer, Any, Either, Flag, List, Map, Needs, Number, Object, Switch, Text, Unused, Whole, Word, Words};
@@ -80,12 +106,13 @@ const SWITCHES: Shape = Map(&Switch);
 
 const ACTION: Shape = Action;
 /// `permission`.
-pub(crate) const PERMISSION: Shape = Either(&[Action, Map(&Either(&[Action, Map(&ACTION)]))]);
+pub(crate) const PERMISSION: Shape = Either(&[Action, Object(&[], Rest::Permissions(&RULE))]);
+const RULE: Shape = Either(&[Action, Map(&ACTION)]);
 /// `permissions`: OpenCode 2's list. People also write OpenCode 1's form under that name, and mean what it says.
-const PERMISSIONS: Shape = Either(&[
+const NEWER_PERMISSION: Shape = Either(&[
     List(&Needs(&["action", "effect"], &Object(&[("action", &TEXT), ("resource", &TEXT), ("effect", &ACTION)], Rest::Warn))),
     Action,
-    Map(&Either(&[Action, Map(&ACTION)])),
+    Object(&[], Rest::Permissions(&RULE)),
 ]);
 
 const MODEL: Shape = Either(&[
@@ -155,7 +182,7 @@ pub(crate) const AGENT: Shape = Object(
         ("maxTurns", &WHOLE),
         ("options", &MAP),
         ("permission", &PERMISSION),
-        ("permissions", &PERMISSIONS),
+        ("permissions", &NEWER_PERMISSION),
         ("disable", &FLAG),
         ("tools", &Either(&[SWITCHES, Text, List(&TEXT)])),
         ("name", &TEXT),
@@ -466,7 +493,7 @@ pub(crate) const CONFIG: Shape = Object(
         ("instructions", &TEXTS),
         ("layout", &Unused(&TERMINAL)),
         ("permission", &PERMISSION),
-        ("permissions", &PERMISSIONS),
+        ("permissions", &NEWER_PERMISSION),
         ("tools", &SWITCHES),
         ("attachment", &ATTACHMENT),
         ("media", &ATTACHMENT),

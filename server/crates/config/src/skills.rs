@@ -16,6 +16,7 @@ use crate::load::{MOST_FOLDERS, read_text, too_many_folders, upwards};
 use crate::markdown::front_node;
 use crate::problem::place;
 use crate::shape::SKILL;
+use crate::substitute::reason;
 use crate::{Dirs, Env, Loaded, Problem, Severity, parse_markdown};
 
 /// What is known of a skill before it is used.
@@ -117,7 +118,7 @@ fn files(folder: &Path, depth: usize, known: &mut HashSet<PathBuf>) -> Vec<PathB
 
 /// The skill, and what is said in vain.
 fn read(path: &Path) -> Result<(Skill, Vec<Problem>), (usize, usize, String)> {
-    let text = read_text(path).map_err(|error| (1, 1, format!("cannot be read: {error}")))?;
+    let text = read_text(path).map_err(|error| (1, 1, format!("cannot be read: {}", reason(&error))))?;
     let file = parse_markdown(&text).map_err(|error| (error.line, error.column, error.message))?;
     let word = |key: &str| file.data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
@@ -146,8 +147,11 @@ fn read(path: &Path) -> Result<(Skill, Vec<Problem>), (usize, usize, String)> {
         let (line, column) = place(&text, at);
         Problem { file: path.to_path_buf(), line, column, message, severity }
     };
+    let silent = (offered && description.is_none()).then(|| {
+        (0, format!("it has no `description:` in words, so no model is told of it; you can start it as /{name}"), Severity::Warning)
+    });
     let hidden = hides.then(|| (0, format!("its name or description {UNSEEN}"), Severity::Warning));
-    let problems = hidden.into_iter().chain(findings).map(problem).collect();
+    let problems = hidden.into_iter().chain(silent).chain(findings).map(problem).collect();
     Ok((Skill { name, description, hint, path: path.to_path_buf() }, problems))
 }
 

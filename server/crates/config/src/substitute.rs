@@ -86,7 +86,10 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
                                 done.files.push(project.join(&written));
                             }
                             read.map(|content| content.trim().to_owned()).unwrap_or_else(|error| {
-                                done.problems.push((at, format!("cannot read the file of {{file:{name}}}: {}", reason(&error))));
+                                done.problems.push((
+                                    at,
+                                    format!("cannot read the file of {{file:{name}}}: {}; nothing is put in its place", reason(&error)),
+                                ));
                                 String::new()
                             })
                         }
@@ -132,7 +135,8 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".into(),
         ErrorKind::PermissionDenied => "permission denied".into(),
-        ErrorKind::InvalidData => "it is not UTF-8".into(),
+        ErrorKind::InvalidData => "it is not UTF-8: save it as that".into(),
+        ErrorKind::IsADirectory => "it is a folder".into(),
         _ => error.to_string(),
     }
 }

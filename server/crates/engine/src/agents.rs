@@ -66,6 +66,12 @@ pub fn find(config: &Config, home: &Path, name: Option<&str>) -> Result<Agent, E
     Ok(agent)
 }
 
+/// Why no agent answers a message that names none, if so.
+#[must_use]
+pub fn nobody(config: &Config) -> Option<String> {
+    find(config, Path::new("/"), None).err().map(|error| error.to_string())
+}
+
 /// The agent of a name for another one to start; none if there is none of that name for it. It has no rules of the starter yet.
 #[must_use]
 pub fn subagent(config: &Config, home: &Path, name: &str) -> Option<Agent> {

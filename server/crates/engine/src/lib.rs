@@ -51,6 +51,7 @@ pub mod watch;
 mod weak;
 mod worker;
 
+pub use agents::nobody as nobody_answers;
 pub use api::{AskRequest, Asked, EngineError, KeptText, Places, Recorded, StopReason, UndoReport, Waiting};
 pub use budget::dollars;
 pub use engine::{Brought, Deps, Engine, usable_shell};

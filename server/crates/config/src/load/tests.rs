@@ -222,7 +222,12 @@ fn known_keys_do_not_warn() {
 #[test]
 fn a_missing_file_is_named() {
     let shown = check_file("{\n  \"model\": \"a/b\",\n  \"username\": \"{file:no.txt}\"\n}", &[]);
-    assert!(shown.starts_with("p/opencode.json:3:16: cannot read the file of {file:no.txt}: there is no such file\n"), "{shown}");
+    assert!(
+        shown.starts_with(
+            "p/opencode.json:3:16: cannot read the file of {file:no.txt}: there is no such file; nothing is put in its place\n"
+        ),
+        "{shown}"
+    );
     let place = Place::new(&[]);
     let loaded = place.load("p", &[("INTERLINE_CONFIG", "none.json")]);
     assert_eq!(place.problems(&loaded), "p/none.json:1:1: INTERLINE_CONFIG names this file, but there is no such file\n");
@@ -653,4 +658,47 @@ fn keys_of_claude_code() {
     p/.claude/skills/s/SKILL.md:10:1: warning: "hooks" has no effect: `hooks` of the configuration count for all messages (docs/extending.md)
     p/.claude/skills/s/SKILL.md:12:1: warning: "user-invocable" has no effect: every skill is yours to start
     "#);
+}
+
+#[test]
+fn what_is_meant_otherwise_than_it_counts_is_told() {
+    let check = |text: &str, expect: &[&str]| {
+        let place = Place::new(&[("p/opencode.json", text)]);
+        let told = place.problems(&place.load("p", &[]));
+        let expect: String = expect.iter().map(|line| format!("p/opencode.json:{line}\n")).collect();
+        assert_eq!(told, expect, "{text}");
+    };
+    let never = "no permission has this name, so the rule never counts";
+    check(r#"{"permission":{"bash":"deny","my_tool":"ask","mcp_*":"deny","*":"ask"}}"#, &[]);
+    check(r#"{"permission":{"Bash":"deny"}}"#, &[&format!("1:16: warning: \"permission.Bash\": {never}; `bash` has")]);
+    check(r#"{"permission":{"edit ":{"*":"deny"}}}"#, &[&format!("1:16: warning: \"permission.edit \": {never}; `edit` has")]);
+    check(
+        r#"{"agent":{"a":{"permission":{"write":"deny"}}}}"#,
+        &[&format!("1:30: warning: \"agent.a.permission.write\": {never}; `edit` has")],
+    );
+    check(
+        "{\"model\":\"a/b\",\n\"model\":\"c/d\",\"permission\":{\"bash\":\"deny\",\"bash\":\"allow\"}}",
+        &[
+            "2:1: warning: \"model\" stands here once more: what is said of it before does not count",
+            "2:43: warning: \"permission.bash\" stands here once more: what is said of it before does not count",
+        ],
+    );
+    let unknown = |column: usize, key: &str, meant: &str| format!("1:{column}: warning: unknown key \"{key}\"{meant}: it is ignored");
+    check(r#"{"permision":{"bash":"deny"}}"#, &[&unknown(2, "permision", " (did you mean \"permission\"?)")]);
+    check(r#"{"MODEL":"a/b"}"#, &[&unknown(2, "MODEL", " (did you mean \"model\"?)")]);
+    check(r#"{"lps":1,"quite_another":1}"#, &[&unknown(2, "lps", ""), &unknown(10, "quite_another", "")]);
+    check(r#"{"compaction":{"atuo":true}}"#, &[&unknown(16, "compaction.atuo", " (did you mean \"auto\"?)")]);
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out() {
+    let place =
+        Place::new(&[("p/.opencode/skill/x/SKILL.md", "Words."), ("p/.opencode/agent/folder.md/x", ""), ("p/opencode.jsonc/x", "")]);
+    fs::write(place.folder.path().join("p/opencode.json"), b"\xff\xfe{\0}\0").unwrap();
+    assert_eq!(
+        place.problems(&place.load("p", &[])),
+        "p/opencode.json:1:1: cannot be read: it is not UTF-8: save it as that; the file is left out\n\
+        p/opencode.jsonc:1:1: cannot be read: it is a folder; the file is left out\n\
+        p/.opencode/skill/x/SKILL.md:1:1: warning: it has no `description:` in words, so no model is told of it; you can start it as /x\n"
+    );
 }
