@@ -156,6 +156,24 @@ fn what_the_user_refuses_stays_refused_until_it_is_taken_back() {
 }
 
 #[test]
+fn what_an_agent_wrote_into_a_buffer_is_its_own_also_when_it_is_saved_later() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, &json!({ "edit": "allow", "bash": "deny" }));
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.open("opencode.json", None);
+    let args = json!({ "filePath": desk.at(FILE), "oldString": "deny", "newString": "allow" });
+    model.script([Reply::Call("edit", args), Reply::Text("Done.")]);
+    editor.ask("Allow yourself more.");
+    assert!(editor.text("opencode.json").contains("\"bash\":\"allow\"") && desk.read(FILE).contains("deny"), "it is not saved yet");
+    // By the editor itself, perhaps, a while after.
+    editor.save("opencode.json");
+    assert!(editor.wait_message().contains("once you allow it"));
+    model.script([bash("touch made"), Reply::Text("No.")]);
+    editor.ask("Try.");
+    assert!(!desk.at("project/made").exists());
+}
+
+#[test]
 fn what_another_process_agent_writes_is_no_users_word() {
     let model = ScriptedModel::start();
     let desk = desk(&model, &json!({ "edit": "allow", "bash": "deny" }));

@@ -8,10 +8,11 @@
 //! **Invariant:** a configuration with a new mistake in it changes nothing; neither does one that an agent may have written, but by narrowing, before the user
 //! allowed exactly that. What cannot be known of an agent's work counts as its work.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use config::{Config, Env, Problem, Severity, Stamps};
 use permission::Action;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tools::{Ask, Asker as _, Denied};
+use workspace::Applied;
 
 use crate::extras::{self, PERMISSION};
 use crate::prompts::CallAsker;
@@ -30,6 +32,8 @@ use crate::shared::Shared;
 use crate::shown::Window;
 use crate::{Brought, running};
 
+/// How long a look is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is read again while it is still being written.
 const READINGS: usize = 3;
 
@@ -63,6 +67,8 @@ pub struct Reload {
     offered: Mutex<Option<Offered>>,
     /// How many turns have begun.
     began: AtomicU64,
+    /// What agents have written and nobody has seen on the disk yet: an editor may save it long after.
+    written: Mutex<HashSet<PathBuf>>,
     news: mpsc::UnboundedSender<ConfigurationNews>,
 }
 
@@ -112,7 +118,8 @@ impl Reload {
                 tokio::task::spawn_blocking(move || first.stamps.changed(&paths));
             }
         }
-        Self { again, env, look, concerned: RwLock::new(concerned), offered: Mutex::default(), began: AtomicU64::new(0), news }
+        let (offered, began, written) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
+        Self { again, env, look, concerned: RwLock::new(concerned), offered, began, written, news }
     }
 
     /// What an agent may have written, and what the user has not allowed.
@@ -123,6 +130,21 @@ impl Reload {
     /// A turn begins.
     pub fn turn_began(&self) {
         self.began.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// An agent has changed these.
+    pub fn wrote(&self, changes: &[Applied]) {
+        if self.again.is_some() {
+            let paths = changes.iter().filter_map(|change| change.key.path()).map(real);
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+        }
+    }
+
+    /// Whether an agent has written one of these. It is forgotten with that.
+    fn is_written(&self, changed: &[PathBuf]) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        // All of them are to be forgotten.
+        changed.iter().filter(|path| written.remove(&real(path))).count() > 0
     }
 
     /// Whether what a file holds may count.
@@ -144,13 +166,24 @@ impl Reload {
     }
 }
 
-/// Reads the configuration again if its files have changed. What is to be known of it is told.
+/// The path without links, as far as there is something.
+fn real(path: &Path) -> PathBuf {
+    let named = path.parent().zip(path.file_name()).and_then(|(folder, name)| Some(folder.canonicalize().ok()?.join(name)));
+    path.canonicalize().ok().or(named).unwrap_or_else(|| path.to_owned())
+}
+
+/// Reads the configuration again if its files have changed. What is to be known of it is told. A disk that does not answer is not waited for.
 pub async fn look(shared: &Arc<Shared>) {
     let Some(again) = shared.reload.again.clone() else { return };
-    let look = Arc::clone(&shared.reload.look).lock_owned().await;
-    let shared = Arc::clone(shared);
-    if let Err(error) = tokio::task::spawn_blocking(move || look_now(&shared, &again, look)).await {
-        tracing::error!(%error, "whether the configuration has changed is not known");
+    let looking = async {
+        let look = Arc::clone(&shared.reload.look).lock_owned().await;
+        let shared = Arc::clone(shared);
+        tokio::task::spawn_blocking(move || look_now(&shared, &again, look)).await
+    };
+    match tokio::time::timeout(PATIENCE, looking).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "whether the configuration has changed is not known"),
+        Err(_) => tracing::warn!("whether the configuration has changed is not known in time"),
     }
 }
 
@@ -168,7 +201,7 @@ fn look_now(shared: &Shared, again: &Again, mut look: tokio::sync::OwnedMutexGua
     if changed.is_empty() {
         return;
     }
-    look.tainted |= at_work || others_work(shared, since);
+    look.tainted |= reload.is_written(&changed) || at_work || others_work(shared, since);
     let mut said = again();
     // What is written meanwhile is read once more; what is written for ever, at the next look.
     for _ in 0..READINGS {
@@ -178,6 +211,7 @@ fn look_now(shared: &Shared, again: &Again, mut look: tokio::sync::OwnedMutexGua
         if more.is_empty() {
             break;
         }
+        look.tainted |= reload.is_written(&more) || !shared.is_quiet();
         changed.extend(more);
         said = again();
     }
@@ -276,6 +310,7 @@ fn fixed(config: &Config, brought: &Brought) -> Vec<(&'static str, Value)> {
         ("language servers (`lsp`)", json!([other("lsp"), config.preflight])),
         ("`websearch`", other("websearch")),
         ("`snapshot`", json!(config.snapshot)),
+        ("`permission.project_code`", format!("{:?}", brought.trust).into()),
         ("hooks", format!("{:?}", brought.hooks).into()),
         ("tools of your own", format!("{:?}", brought.tools).into()),
     ]

@@ -165,6 +165,7 @@ impl Shared {
     /// Keeps what a turn changed, for undo.
     pub fn record_changes(self: &Arc<Self>, session: &SessionId, turn: &TurnId, changes: Vec<Applied>) {
         let (session, turn, changes) = (session.clone(), turn.clone(), Arc::new(changes));
+        self.reload.wrote(&changes);
         let recorded = Recorded { turn: turn.clone(), changes: Arc::clone(&changes) };
         let (of, written) = (turn.clone(), Arc::clone(&changes));
         self.reviewers.lock().unwrap_or_else(PoisonError::into_inner).retain(|to| to.send(recorded.clone()).is_ok());
