@@ -219,6 +219,14 @@ impl SessionState {
             agent: author.agent.clone(),
             model: author.model.clone(),
         });
+        self.add_message(info)
+    }
+
+    fn add_message(&mut self, info: Message) -> usize {
+        // The one before is whole: a part is large, and a message has seldom more of them than a list begins with.
+        if let Some(whole) = self.history.last_mut() {
+            whole.parts.shrink_to_fit();
+        }
         self.history.push(MessageWithParts { info, parts: Vec::new() });
         let at = self.history.len() - 1;
         self.put_message(at);
@@ -309,10 +317,8 @@ impl SessionState {
             finish: None,
             error: None,
         });
-        self.history.push(MessageWithParts { info, parts: Vec::new() });
-        let at = self.history.len() - 1;
+        let at = self.add_message(info);
         self.step = Some(Step { at, ..Step::default() });
-        self.put_message(at);
         self.add_part(at, PartKind::StepStart {});
     }
 
@@ -472,4 +478,34 @@ impl SessionState {
 /// The last number that was stored of a session; 0 if none was.
 fn last(store: &Store, session: &SessionId) -> Result<u64, StoreError> {
     Ok(store.next_seq(session)?.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{ModelRef, SessionTime};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_whole_keeps_no_room_for_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let (failures, _) = tokio::sync::mpsc::unbounded_channel();
+        let saver = Arc::new(Saver::new(dir.path().join("db"), failures));
+        let (time, text) = (SessionTime { created: 1, updated: 1 }, String::new);
+        let (id, tokens) = (SessionId::new(), Tokens::default());
+        let info = Session { id, directory: text(), parent_id: None, title: text(), version: text(), cost: 0.0, tokens, time };
+        let mut state = SessionState::new(info, Vec::new(), Arc::new(Bus::default()), saver);
+        let model: ModelRef = "mock/test".parse().unwrap();
+        let author = Author { agent: "build".into(), model };
+        for _ in 0..3 {
+            let turn = state.add_user("words", &author);
+            state.begin_step(&turn, &author);
+            state.text("more".into());
+            state.finish_step("stop", tokens, 0.0);
+            state.end_step();
+        }
+        let lists: Vec<&Vec<Part>> = state.history.iter().map(|message| &message.parts).collect();
+        assert_eq!(lists.iter().map(|parts| parts.len()).collect::<Vec<_>>(), [1, 3].repeat(3));
+        assert!(lists[..5].iter().all(|parts| parts.capacity() == parts.len()));
+    }
 }
