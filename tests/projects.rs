@@ -183,6 +183,39 @@ fn a_project_for_the_second_line() {
     assert!(!project.desk.at("project/made").exists());
 }
 
+/// In the shape of kits of agents that are written for several programs.
+#[test]
+fn a_kit_with_words_of_its_own() {
+    let mut project = Project::of("agent_kit");
+    let told = [
+        "guard.ts: plugins",
+        "command/kit-check.md:4:1: warning: \"tools\" has no effect",
+        "command/kit-check.md:6:1: warning: \"allowed-tools\" has no effect",
+        "agent/core/lead.md:17:1: warning: unknown key \"model_family\"",
+    ];
+    let all = project.told();
+    let skills: Vec<&String> = all.iter().filter(|line| line.contains("SKILL.md")).collect();
+    assert!(skills.iter().all(|line| line.contains("allowed-tools")), "{skills:#?}");
+    only(&all.iter().filter(|line| !skills.contains(line)).cloned().collect::<Vec<_>>(), &told);
+
+    let touch = Reply::Call("bash", json!({ "command": "touch made", "description": "x" }));
+    let asked = project.run(&["--agent", "Lead", "begin"], &[touch, Reply::Text("ok")]);
+    has(&asked[0], &["LEAD-PERSONA", "RULE-KIT", "planner: Plans a phase", "brew: Makes tea"]);
+    lacks(&asked[0], &["secret: Ships"]);
+    let sent: Vec<&String> = asked[0].as_object().into_iter().flatten().map(|(key, _)| key).collect();
+    assert!(!["id", "category", "type", "version", "tags", "dependencies"].iter().any(|key| sent.iter().any(|sent| sent == key)), "{sent:?}");
+    assert_eq!(asked[0]["temperature"], 0.3);
+    has(&asked[1], &["permission denied"]);
+    assert!(!project.desk.at("project/made").exists());
+
+    let asked = project.run(&["/kit-check 12 soon"], &[Reply::Text("ok")]);
+    has(&asked[0], &["Check phase 12 soon (12 soon)."]);
+    let asked = project.run(&["@planner begin"], &[Reply::Text("ok")]);
+    has(&asked[0], &["the subagent `planner`"]);
+    let asked = project.run(&["/secret"], &[Reply::Text("ok")]);
+    has(&asked[0], &["SKILL-SECRET"]);
+}
+
 /// Everything that a project says to the model, with words in it that nobody sees.
 #[test]
 fn a_project_that_hides_words() {
