@@ -76,6 +76,23 @@ fn what_the_user_changes_between_two_messages_counts_for_the_second() {
 }
 
 #[test]
+fn what_there_is_to_choose_is_what_there_is_now() {
+    let model = ScriptedModel::start();
+    let desk = desk(&model, &json!({}));
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    model.script([Reply::Text("Hello.")]);
+    editor.ask("First.");
+    desk.write("project/.opencode/agent/brief.md", "---\nmode: primary\n---\nBE BRIEF\n");
+    let agents = editor.command("interline.agent", json!({})).expect("the agents");
+    assert!(agents.to_string().contains("brief"), "{agents}");
+    assert!(editor.wait_message().contains("counts from the next message on"));
+    desk.write("project/.opencode/command/ship.md", "Ship it.\n");
+    let offered = editor.command("interline.complete", json!({ "text": "/sh" })).expect("what is offered");
+    assert!(offered.to_string().contains("ship"), "{offered}");
+    assert!(editor.wait_message().contains("counts from the next message on"));
+}
+
+#[test]
 fn a_file_with_a_mistake_changes_nothing_and_is_told_with_its_place() {
     let model = ScriptedModel::start();
     let desk = desk(&model, &json!({ "bash": "deny" }));

@@ -25,6 +25,7 @@ pub fn config(args: &ConfigArgs, env: &Env, dirs: &Dirs, cwd: &Path) -> ExitCode
         return ExitCode::SUCCESS;
     }
     output::write(&config::explain(env, dirs, cwd));
-    configuration::load(env, dirs, cwd).problems.iter().for_each(|problem| output::note(&problem.to_string()));
+    let loaded = configuration::load(env, dirs, cwd);
+    loaded.problems.iter().chain(&loaded.unset).for_each(|problem| output::note(&problem.to_string()));
     ExitCode::SUCCESS
 }

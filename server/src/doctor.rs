@@ -118,7 +118,7 @@ fn configuration(loaded: &Loaded, report: &mut Report) {
     if report.last != "configuration" {
         report.row("configuration", "no interline.json or opencode.json; the defaults count");
     }
-    for problem in &loaded.problems {
+    for problem in loaded.problems.iter().chain(&loaded.unset) {
         match problem.severity {
             Severity::Error => report.bad("configuration", problem.to_string()),
             Severity::Warning => report.row("configuration", problem.to_string()),

@@ -365,6 +365,7 @@ async fn undo(face: &Face, of: OfTurn, again: bool) -> Result<Option<Value>> {
 
 async fn choose(face: &Face, command: &str, name: Name) -> Result<Option<Value>> {
     let engine = face.started().await.engine.clone();
+    engine.look_at_configuration().await;
     match (command, name.model, name.agent) {
         ("interline.model", Some(model), _) => {
             engine.set_model(&model).map_err(failed)?;

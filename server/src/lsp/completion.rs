@@ -81,6 +81,7 @@ fn token(before: &str) -> Option<(char, &str)> {
 
 async fn commands(face: &Face) -> Vec<Offered> {
     let started = face.started().await;
+    started.engine.look_at_configuration().await;
     let offered = |name: &str, what: Option<String>| Offered::new(name, CompletionItemKind::FUNCTION, what);
     let own = SLASH.iter().map(|(name, what)| offered(name, Some((*what).to_owned())));
     let settings = started.engine.settings();

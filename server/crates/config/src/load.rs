@@ -38,6 +38,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is wrong with them.
     pub problems: Vec<Problem>,
+    /// The variables that a file names and that are not set, each with its place. That is no mistake: a key may be there on one machine only.
+    pub unset: Vec<Problem>,
     /// The files that were read (and variables), lowest first.
     pub sources: Vec<PathBuf>,
     /// The files and folders that were looked at, whether they are there or not: where one has changed, this may be read in another way now.
@@ -299,6 +301,11 @@ impl Loader<'_> {
         let mut substituted = substitute(text, folder, self.env, self.dirs);
         for (offset, message) in std::mem::take(&mut substituted.problems) {
             self.problem(label, place(text, offset), message, Severity::Error);
+        }
+        for (offset, name) in std::mem::take(&mut substituted.unset) {
+            let (line, column) = place(text, offset);
+            let message = format!("the variable {name} is not set: nothing is put in its place");
+            self.loaded.unset.push(Problem { file: label.to_path_buf(), line, column, message, severity: Severity::Warning });
         }
         let node = match Node::parse(&substituted.text) {
             Ok(node) => node,

@@ -20,6 +20,8 @@ pub(crate) struct Substituted {
     pub(crate) text: String,
     /// What could not be replaced: the offset in the original, and why.
     pub(crate) problems: Vec<(usize, String)>,
+    /// The variables that are not set: the offset in the original, and the name.
+    pub(crate) unset: Vec<(usize, String)>,
     /// What was put in, perhaps secrets, and the placeholder that it stands for.
     values: Vec<(String, String)>,
     /// For each replacement: start and end in `text`, start and end in the original. Ordered.
@@ -51,8 +53,8 @@ impl Substituted {
 
 /// Replaces everything outside comments. Relative paths are taken from `folder`. A missing variable is empty; a missing file is a problem, and empty.
 pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> Substituted {
-    let (problems, values, spans, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut done = Substituted { text: String::with_capacity(text.len()), problems, values, spans, files };
+    let (problems, unset, values, spans, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut done = Substituted { text: String::with_capacity(text.len()), problems, unset, values, spans, files };
     let mut in_string = false;
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
@@ -73,7 +75,10 @@ pub(crate) fn substitute(text: &str, folder: &Path, env: &Env, dirs: &Dirs) -> S
             '{' => match placeholder(rest) {
                 Some((kind, name, length)) => {
                     let value = match kind {
-                        "env" => env.get(name).unwrap_or_default().to_owned(),
+                        "env" => env.get(name).map(str::to_owned).unwrap_or_else(|| {
+                            done.unset.push((at, name.to_owned()));
+                            String::new()
+                        }),
                         _ => {
                             let written = dirs.expand(name);
                             let mut read = read_text(&folder.join(&written));

@@ -702,3 +702,11 @@ fn what_cannot_be_read_is_left_out() {
         p/.opencode/skill/x/SKILL.md:1:1: warning: it has no `description:` in words, so no model is told of it; you can start it as /x\n"
     );
 }
+
+#[test]
+fn a_variable_that_is_not_set_is_known_with_its_place() {
+    let place = Place::new(&[("p/opencode.json", "{\"model\": \"{env:SET}\",\n\"username\": \"{env:NONE}\"}")]);
+    let loaded = place.load("p", &[("SET", "a/b")]);
+    assert_eq!((loaded.problems.len(), loaded.unset.len(), loaded.unset[0].line, loaded.unset[0].column), (0, 1, 2, 14));
+    assert_eq!(loaded.unset[0].message, "the variable NONE is not set: nothing is put in its place");
+}
