@@ -147,6 +147,26 @@ fn a_server_that_does_not_mind_its_input_ends() {
 }
 
 #[test]
+fn a_stand_in_that_does_not_say_its_version_ends() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let model = ScriptedModel::start();
+    let desk = desk(&model);
+    let [.., script] = shell(&desk, MUTE);
+    let program = desk.at("home/.cargo/bin/rust-analyzer");
+    desk.write("home/.cargo/bin/rust-analyzer", &format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    let mut config: Value = serde_json::from_str(&desk.read("interline.json")).expect("JSON");
+    config["lsp"] = json!({ "rust": { "command": [program], "extensions": [".rs"] } });
+    desk.write("interline.json", &config.to_string()).write("project/Cargo.toml", "").write("project/a.rs", "");
+    model.script([Reply::Call("lsp_diagnostics", json!({ "filePath": desk.at("project/a.rs") })), Reply::Hang("Well")]);
+    let editor = FakeEditor::start(&desk, Mode::Strict);
+    editor.command("interline.ask", json!({ "text": "What is wrong?" })).expect("ask");
+    let fifo = begun(&desk);
+    editor.kill();
+    gone(fifo);
+}
+
+#[test]
 fn the_server_behind_a_proxy_ends() {
     let desk = desk(&ScriptedModel::start());
     let command = shell(&desk, MUTE);

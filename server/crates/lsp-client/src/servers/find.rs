@@ -47,8 +47,13 @@ fn is_program(path: &Path) -> bool {
 /// Whether it is the server itself, and not what rustup puts in its place where the component is not installed.
 pub(crate) async fn is_real(program: &Program, folder: &Path) -> Result<(), String> {
     let mut command = tokio::process::Command::new(&program.path);
-    command.arg("--version").current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(VERSION, command.output()).await;
+    command.arg("--version").current_dir(folder).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let said = async {
+        let (child, _group) = guard::spawn(&mut command)?;
+        child.wait_with_output().await
+    };
+    let output = tokio::time::timeout(VERSION, said).await;
     let name = program.path.display();
     match output {
         Ok(Ok(output)) if output.status.success() => Ok(()),
