@@ -203,7 +203,10 @@ fn a_kit_with_words_of_its_own() {
     has(&asked[0], &["LEAD-PERSONA", "RULE-KIT", "planner: Plans a phase", "brew: Makes tea"]);
     lacks(&asked[0], &["secret: Ships"]);
     let sent: Vec<&String> = asked[0].as_object().into_iter().flatten().map(|(key, _)| key).collect();
-    assert!(!["id", "category", "type", "version", "tags", "dependencies"].iter().any(|key| sent.iter().any(|sent| sent == key)), "{sent:?}");
+    assert!(
+        !["id", "category", "type", "version", "tags", "dependencies"].iter().any(|key| sent.iter().any(|sent| sent == key)),
+        "{sent:?}"
+    );
     assert_eq!(asked[0]["temperature"], 0.3);
     has(&asked[1], &["permission denied"]);
     assert!(!project.desk.at("project/made").exists());

@@ -7,7 +7,6 @@
 //! **Invariant:** no program waits for the guard, and none is left out because it could not be told; a line that was cut by our end does not count.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{PipeWriter, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -141,7 +140,7 @@ fn start(shell: &str, program: &Path) -> std::io::Result<(Child, PipeWriter)> {
 /// The program, held open as the guard's output (there it prints nothing), so that it is the same after an update of the file; and its path.
 #[cfg(target_os = "linux")]
 fn held(program: &Path) -> std::io::Result<(Stdio, &Path)> {
-    Ok((File::open(program)?.into(), Path::new("/proc/self/fd/1")))
+    Ok((std::fs::File::open(program)?.into(), Path::new("/proc/self/fd/1")))
 }
 
 #[cfg(not(target_os = "linux"))]
