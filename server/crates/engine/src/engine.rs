@@ -229,14 +229,14 @@ impl Engine {
 
     /// Reads the configuration again if its files have changed: to be called before a message is taken.
     pub async fn look_at_configuration(&self) {
-        reload::look(&self.0.shared).await;
+        reload::look(&self.0.shared, None).await;
     }
 
     /// The user has saved a file.
     pub fn saved(&self, path: &Path) {
         if self.0.shared.reload.concerns(path) {
             let shared = Arc::clone(&self.0.shared);
-            tokio::spawn(async move { reload::look(&shared).await });
+            tokio::spawn(async move { reload::look(&shared, None).await });
         }
     }
 

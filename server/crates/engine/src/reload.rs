@@ -172,13 +172,14 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().ok().or(named).unwrap_or_else(|| path.to_owned())
 }
 
-/// Reads the configuration again if its files have changed. What is to be known of it is told. A disk that does not answer is not waited for.
-pub async fn look(shared: &Arc<Shared>) {
+/// Reads the configuration again if its files have changed. What is to be known of it is told. A disk that does not answer is not waited for. `ending` is the
+/// session of a turn that does nothing any more.
+pub async fn look(shared: &Arc<Shared>, ending: Option<&SessionId>) {
     let Some(again) = shared.reload.again.clone() else { return };
     let looking = async {
         let look = Arc::clone(&shared.reload.look).lock_owned().await;
-        let shared = Arc::clone(shared);
-        tokio::task::spawn_blocking(move || look_now(&shared, &again, look)).await
+        let (shared, ending) = (Arc::clone(shared), ending.cloned());
+        tokio::task::spawn_blocking(move || look_now(&shared, &again, look, ending.as_ref())).await
     };
     match tokio::time::timeout(PATIENCE, looking).await {
         Ok(Ok(())) => {}
@@ -187,11 +188,11 @@ pub async fn look(shared: &Arc<Shared>) {
     }
 }
 
-fn look_now(shared: &Shared, again: &Again, mut look: tokio::sync::OwnedMutexGuard<Look>) {
+fn look_now(shared: &Shared, again: &Again, mut look: tokio::sync::OwnedMutexGuard<Look>, ending: Option<&SessionId>) {
     let reload = &shared.reload;
     // In this order: a turn that begins meanwhile is seen by one of the two.
     let (began, time) = (reload.began.load(Ordering::SeqCst), now());
-    let quiet = shared.is_quiet();
+    let quiet = shared.is_quiet(ending);
     let mut changed = look.stamps.changed(&reload.concerned());
     let at_work = !quiet || reload.began.load(Ordering::SeqCst) != look.settled;
     if quiet {
@@ -211,7 +212,7 @@ fn look_now(shared: &Shared, again: &Again, mut look: tokio::sync::OwnedMutexGua
         if more.is_empty() {
             break;
         }
-        look.tainted |= reload.is_written(&more) || !shared.is_quiet();
+        look.tainted |= reload.is_written(&more) || !shared.is_quiet(ending);
         changed.extend(more);
         said = again();
     }

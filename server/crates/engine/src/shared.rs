@@ -214,10 +214,11 @@ impl Shared {
         self.release(session);
     }
 
-    /// Whether no agent does anything in this process.
+    /// Whether no agent does anything in this process, but perhaps in a session that is about to end its turn.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner).is_empty() && !self.jobs.any_runs()
+    pub fn is_quiet(&self, ending: Option<&SessionId>) -> bool {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.iter().all(|session| Some(session) == ending) && !self.jobs.any_runs()
     }
 
     /// Whether a turn runs in a session.

@@ -229,8 +229,7 @@ impl Worker {
         self.waiting = None;
         let reason =
             StopReason::Provider(format!("Interline stopped this turn by a fault of its own ({why}). The session is saved: ask again."));
-        self.closed_books(&turn, &reason);
-        self.is_over(&reason);
+        self.is_over(&turn, &reason);
     }
 
     async fn work(&mut self) {
@@ -580,15 +579,14 @@ impl Worker {
 
     /// A turn is over, or a summary. What is changed from now on is not its work.
     async fn ended(&mut self, turn: &TurnId, reason: &StopReason) {
-        self.closed_books(turn, reason);
         if self.origin.is_none() && self.waiting.is_none() {
-            reload::look(&self.shared).await;
+            reload::look(&self.shared, Some(self.state.id())).await;
             reload::ask(&self.shared, self.state.id(), turn);
         }
-        self.is_over(reason);
+        self.is_over(turn, reason);
     }
 
-    fn closed_books(&mut self, turn: &TurnId, reason: &StopReason) {
+    fn is_over(&mut self, turn: &TurnId, reason: &StopReason) {
         self.state.end_step();
         self.count_subagents();
         self.reason = reason.clone();
@@ -607,9 +605,6 @@ impl Worker {
         if self.waiting.is_none() {
             self.shared.turn_ended(self.state.id(), turn, reason);
         }
-    }
-
-    fn is_over(&mut self, reason: &StopReason) {
         self.status(SessionStatus::Idle);
         let words = match reason.message() {
             "" => reason.word().to_owned(),
