@@ -102,6 +102,7 @@ fn a_project_for_the_first_line() {
         "notify.ts: plugins",
         "interline allow lsp.custom",
         "interline allow formatter.ours",
+        "the variable DATABASE_URL is not set",
     ];
     only(&project.told(), &told);
 
