@@ -216,6 +216,10 @@ fn a_kit_with_words_of_its_own() {
     has(&asked[0], &["Check phase 12 soon (12 soon)."]);
     let asked = project.run(&["@planner begin"], &[Reply::Text("ok")]);
     has(&asked[0], &["the subagent `planner`"]);
+    let secret = Reply::Call("skill", json!({ "name": "secret" }));
+    let asked = project.run(&["ship it"], &[secret, Reply::Text("ok")]);
+    has(&asked[1], &["no skill `secret`", "brew"]);
+    lacks(&asked[1], &["SKILL-SECRET"]);
     let asked = project.run(&["/secret"], &[Reply::Text("ok")]);
     has(&asked[0], &["SKILL-SECRET"]);
 }

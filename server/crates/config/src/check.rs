@@ -190,19 +190,8 @@ fn permission_meant(name: &str) -> Option<&'static str> {
 fn near<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const SHORTEST: usize = 4;
     const MOST: usize = 2;
-    let word: Vec<char> = word.to_lowercase().chars().take(40).collect();
-    let far = |name: &str| {
-        let mut row: Vec<usize> = (0..=word.len()).collect();
-        for (at, c) in name.to_lowercase().chars().enumerate() {
-            let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-            for (column, other) in word.iter().enumerate() {
-                let above = row[column + 1];
-                row[column + 1] = (diagonal + usize::from(c != *other)).min(above + 1).min(row[column] + 1);
-                diagonal = above;
-            }
-        }
-        row[word.len()]
-    };
+    let word: String = word.to_lowercase().chars().take(40).collect();
+    let far = |name: &str| strsim::levenshtein(&word, &name.to_lowercase());
     let closest = names.map(|name| (far(name), name)).min_by_key(|(far, _)| *far);
     closest.filter(|(far, _)| *far == 0 || (*far <= MOST && word.len() >= SHORTEST)).map(|(_, name)| name)
 }

@@ -5,6 +5,8 @@
 //! **Invariant:** nothing from the arguments becomes a shell line: they are put in after the template's shell lines are found, except where the
 //! template itself has a placeholder inside one.
 
+use serde_json::Value;
+
 /// A piece of an expanded template, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -43,6 +45,21 @@ pub fn expand(template: &str, arguments: &str) -> Vec<Piece> {
         push_text(&mut pieces, &format!("\n\n{}", arguments.trim()));
     }
     pieces
+}
+
+/// An `argument-hint` as it was meant: in YAML, `[file]` is a list.
+pub(crate) fn hint(written: &Value) -> Option<String> {
+    match written {
+        Value::String(hint) => Some(hint.clone()),
+        Value::Array(words) => Some(format!("[{}]", words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))),
+        _ => None,
+    }
+}
+
+/// What is told of a command or a skill where they are listed: what it takes, and what it is for.
+pub(crate) fn shown(hint: Option<&String>, description: Option<&String>) -> Option<String> {
+    let parts: Vec<&str> = [hint, description].into_iter().flatten().map(String::as_str).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// The names that `text` mentions by `@`, each once: not after a word's character or a backtick; up to white space, backtick or comma; without

@@ -44,8 +44,8 @@ pub use markdown::{Markdown, MarkdownError, parse_markdown};
 pub use problem::{Problem, Severity};
 pub use rules::permission_rules;
 pub use schema::{
-    AgentConfig, AgentMode, BudgetConfig, CommandConfig, CompactionConfig, Config, Cost, FormatterConfig, FormatterEntry, Limit,
-    Modalities, ModelConfig, OneOrMany, PermissionConfig, PermissionRule, PermissionValue, ProviderConfig, ProviderOptions, Tier,
+    AgentConfig, AgentMode, BudgetConfig, CommandConfig, CompactionConfig, Config, Cost, FormatterConfig, FormatterEntry, ImageConfig,
+    Limit, Modalities, ModelConfig, OneOrMany, PermissionConfig, PermissionRule, PermissionValue, ProviderConfig, ProviderOptions, Tier,
     ToolOutputConfig,
 };
 pub use skills::Skill;

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::Env;
+use crate::commands::hint;
 use crate::merge::{merge, permission_list};
 use crate::shape::{ABOUT, AGENT, OPTIONS, Shape};
 
@@ -97,10 +98,8 @@ pub(crate) fn lower_agent(agent: &mut Object) {
 
 fn lower_command(command: &mut Object) {
     lower_model(command, "model", false);
-    // In YAML, `[file]` is a list.
-    if let Some(Value::Array(words)) = command.get("argument-hint") {
-        let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
-        command.insert("argument-hint".into(), format!("[{}]", words.join(", ")).into());
+    if let Some(hint) = command.get("argument-hint").and_then(hint) {
+        command.insert("argument-hint".into(), hint.into());
     }
     if command.shift_remove("context").is_some() {
         command.entry("subtask").or_insert(true.into());

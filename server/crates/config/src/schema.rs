@@ -7,6 +7,8 @@ use proto::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::commands;
+
 /// One value, or several in the order in which they are tried (Interline's failover chain).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -346,8 +348,7 @@ impl CommandConfig {
     /// What is told of it where commands are listed: what it takes, and what it is for.
     #[must_use]
     pub fn shown(&self) -> Option<String> {
-        let parts: Vec<&str> = [&self.argument_hint, &self.description].into_iter().flatten().map(String::as_str).collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
+        commands::shown(self.argument_hint.as_ref(), self.description.as_ref())
     }
 }
 
@@ -428,6 +429,14 @@ pub struct ImageConfig {
 impl Default for ImageConfig {
     fn default() -> Self {
         Self { auto_resize: true, max_width: 2000, max_height: 2000, max_base64_bytes: 5 << 20 }
+    }
+}
+
+impl ImageConfig {
+    /// Most bytes of a file.
+    #[must_use]
+    pub fn max_bytes(&self) -> usize {
+        self.max_base64_bytes / 4 * 3
     }
 }
 

@@ -115,17 +115,11 @@ const NEWER_PERMISSION: Shape = Either(&[
     Object(&[], Rest::Permissions(&RULE)),
 ]);
 
-const MODEL: Shape = Either(&[
-    Text,
-    List(&TEXT),
-    Object(&[("providerID", &TEXT), ("model", &TEXT), ("modelID", &TEXT), ("id", &TEXT), ("variant", &TEXT)], Rest::Warn),
-]);
+const MODEL_PARTS: Shape =
+    Object(&[("providerID", &TEXT), ("model", &TEXT), ("modelID", &TEXT), ("id", &TEXT), ("variant", &TEXT)], Rest::Warn);
+const MODEL: Shape = Either(&[Text, List(&TEXT), MODEL_PARTS]);
 /// The same of an agent, or of a command.
-const OWN_MODEL: Shape = Either(&[
-    Answerer,
-    List(&TEXT),
-    Object(&[("providerID", &TEXT), ("model", &TEXT), ("modelID", &TEXT), ("id", &TEXT), ("variant", &TEXT)], Rest::Warn),
-]);
+const OWN_MODEL: Shape = Either(&[Answerer, List(&TEXT), MODEL_PARTS]);
 
 const REQUEST_HEADERS: Idle = idle(Map(&TEXT), "headers are set for a whole provider, by `provider.*.options.headers`");
 

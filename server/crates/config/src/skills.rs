@@ -17,7 +17,7 @@ use crate::markdown::front_node;
 use crate::problem::place;
 use crate::shape::SKILL;
 use crate::substitute::reason;
-use crate::{Dirs, Env, Loaded, Problem, Severity, parse_markdown};
+use crate::{Dirs, Env, Loaded, Problem, Severity, commands, parse_markdown};
 
 /// What is known of a skill before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Skill {
     pub name: String,
     /// When it is of use. Without one it is not advertised.
     pub description: Option<String>,
+    /// Whether a model may start it; else the user alone does.
+    pub offered: bool,
     /// What is to be written behind its name, for people.
     pub hint: Option<String>,
     /// Its `SKILL.md`, absolute.
@@ -36,8 +38,7 @@ impl Skill {
     /// What is told of it where commands are listed: what it takes, and what it is for.
     #[must_use]
     pub fn shown(&self) -> Option<String> {
-        let parts: Vec<&str> = [&self.hint, &self.description].into_iter().flatten().map(String::as_str).collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
+        commands::shown(self.hint.as_ref(), self.description.as_ref())
     }
 }
 
@@ -124,22 +125,15 @@ fn read(path: &Path) -> Result<(Skill, Vec<Problem>), (usize, usize, String)> {
     let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = word("name").or_else(folder).ok_or((1, 1, "it has no `name:`".to_owned()))?;
     // Claude Code's word for a skill that the user alone starts.
-    let offered = file.data.get("disable-model-invocation") != Some(&Value::Bool(true));
-    let description = word("description").filter(|_| offered);
+    let offered = matches!(file.data.get("disable-model-invocation"), None | Some(Value::Null | Value::Bool(false)));
+    let description = word("description");
     let hides = [Some(&name), description.as_ref()].into_iter().flatten().any(|text| first_hidden(text).is_some());
     let name = visible(&name).into_owned();
     let description = description.map(|text| visible(&text).into_owned()).map(|text| match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     });
-    let hint = match file.data.get("argument-hint") {
-        Some(Value::String(hint)) => Some(visible(hint).into_owned()),
-        // In YAML, `[file]` is a list.
-        Some(Value::Array(words)) => {
-            Some(format!("[{}]", words.iter().filter_map(Value::as_str).map(|word| visible(word)).collect::<Vec<_>>().join(", ")))
-        }
-        _ => None,
-    };
+    let hint = file.data.get("argument-hint").and_then(commands::hint).map(|hint| visible(&hint).into_owned());
     let mut findings = Vec::new();
     // What fits is looked at above.
     let _ = check(front_node(&text, file.data), &SKILL, &mut findings);
@@ -152,7 +146,7 @@ fn read(path: &Path) -> Result<(Skill, Vec<Problem>), (usize, usize, String)> {
     });
     let hidden = hides.then(|| (0, format!("its name or description {UNSEEN}"), Severity::Warning));
     let problems = hidden.into_iter().chain(silent).chain(findings).map(problem).collect();
-    Ok((Skill { name, description, hint, path: path.to_path_buf() }, problems))
+    Ok((Skill { name, description, offered, hint, path: path.to_path_buf() }, problems))
 }
 
 #[cfg(test)]

@@ -218,7 +218,7 @@ async fn perform(job: CallJob) -> Result<(ToolOutput, bool), ToolError> {
         jobs: Arc::clone(&shared.jobs),
         output_dir: shared.places.data.join("tool-output"),
         limits: settings.limits,
-        images: settings.images,
+        images: settings.config.attachment.image,
         shell: settings.shell.clone(),
     };
     let (call, out) = (job.call, job.news);

@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
+use config::ImageConfig;
 use proto::PartKind;
-use tools::media::{Bounds, HEAD, give_file};
+use tools::media::{HEAD, give_file};
 use workspace::DocKey;
 
 use crate::EngineError;
@@ -78,11 +79,11 @@ enum Found {
 async fn look(shared: &Shared, name: &str) -> Result<Found, String> {
     let key = DocKey::from_tool_path(name, shared.main_root());
     let Some(path) = key.path().map(Path::to_owned) else { return Ok(Found::Other) };
-    let (name, bounds) = (name.to_owned(), shared.settings().images);
+    let (name, bounds) = (name.to_owned(), shared.settings().config.attachment.image);
     tokio::task::spawn_blocking(move || read(&path, name, &bounds)).await.map_err(|error| error.to_string())?
 }
 
-fn read(path: &Path, name: String, bounds: &Bounds) -> Result<Found, String> {
+fn read(path: &Path, name: String, bounds: &ImageConfig) -> Result<Found, String> {
     let failed = |error: std::io::Error| format!("{name} cannot be read: {error}");
     let meta = std::fs::metadata(path).map_err(failed)?;
     if meta.is_dir() {
@@ -116,7 +117,7 @@ mod tests {
         let check = |name: &str, bytes: &[u8], want: Result<Option<&str>, &str>| {
             let path = dir.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            match (read(&path, name.to_owned(), &Bounds::USUAL), want) {
+            match (read(&path, name.to_owned(), &ImageConfig::default()), want) {
                 (Ok(Found::Media(found)), Ok(Some(mime))) => {
                     assert_eq!(found.mime, mime, "{name}");
                     let url = if let PartKind::File { url, .. } = found.part() { url } else { String::new() };
@@ -138,8 +139,8 @@ mod tests {
         let mut large = b"\xff\xd8\xff".to_vec();
         large.resize(usize::try_from(LARGEST).unwrap() + 1, 0);
         check("e.jpg", &large, Err("make it smaller"));
-        assert!(read(&dir.path().join("none"), "none".into(), &Bounds::USUAL).is_err());
-        assert!(matches!(read(dir.path(), "folder".into(), &Bounds::USUAL), Ok(Found::Other)));
+        assert!(read(&dir.path().join("none"), "none".into(), &ImageConfig::default()).is_err());
+        assert!(matches!(read(dir.path(), "folder".into(), &ImageConfig::default()), Ok(Found::Other)));
         assert_eq!(data("file:///etc/passwd"), None);
     }
 }

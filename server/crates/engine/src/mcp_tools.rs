@@ -74,7 +74,7 @@ impl Tool for ServerTool {
             let _ = context.progress.send(ToolProgress { metadata: json!({ "output": progress(report) }) });
         };
         let content = self.servers.call(&self.tool.server, &self.tool.tool, args, &context.cancel, &on_progress).await;
-        output(title, content, context)
+        output(title, content, context).await
     }
 }
 
@@ -90,7 +90,7 @@ fn progress(report: &Value) -> String {
 }
 
 /// What came, cut to its limits.
-fn output(title: String, content: Result<Content, CallError>, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+async fn output(title: String, content: Result<Content, CallError>, context: &ToolContext) -> Result<ToolOutput, ToolError> {
     let content = content.map_err(|error| match error {
         CallError::Cancelled => ToolError::Cancelled(Box::default()),
         CallError::Failed(why) => ToolError::model(why),
@@ -101,7 +101,9 @@ fn output(title: String, content: Result<Content, CallError>, context: &ToolCont
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        match tools::media::give_again(&media.mime, media.data, &context.images) {
+        let images = context.images;
+        let given = tokio::task::spawn_blocking(move || tools::media::give_again(&media.mime, media.data, &images)).await;
+        match given.map_err(|error| error.to_string()).flatten() {
             Ok((mime, data)) => {
                 text.push_str(&tools::media::in_words(&mime, data.len() / 4 * 3));
                 attachments.push(tools::media::attachment(&mime, &data));

@@ -91,7 +91,7 @@ impl Engine {
             jobs: Arc::clone(&shared.jobs),
             output_dir: shared.places.data.join("tool-output"),
             limits: settings.limits,
-            images: settings.images,
+            images: settings.config.attachment.image,
             shell: settings.shell.clone(),
         };
         let result = tool.run(args, &context).await;

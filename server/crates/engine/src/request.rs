@@ -127,7 +127,7 @@ fn profile(setup: &Setup) -> Profile {
 fn skills(setup: &Setup) -> Vec<(&str, &str)> {
     let rules = &setup.agent.rules;
     let all = setup.settings.guides.skills.iter().filter(|_| !rules.hides("skill"));
-    all.filter(|skill| rules.evaluate("skill", &skill.name, &[]) != Action::Deny)
+    all.filter(|skill| skill.offered && rules.evaluate("skill", &skill.name, &[]) != Action::Deny)
         .filter_map(|skill| Some((skill.name.as_str(), skill.description.as_deref()?)))
         .collect()
 }
@@ -150,7 +150,7 @@ pub fn offered(shared: &Shared, setup: &Setup) -> Vec<Arc<dyn Tool>> {
         Offer::WithServers => family != Family::Small && !rules.hides("lsp") && shared.siblings.have_outlook(),
         Offer::Never => false,
     };
-    let is_empty = |tool: &dyn Tool| tool.id() == "skill" && setup.settings.guides.skills.is_empty();
+    let is_empty = |tool: &dyn Tool| tool.id() == "skill" && !setup.settings.guides.skills.iter().any(|skill| skill.offered);
     let mut tools = shared.tools.all().to_vec();
     tools.retain(|tool| !rules.hides(tool.permission()) && !edits.hides(tool.id()) && fits(&**tool) && !is_empty(&**tool));
     tools

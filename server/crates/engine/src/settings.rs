@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use config::{Config, Env, Problem};
 use providers::Registry;
-use tools::media::Bounds;
 use tools::{Formatters, Guides, Limits};
 
 use crate::Places;
@@ -55,8 +54,6 @@ pub struct Settings {
     pub(crate) shell: PathBuf,
     /// How much of an output the model is given.
     pub(crate) limits: Limits,
-    /// What an image that the model is given may be.
-    pub(crate) images: Bounds,
     /// Reads AGENTS.md and the like.
     pub(crate) instructions: InstructionsNow,
     /// Those that have addresses.
@@ -81,12 +78,6 @@ impl Settings {
             formatters: Arc::new(Formatters::new(config.formatter.as_ref())),
             shell: usable_shell(shell.as_deref()),
             limits: Limits { lines: config.tool_output.max_lines, bytes: config.tool_output.max_bytes },
-            images: Bounds {
-                resize: config.attachment.image.auto_resize,
-                width: config.attachment.image.max_width,
-                height: config.attachment.image.max_height,
-                base64: config.attachment.image.max_base64_bytes,
-            },
             instructions: Arc::clone(&said.instructions),
             remote,
             config,

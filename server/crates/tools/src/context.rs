@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use config::Instruction;
+use config::{ImageConfig, Instruction};
 use permission::Action;
 use proto::{CallId, MessageId, Question, SessionId, Todo};
 use ropey::Rope;
@@ -15,7 +15,6 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workspace::{DocKey, Place, Workspace};
 
-use crate::media::Bounds;
 use crate::{Diagnostics, Formatters, Guides, Jobs, LanguageServers, Subagents};
 
 /// Why something is not allowed. The texts are for the model.
@@ -234,7 +233,7 @@ pub struct ToolContext {
     /// How much the model is given.
     pub limits: Limits,
     /// What an image that the model is given may be.
-    pub images: Bounds,
+    pub images: ImageConfig,
     /// The shell that runs commands, such as `/bin/bash`.
     pub shell: PathBuf,
 }

@@ -11,9 +11,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use base64::Engine as _;
+use config::ImageConfig;
 use serde_json::{Value, json};
 
-pub use self::fit::Bounds;
 use crate::{ToolError, ToolOutput};
 
 /// Most bytes of a PDF file: written in base64 it has OpenCode's limit, 5 MiB, which is Anthropic's.
@@ -43,7 +43,7 @@ pub type Given = (&'static str, String);
 ///
 /// # Errors
 /// Why it cannot be given.
-pub fn give(name: &str, bytes: &[u8], bounds: &Bounds) -> Result<Option<Given>, String> {
+pub fn give(name: &str, bytes: &[u8], bounds: &ImageConfig) -> Result<Option<Given>, String> {
     let Some(mime) = kind(bytes) else { return Ok(None) };
     let length = bytes.len() as u64;
     if length > largest(mime, bounds) {
@@ -55,7 +55,7 @@ pub fn give(name: &str, bytes: &[u8], bounds: &Bounds) -> Result<Option<Given>, 
     }
     match fit::fit(mime, bytes, bounds) {
         Ok((mime, bytes)) => Ok(Some((mime, encode(&bytes)))),
-        Err(why) => Err(format!("{}; {why}", too_large(name, length, bounds.bytes() as u64))),
+        Err(why) => Err(format!("{name} ({} MiB) is larger than models take, and {why}: make it smaller", mebibytes(length))),
     }
 }
 
@@ -63,7 +63,7 @@ pub fn give(name: &str, bytes: &[u8], bounds: &Bounds) -> Result<Option<Given>, 
 ///
 /// # Errors
 /// Why it cannot be given; or what went wrong.
-pub fn give_file(name: &str, path: &Path, bounds: &Bounds) -> Result<Option<Given>, String> {
+pub fn give_file(name: &str, path: &Path, bounds: &ImageConfig) -> Result<Option<Given>, String> {
     let mut bytes = Vec::new();
     let failed = |error: std::io::Error| format!("{name} cannot be read: {error}");
     let mut file = File::open(path).map_err(failed)?;
@@ -81,27 +81,31 @@ pub fn give_file(name: &str, path: &Path, bounds: &Bounds) -> Result<Option<Give
 ///
 /// # Errors
 /// Why it cannot be given.
-pub fn give_again(mime: &str, base64: String, bounds: &Bounds) -> Result<(String, String), String> {
+pub fn give_again(mime: &str, base64: String, bounds: &ImageConfig) -> Result<(String, String), String> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(&base64).unwrap_or_default();
     let given = give(&format!("this {mime}"), &bytes, bounds)?;
     Ok(given.map_or_else(|| (mime.to_owned(), base64), |(mime, base64)| (mime.to_owned(), base64)))
 }
 
-fn can_shrink(mime: &str, bounds: &Bounds) -> bool {
-    bounds.resize && mime.starts_with("image/")
+fn can_shrink(mime: &str, bounds: &ImageConfig) -> bool {
+    bounds.auto_resize && mime.starts_with("image/")
 }
 
-fn largest(mime: &str, bounds: &Bounds) -> u64 {
+fn largest(mime: &str, bounds: &ImageConfig) -> u64 {
     match mime {
         _ if can_shrink(mime, bounds) => READ,
         "application/pdf" => LARGEST,
-        _ => bounds.bytes() as u64,
+        _ => bounds.max_bytes() as u64,
     }
 }
 
 fn too_large(name: &str, length: u64, most: u64) -> String {
-    let tenths = |bytes: u64| format!("{}.{}", bytes / (1024 * 1024), bytes % (1024 * 1024) * 10 / (1024 * 1024));
-    format!("{name} has {} MiB, and models take at most {} MiB: make it smaller", tenths(length), tenths(most))
+    format!("{name} has {} MiB, and models take at most {} MiB: make it smaller", mebibytes(length), mebibytes(most))
+}
+
+/// To a tenth.
+fn mebibytes(bytes: u64) -> String {
+    format!("{}.{}", bytes / (1024 * 1024), bytes % (1024 * 1024) * 10 / (1024 * 1024))
 }
 
 /// An image or a PDF as OpenCode's file part.
@@ -127,7 +131,7 @@ pub(crate) fn shown(title: String, name: &str, (mime, base64): &Given) -> ToolOu
 }
 
 /// The result that is such a file; none if it is neither.
-pub(crate) fn of_file(title: String, path: &Path, bounds: &Bounds) -> Result<Option<ToolOutput>, ToolError> {
+pub(crate) fn of_file(title: String, path: &Path, bounds: &ImageConfig) -> Result<Option<ToolOutput>, ToolError> {
     let name = path.display().to_string();
     let given = give_file(&name, path, bounds).map_err(ToolError::Model)?;
     Ok(given.map(|given| shown(title, &name, &given)))

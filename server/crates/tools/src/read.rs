@@ -7,12 +7,12 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use config::ImageConfig;
 use ropey::Rope;
 use serde_json::{Value, json};
 use workspace::{DocKey, ReadError};
 
 use crate::args::{Args, schema, wrong};
-use crate::media::Bounds;
 use crate::paths::{Roots, Target};
 use crate::text::{cut_line, lines_of};
 use crate::{Ask, Effect, Limits, Tool, ToolContext, ToolError, ToolOutput};
@@ -126,7 +126,7 @@ fn other_encoding(key: &DocKey) -> Option<Rope> {
 }
 
 /// An image or a PDF, for models that see such; none if it is neither.
-async fn media(target: &Target, bounds: Bounds) -> Result<Option<ToolOutput>, ToolError> {
+async fn media(target: &Target, bounds: ImageConfig) -> Result<Option<ToolOutput>, ToolError> {
     let Some(path) = target.key.path().map(Path::to_owned) else { return Ok(None) };
     let title = target.relative.clone();
     let work = tokio::task::spawn_blocking(move || crate::media::of_file(title, &path, &bounds));

@@ -47,9 +47,9 @@ impl Tool for UseSkill {
 
     async fn run(&self, args: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let name = Args(&args).text("name")?.trim();
-        let skills = &context.guides.skills;
-        let Some(skill) = skills.iter().find(|skill| skill.name == name) else {
-            let known: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
+        let skills = context.guides.skills.iter().filter(|skill| skill.offered);
+        let Some(skill) = skills.clone().find(|skill| skill.name == name) else {
+            let known: Vec<&str> = skills.map(|skill| skill.name.as_str()).collect();
             return Err(ToolError::model(format!("there is no skill `{name}`; there are: {}", known.join(", "))));
         };
         let ask = Ask {
@@ -111,7 +111,7 @@ mod tests {
         std::fs::create_dir_all(folder.join("lib")).expect("mkdir");
         std::fs::write(folder.join("SKILL.md"), "---\nname: brewing\n---\nKETTLE first.\n").expect("write");
         std::fs::write(folder.join("lib/steep.py"), "STEEP = 3\n").expect("write");
-        let skill = config::Skill { name: "brewing".into(), description: None, hint: None, path: folder.join("SKILL.md") };
+        let skill = config::Skill { name: "brewing".into(), description: None, offered: true, hint: None, path: folder.join("SKILL.md") };
         world.context.guides = Arc::new(Guides { skills: vec![skill], ..Guides::default() });
         world
     }
@@ -134,6 +134,16 @@ mod tests {
         assert!(world.asked().iter().all(|(permission, _)| permission != "external_directory"), "{:?}", world.asked());
         world.text(&Read, read("other.txt")).await;
         assert!(world.asked().iter().any(|(permission, _)| permission == "external_directory"));
+    }
+
+    #[tokio::test]
+    async fn one_that_the_user_alone_starts_is_none_for_a_model() {
+        let mut world = world();
+        let skills = world.context.guides.skills.iter().cloned().map(|skill| config::Skill { offered: false, ..skill }).collect();
+        world.context.guides = Arc::new(Guides { skills, ..Guides::default() });
+        lacks(&world.text(&UseSkill, json!({ "name": "brewing" })).await, &["KETTLE"]);
+        lacks(&world.text(&UseSkill, json!({ "name": "baking" })).await, &["brewing"]);
+        assert!(world.asked().is_empty());
     }
 
     #[tokio::test]

@@ -362,7 +362,7 @@ impl World {
             jobs: Arc::default(),
             output_dir: top.join("output"),
             limits: Limits::default(),
-            images: crate::media::Bounds::USUAL,
+            images: config::ImageConfig::default(),
             shell: "/bin/bash".into(),
         };
         Self { root, outside, context, files, user, servers, progress, _temp: temp }

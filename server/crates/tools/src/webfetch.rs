@@ -74,14 +74,14 @@ impl Tool for WebFetch {
         let (found, answer) = follow(url.clone(), limit, context).await?;
         let html = page::is_html(&answer.kind, &answer.body);
         if !html && !page::is_text(&answer.kind, &answer.body) {
-            let (name, bounds, body) = (found.to_string(), context.images, answer.body.clone());
+            let (name, bounds, length, body) = (found.to_string(), context.images, answer.body.len(), answer.body);
             let given = tokio::task::spawn_blocking(move || crate::media::give(&name, &body, &bounds)).await;
             let given = given.map_err(|error| ToolError::model(format!("{found}: {error}")))?.map_err(ToolError::Model)?;
             if let Some(given) = given {
                 return Ok(crate::media::shown(url.to_string(), found.as_str(), &given));
             }
             let kind = if answer.kind.is_empty() { "no known type" } else { &answer.kind };
-            return Err(ToolError::model(format!("{found} is no text but {kind}, {} bytes: this tool cannot show it", answer.body.len())));
+            return Err(ToolError::model(format!("{found} is no text but {kind}, {length} bytes: this tool cannot show it")));
         }
         let (status, kind, wanted) = (answer.status.as_u16(), answer.kind.clone(), format.to_owned());
         let render = move || {

@@ -642,8 +642,8 @@ fn keys_of_claude_code() {
     assert_eq!([model("a"), model("b"), model("d")], [None, None, Some("zen".to_owned())]);
     let rules = json!({"*": "deny", "read": "allow", "bash": {"git log *": "allow"}});
     assert_eq!(json!(loaded.config.agent["a"].permission), rules);
-    let shown: Vec<_> = loaded.skills.iter().map(|skill| (skill.shown(), skill.description.is_some())).collect();
-    assert_eq!(shown, [(Some("[file] S".to_owned()), true), (None, false)]);
+    let shown: Vec<_> = loaded.skills.iter().map(|skill| (skill.shown(), skill.offered)).collect();
+    assert_eq!(shown, [(Some("[file] S".to_owned()), true), (Some("T".to_owned()), false)]);
     insta::assert_snapshot!(place.problems(&loaded), @r#"
     p/.opencode/command/c.md:2:1: warning: "model": "sonnet" is Claude Code's word for a model; the conversation's own answers (write `provider/model`, as `interline models` lists them)
     p/.opencode/command/c.md:5:1: warning: "effort" has no effect: how much a model thinks is said by `variant`

@@ -90,7 +90,7 @@ impl Tool for Reader {
             })
             .await?;
         if let (What::Read, Some(server)) = (self.what, server) {
-            return super::output(title, self.servers.read(server, uri, &context.cancel).await, context);
+            return super::output(title, self.servers.read(server, uri, &context.cancel).await, context).await;
         }
         let mut text = String::new();
         let wanted = self.servers.resources().into_iter().filter(|resource| resource.template == (self.what == What::Templates));
@@ -102,6 +102,6 @@ impl Tool for Reader {
         if text.is_empty() {
             text.push_str("(there are none)");
         }
-        super::output(title, Ok(mcp::Content { text, ..mcp::Content::default() }), context)
+        super::output(title, Ok(mcp::Content { text, ..mcp::Content::default() }), context).await
     }
 }

@@ -77,8 +77,8 @@ async fn a_server_is_told_that_the_folders_have_changed_and_finds_them_as_they_a
         all.sort();
         until(&servers, || names() == all).await;
     };
-    check(&["/work/one", "/work/two"], &["one", "two"]).await;
-    check(&["/work/two"], &["two"]).await;
+    check(&["/p/one", "/p/two"], &["one", "two"]).await;
+    check(&["/p/two"], &["two"]).await;
 }
 
 #[tokio::test]

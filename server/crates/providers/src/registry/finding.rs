@@ -69,7 +69,7 @@ fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut found: Vec<(usize, &str)> = known
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
-            let distance = if lower.contains(&wanted) || wanted.contains(&lower) { 1 } else { edit_distance(&wanted, &lower) };
+            let distance = if lower.contains(&wanted) || wanted.contains(&lower) { 1 } else { strsim::levenshtein(&wanted, &lower) };
             (distance <= 1 + wanted.chars().count() / 4).then_some((distance, candidate))
         })
         .collect();
@@ -77,18 +77,4 @@ fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     found.dedup();
     let names: Vec<String> = found.iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect();
     names.join(", ")
-}
-
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::io::Cursor;
 
+use config::ImageConfig;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::imageops::FilterType;
@@ -19,36 +20,6 @@ const ROOM: u64 = 256 << 20;
 const QUALITIES: [u8; 4] = [80, 70, 55, 40];
 /// How often it is made smaller, each time by a quarter.
 const ROUNDS: usize = 32;
-
-/// What models take (OpenCode's `attachment.image`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Whether what is larger is made smaller (`auto_resize`).
-    pub resize: bool,
-    /// Most pixels from left to right (`max_width`).
-    pub width: u32,
-    /// Most pixels from top to bottom (`max_height`).
-    pub height: u32,
-    /// Most bytes in base64 (`max_base64_bytes`).
-    pub base64: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self::USUAL
-    }
-}
-
-impl Bounds {
-    /// OpenCode's.
-    pub const USUAL: Self = Self { resize: true, width: 2000, height: 2000, base64: 5 << 20 };
-
-    /// Most bytes of a file.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.base64 / 4 * 3
-    }
-}
 
 /// Why an image cannot be given.
 #[derive(Debug, thiserror::Error)]
@@ -65,19 +36,19 @@ pub enum Unfit {
 ///
 /// # Errors
 /// If it does not fit, and cannot be made to.
-pub fn fit<'a>(mime: &'static str, bytes: &'a [u8], bounds: &Bounds) -> Result<(&'static str, Cow<'a, [u8]>), Unfit> {
-    let light = bytes.len() <= bounds.bytes();
+pub fn fit<'a>(mime: &'static str, bytes: &'a [u8], bounds: &ImageConfig) -> Result<(&'static str, Cow<'a, [u8]>), Unfit> {
+    let light = bytes.len() <= bounds.max_bytes();
     let size = reader(bytes).and_then(ImageReader::into_dimensions);
-    let small = size.as_ref().is_ok_and(|&(width, height)| width <= bounds.width && height <= bounds.height);
+    let small = size.as_ref().is_ok_and(|&(width, height)| width <= bounds.max_width && height <= bounds.max_height);
     if light && (small || size.is_err()) {
         return Ok((mime, Cow::Borrowed(bytes)));
     }
     let mut image = decode(bytes)?;
     if !small {
-        image = image.resize(bounds.width.max(1), bounds.height.max(1), FilterType::Triangle);
+        image = image.resize(bounds.max_width.max(1), bounds.max_height.max(1), FilterType::Triangle);
     }
     for _ in 0..ROUNDS {
-        if let Some((mime, bytes)) = encode(&image, mime, bounds.bytes())? {
+        if let Some((mime, bytes)) = encode(&image, mime, bounds.max_bytes())? {
             return Ok((mime, Cow::Owned(bytes)));
         }
         let (width, height) = (image.width() * 3 / 4, image.height() * 3 / 4);
@@ -151,16 +122,17 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_made_to_fit() {
-        let check = |bytes: &[u8], mime, bounds: Bounds, expect: Option<(&str, u32, u32)>| {
+        let check = |bytes: &[u8], mime, bounds: ImageConfig, expect: Option<(&str, u32, u32)>| {
             let got = fit(mime, bytes, &bounds).ok().map(|(mime, made)| {
-                assert!(made.len() <= bounds.bytes(), "{} bytes", made.len());
+                assert!(made.len() <= bounds.max_bytes(), "{} bytes", made.len());
                 assert_eq!(crate::media::kind(&made), Some(mime));
                 let image = image::load_from_memory(&made).unwrap();
                 (mime, image.width(), image.height())
             });
             assert_eq!(got, expect, "{mime} {bounds:?}");
         };
-        let of = |width, height, base64| Bounds { width, height, base64, ..Bounds::default() };
+        let of =
+            |max_width, max_height, max_base64_bytes| ImageConfig { max_width, max_height, max_base64_bytes, ..ImageConfig::default() };
         let png = written(&noise(60, 30), ImageFormat::Png);
         check(&png, "image/png", of(60, 30, 40_000), Some(("image/png", 60, 30)));
         check(&png, "image/png", of(30, 30, 40_000), Some(("image/png", 30, 15)));
@@ -176,10 +148,10 @@ mod tests {
 
     #[test]
     fn what_fits_or_cannot_be_read_is_left_as_it_is() {
-        let check = |bytes: &[u8]| assert_eq!(fit("image/png", bytes, &Bounds::default()).unwrap().1, bytes);
+        let check = |bytes: &[u8]| assert_eq!(fit("image/png", bytes, &ImageConfig::default()).unwrap().1, bytes);
         check(&written(&noise(10, 10), ImageFormat::Png));
         check(b"\x89PNG\r\n\x1a\n and so on");
-        let heavy = Bounds { base64: 8, ..Bounds::default() };
+        let heavy = ImageConfig { max_base64_bytes: 8, ..ImageConfig::default() };
         assert!(matches!(fit("image/png", b"\x89PNG\r\n\x1a\n and so on", &heavy), Err(Unfit::Image(_))));
     }
 
@@ -189,7 +161,7 @@ mod tests {
         let exif: &[u8] = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let jpeg = written(&noise(60, 30), ImageFormat::Jpeg);
         let turned = [&jpeg[..2], exif, &jpeg[2..]].concat();
-        let (_, made) = fit("image/jpeg", &turned, &Bounds { width: 30, height: 30, ..Bounds::default() }).unwrap();
+        let (_, made) = fit("image/jpeg", &turned, &ImageConfig { max_width: 30, max_height: 30, ..ImageConfig::default() }).unwrap();
         let made = image::load_from_memory(&made).unwrap();
         assert_eq!((made.width(), made.height()), (15, 30));
     }
@@ -208,7 +180,7 @@ mod tests {
         };
         let check = |side: u32, huge: bool| {
             let image = png(side);
-            let got = fit("image/png", &image, &Bounds::default());
+            let got = fit("image/png", &image, &ImageConfig::default());
             assert_eq!(matches!(got, Err(Unfit::Image(ImageError::Limits(_)))), huge, "{side}");
         };
         check(60_000, true);
